@@ -323,14 +323,16 @@ class Case:
     def stack(self) -> Stack:
         """The file as a stack; `extra` gives further members."""
         ordered = {a: self.file[a] for a in sorted(self.file, key=lambda a: a.sort_key)}
-        shapes: dict[tuple[str, str], Any] = {}
+        cardinalities: dict[tuple[str, str], Any] = {}
         for address in ordered:
             if address.rule is None:
-                count = shapes.get((address.kind, address.name))
-                shapes[address.kind, address.name] = (
+                count = cardinalities.get((address.kind, address.name))
+                cardinalities[address.kind, address.name] = (
                     (count or 0) + 1 if isinstance(address.index, int) else None
                 )
-        return Stack("shop", None, ordered, **{"shapes": shapes, "digest": "d", **self.extra})
+        return Stack(
+            "shop", None, ordered, **{"cardinalities": cardinalities, "digest": "d", **self.extra}
+        )
 
     def state(self) -> State:
         """The state as remembered."""

@@ -177,7 +177,7 @@ def _given(
 ) -> GivenConsent:
     return GivenConsent(
         accept=choices.accept,
-        standing=tuple(found for found in map(approval.parse, accepted) if found is not None),
+        from_stack=tuple(found for found in map(approval.parse, accepted) if found is not None),
         yes=choices.yes,
         allow_empty=choices.allow_empty,
         terminal=session.console.can_ask,

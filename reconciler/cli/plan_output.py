@@ -154,7 +154,7 @@ def saved_lines(out: str, session: Session) -> list[Line]:
 
 
 def _given(planned: Planned, accept: Sequence[Acceptance]) -> GivenConsent:
-    standing = tuple(
+    from_stack = tuple(
         found for found in map(approval.parse, planned.stack.accept) if found is not None
     )
-    return GivenConsent(accept=tuple(accept), standing=standing, terminal=True)
+    return GivenConsent(accept=tuple(accept), from_stack=from_stack, terminal=True)

@@ -82,7 +82,9 @@ def _plan(
     impact = Impact(
         consents=(Consent(RiskClass.DOWNTIME, str(address)),), downtime_seconds=(low, high)
     )
-    found = forecast((step,), account, connection.kinds, pace=connection.exchange.pace())
+    found = forecast(
+        (step,), account, connection.kinds, throughput=connection.exchange.throughput()
+    )
     return Plan(
         stack=stack.name,
         environment=stack.environment,

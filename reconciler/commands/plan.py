@@ -164,7 +164,7 @@ class _Work:
             account=account,
             kinds=self.connection.kinds,
             options=self.options,
-            pace=self.connection.exchange.pace(),
+            throughput=self.connection.exchange.throughput(),
         )
 
     def planned(

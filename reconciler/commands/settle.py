@@ -85,8 +85,8 @@ class Settler:
         self.found = evidence.settle(
             state, self.observations, self.connection.kinds, now=now, followed=followed
         )
-        doubts = {one.intent.address: one.reason for one in self.open}
-        return self._record(state), replace(options, unsettled=doubts)
+        unsettled = {one.intent.address: one.reason for one in self.open}
+        return self._record(state), replace(options, unsettled=unsettled)
 
     def _gone(
         self, missing: Mapping[str, str], state: State, at: float, options: PlanOptions

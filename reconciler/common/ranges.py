@@ -13,7 +13,7 @@ from typing import TypeAlias
 Ranges: TypeAlias = "tuple[tuple[int, int], ...]"
 """Numbers as (first, last), sorted, apart from each other by at least one number."""
 
-Bands: TypeAlias = "tuple[tuple[int, int, Ranges], ...]"
+Intervals: TypeAlias = "tuple[tuple[int, int, Ranges], ...]"
 """Ports as (first, last, addresses), sorted; neighbours differ in their addresses, which are never
 empty.
 """
@@ -57,7 +57,9 @@ def common(first: Ranges, second: Ranges) -> Ranges:
     return minus(first, minus(first, second))
 
 
-def combine(first: Bands, second: Bands, each: Callable[[Ranges, Ranges], Ranges]) -> Bands:
+def combine(
+    first: Intervals, second: Intervals, each: Callable[[Ranges, Ranges], Ranges]
+) -> Intervals:
     """For each port, `each` of the addresses of both sides, as bands."""
     cuts = sorted({edge for low, high, _ in (*first, *second) for edge in (low, high + 1)})
     found: list[tuple[int, int, Ranges]] = []
@@ -77,13 +79,13 @@ def combine(first: Bands, second: Bands, each: Callable[[Ranges, Ranges], Ranges
     return tuple(found)
 
 
-def _at(bands: Bands, place: int, port: int) -> Ranges:
-    return bands[place][2] if place < len(bands) and bands[place][0] <= port else ()
+def _at(intervals: Intervals, place: int, port: int) -> Ranges:
+    return intervals[place][2] if place < len(intervals) and intervals[place][0] <= port else ()
 
 
-def bands(pieces: Iterable[tuple[int, int, Ranges]]) -> Bands:
+def intervals(pieces: Iterable[tuple[int, int, Ranges]]) -> Intervals:
     """The union of the pieces as bands; the pieces may overlap."""
-    parts: list[Bands] = [
+    parts: list[Intervals] = [
         ((low, high, addresses),) for low, high, addresses in pieces if addresses and low <= high
     ]
     while len(parts) > 1:  # in pairs, which is cheap for many pieces
@@ -94,10 +96,10 @@ def bands(pieces: Iterable[tuple[int, int, Ranges]]) -> Bands:
     return parts[0] if parts else ()
 
 
-def turned(found: Bands) -> Bands:
+def turned(found: Intervals) -> Intervals:
     """The same set with addresses and ports exchanged: bands of addresses, each with its ports.
     Applied twice, it returns the original.
     """
-    return bands(
+    return intervals(
         (low, high, ((first, last),)) for first, last, addresses in found for low, high in addresses
     )

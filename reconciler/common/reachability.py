@@ -19,17 +19,17 @@ from reconciler.common.ranges import (
     ADDRESS_MAX,
     PORT_MAX,
     PORT_MIN,
-    Bands,
+    Intervals,
     Ranges,
-    bands,
     combine,
     common,
+    intervals,
     minus,
     turned,
     union,
 )
 
-Traffic: TypeAlias = Mapping[str, Bands]
+Traffic: TypeAlias = Mapping[str, Intervals]
 """By protocol, sorted; a protocol with nothing is not in it."""
 
 PROTOCOLS = ("tcp", "udp")
@@ -91,7 +91,7 @@ def from_rules(rules: Iterable[Mapping[str, Any]], icmp: bool | None) -> Reach:
             )
         else:
             pieces.setdefault((direction, protocol), []).append((*ports, (addresses,)))
-    found = {key: bands(pieces[key]) for key in sorted(pieces)}
+    found = {key: intervals(pieces[key]) for key in sorted(pieces)}
     inward = {
         protocol: those for (direction, protocol), those in found.items() if direction == "in"
     }
@@ -181,7 +181,7 @@ def admitted(cidrs: Iterable[str], ports: Iterable[str]) -> Reach:
         addresses = addresses if found is None else union(addresses, (found,))
     asked = [port_range(text) for text in ports]
     return Reach(
-        {"tcp": bands((*pair, addresses) for pair in asked if pair is not None)}, {}, False
+        {"tcp": intervals((*pair, addresses) for pair in asked if pair is not None)}, {}, False
     )
 
 
@@ -218,7 +218,7 @@ def touches(reach: Reach, ports: Iterable[int]) -> bool:
     return any(_sources(those, port) for port in ports for those in reach.inward.values())
 
 
-def _sources(found: Bands, port: int) -> Ranges:
+def _sources(found: Intervals, port: int) -> Ranges:
     return next((addresses for low, high, addresses in found if low <= port <= high), ())
 
 

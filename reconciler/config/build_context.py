@@ -14,12 +14,12 @@ from reconciler.common.text import msg
 from reconciler.config import expression
 from reconciler.config.document import Node, Scalar, Sequence
 from reconciler.config.expression import ExpressionError
-from reconciler.config.references import Shape, Shapes
+from reconciler.config.references import Cardinalities, Cardinality
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Deferred, Existing, Plain, Ref, Unknown, Value
 
-__all__ = ["INVALID", "BuildContext", "Invalid", "Shape", "place_in", "waited_for"]
+__all__ = ["INVALID", "BuildContext", "Cardinality", "Invalid", "place_in", "waited_for"]
 
 
 class Invalid:
@@ -32,13 +32,13 @@ INVALID: Final = Invalid()
 @dataclass(slots=True)
 class BuildContext:
     """One build in progress. `scope` are the names of the file that texts can read; `shaped` says
-    whether `shapes` is complete.
+    whether `cardinalities` is complete.
     """
 
     stack: str
     environment: str | None
     scope: Mapping[str, Any] = EMPTY
-    shapes: Shapes = field(default_factory=Shapes)
+    cardinalities: Cardinalities = field(default_factory=Cardinalities)
     shaped: bool = False
     existing: dict[Address, Existing] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -91,8 +91,8 @@ class BuildContext:
         try:
             template = expression.parse(node.text)
             if self.shaped:
-                expression.check_names(template, scope, self.shapes)
-            found = expression.read(template, scope, self.shapes if self.shaped else None)
+                expression.check_names(template, scope, self.cardinalities)
+            found = expression.read(template, scope, self.cardinalities if self.shaped else None)
             return (
                 Deferred(node.text, found.source, scope, node.place)
                 if isinstance(found, Unknown)

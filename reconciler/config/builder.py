@@ -141,9 +141,9 @@ def _stack(
         name=ctx.stack,
         environment=ctx.environment,
         resources=made,
-        shapes={
+        cardinalities={
             key: shape
-            for key, shape in sorted(ctx.shapes.known.items())
+            for key, shape in sorted(ctx.cardinalities.known.items())
             if not key[0].startswith("existing.")
         },
         existing=dict(sorted(ctx.existing.items(), key=lambda pair: pair[0].sort_key)),
@@ -164,8 +164,8 @@ def _stack(
 
 
 def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resource]:
-    """The resources of the stack and of its components, sorted. Their shapes are computed first, so
-    that any text can read any resource.
+    """The resources of the stack and of its components, sorted. Their cardinalities are computed
+    first, so that any text can read any resource.
     """
     root, used = document.root, components.includes(ctx, document)
     _existing(ctx, root)
@@ -174,10 +174,10 @@ def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resou
         components.enter(ctx, include, late=False)
         with ctx.inside(include.scope):
             _existing(ctx, include.root)
-    _shapes(ctx, root)
+    _cardinalities(ctx, root)
     for include in used:
         with ctx.inside(include.scope):
-            _shapes(ctx, include.root)
+            _cardinalities(ctx, include.root)
     ctx.shaped = True
     locals_.evaluate(ctx, root, late=True)
     given: dict[str, Any] = {}
@@ -200,7 +200,7 @@ def _existing(ctx: BuildContext, root: Table) -> None:
             continue
         for name, place, node in section.keyed():
             _existing_object(ctx, Address(kind, name, existing=True), entries_of(node), place)
-            ctx.shapes.known[f"existing.{kind}", name] = None
+            ctx.cardinalities.known[f"existing.{kind}", name] = None
 
 
 def _existing_object(
@@ -229,27 +229,27 @@ def _sections(root: Table) -> Iterator[tuple[str, str, Place, Node]]:
                 yield kind, name, place, node
 
 
-def _shapes(ctx: BuildContext, root: Table) -> None:
+def _cardinalities(ctx: BuildContext, root: Table) -> None:
     """Computes how many objects each resource has."""
-    total, linked, shapes = 0, all_kinds().links.values(), ctx.shapes
+    total, linked, cardinalities = 0, all_kinds().links.values(), ctx.cardinalities
     for kind, name, place, written in _sections(root):
         node = _as_table(written)
         if node is None:
-            shapes.known[kind, name] = None
+            cardinalities.known[kind, name] = None
             continue
         if name == references_by_key.NONE and kind in linked:
             message = msg("`none` is reserved: as a reference it means no object")
             ctx.report("not-allowed", message, place, hint=msg("choose another key"))
         found = cardinality.shape(ctx, node)
         if found is None:
-            shapes.left_out.add((kind, name))
+            cardinalities.left_out.add((kind, name))
             continue
         if isinstance(found, Invalid):
             # It is still read as one object, to find its other mistakes.
-            shapes.broken.add((kind, name))
+            cardinalities.broken.add((kind, name))
             found = (None, EMPTY)
         shape, values = found
-        shapes.known[kind, name], shapes.each[kind, name] = shape, values
+        cardinalities.known[kind, name], cardinalities.each[kind, name] = shape, values
         total += 1 if shape is None else shape if isinstance(shape, int) else len(shape)
         if total > cardinality.OBJECTS_MAX:
             limit = cardinality.OBJECTS_MAX
@@ -263,7 +263,7 @@ def _resources(ctx: BuildContext, root: Table) -> dict[Address, Resource]:
     return {
         resource.address: resource
         for kind, name, place, written in _sections(root)
-        if (node := _as_table(written)) is not None and (kind, name) in ctx.shapes.each
+        if (node := _as_table(written)) is not None and (kind, name) in ctx.cardinalities.each
         for resource in expand.resources(
             ctx, Address(kind, name), node, place, entries_of(defaults.get(kind))
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.common import validators
 from reconciler.common.text import msg
-from reconciler.config.build_context import INVALID, BuildContext, Invalid, Shape
+from reconciler.config.build_context import INVALID, BuildContext, Cardinality, Invalid
 from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.functions import described
 from reconciler.model.resource import EMPTY, Plain
@@ -16,7 +16,9 @@ OBJECTS_MAX = 100_000
 """The largest number of objects of one stack."""
 
 
-def shape(ctx: BuildContext, table: Table) -> tuple[Shape, Mapping[str, Any]] | Invalid | None:
+def shape(
+    ctx: BuildContext, table: Table
+) -> tuple[Cardinality, Mapping[str, Any]] | Invalid | None:
     """How many objects a resource has, and the value of each key of its `for_each`. None if its
     `when` leaves it out, `INVALID` if the number cannot be computed, which is reported.
     """

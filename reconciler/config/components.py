@@ -108,8 +108,8 @@ def _reads(node: Node) -> Iterator[str]:
 def enter(ctx: BuildContext, include: Include, *, late: bool) -> None:
     """Sets the scope of an include: parameters from `with`, then its own locals.
 
-    This is done twice, as with locals: before the shapes are known, values that read resources
-    remain unread.
+    This is done twice, as with locals: before the cardinalities are known, values that read
+    resources remain unread.
     """
     keep = ctx.problems
     if not late:

@@ -161,8 +161,8 @@ class _Inner:
 def _objects(ctx: BuildContext, resource: Address) -> Iterator[tuple[Address, Mapping[str, Any]]]:
     """The addresses of a resource, each with the names that its texts can read."""
     name = (resource.kind, resource.name)
-    shape, values = ctx.shapes.known[name], ctx.shapes.each[name]
-    if name in ctx.shapes.broken:
+    shape, values = ctx.cardinalities.known[name], ctx.cardinalities.each[name]
+    if name in ctx.cardinalities.broken:
         yield resource, {**ctx.scope, "count": UNAVAILABLE, "each": UNAVAILABLE}
     elif shape is None:
         yield resource, ctx.scope
@@ -229,9 +229,9 @@ def _imports(
     """The id to bind for each index. The index None is the only object."""
     name = (resource.kind, resource.name)
     found: dict[int | str | None, str] = {}
-    if node is None or name in ctx.shapes.broken or is_null(node):
+    if node is None or name in ctx.cardinalities.broken or is_null(node):
         return found
-    shape = ctx.shapes.known[name]
+    shape = ctx.cardinalities.known[name]
     if isinstance(node, Scalar) and shape is None:
         return {None: node.text} if _is_id(ctx, node) else found
     if not isinstance(node, Table) or shape is None:

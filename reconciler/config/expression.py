@@ -17,8 +17,8 @@ from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.config.references import (
     UNAVAILABLE,
-    Shape,
-    Shapes,
+    Cardinalities,
+    Cardinality,
     check_names,
     has,
     no_such_attribute,
@@ -33,8 +33,8 @@ from reconciler.resources import all_kinds
 __all__ = [
     "UNAVAILABLE",
     "Attributes",
+    "Cardinalities",
     "ExpressionError",
-    "Shapes",
     "Template",
     "check_names",
     "compute",
@@ -55,18 +55,20 @@ object.
 
 def compute(template: Template, scope: Mapping[str, Any]) -> Plain:
     """The value of a text that reads no resources. Raises `ExpressionError`."""
-    value = read(template, scope, Shapes())
+    value = read(template, scope, Cardinalities())
     assert not isinstance(value, Unknown)
     return value
 
 
-def read(template: Template, scope: Mapping[str, Any], shapes: Shapes | None) -> Plain | Unknown:
+def read(
+    template: Template, scope: Mapping[str, Any], cardinalities: Cardinalities | None
+) -> Plain | Unknown:
     """The value of a text as far as the file determines it, or `Unknown` with the attributes that it
     reads. Raises `ExpressionError`.
 
-    `shapes` are None until it is known which objects there are.
+    `cardinalities` are None until it is known which objects there are.
     """
-    return _Context(scope, shapes, None).value(template)
+    return _Context(scope, cardinalities, None).value(template)
 
 
 def resolve(deferred: Deferred, stack: Stack, attributes: Attributes) -> Plain | Unknown:
@@ -74,8 +76,8 @@ def resolve(deferred: Deferred, stack: Stack, attributes: Attributes) -> Plain |
     yet. Raises `ExpressionError`.
     """
     existing = {(f"existing.{address.kind}", address.name): None for address in stack.existing}
-    shapes = Shapes({**stack.shapes, **existing})
-    found = _Context(deferred.scope, shapes, attributes).value(parse(deferred.text))
+    cardinalities = Cardinalities({**stack.cardinalities, **existing})
+    found = _Context(deferred.scope, cardinalities, attributes).value(parse(deferred.text))
     return Unknown(found.source, deferred) if isinstance(found, Unknown) else found
 
 
@@ -107,9 +109,12 @@ class _Context:
     """
 
     def __init__(
-        self, scope: Mapping[str, Any], shapes: Shapes | None, attributes: Attributes | None
+        self,
+        scope: Mapping[str, Any],
+        cardinalities: Cardinalities | None,
+        attributes: Attributes | None,
     ) -> None:
-        self.scope, self.shapes, self.attributes = scope, shapes, attributes
+        self.scope, self.cardinalities, self.attributes = scope, cardinalities, attributes
         self._spent = [0]
         self._deferred: dict[int, Any] = {}
 
@@ -117,7 +122,7 @@ class _Context:
         """The value of a text, in normal form. Raises `ExpressionError`."""
         found = self._text(template, self.scope)
         if isinstance(found, Unknown):
-            return Unknown(_folded(found.source, self.shapes))
+            return Unknown(_folded(found.source, self.cardinalities))
         with moved(template.only.offset if template.only is not None else 0):
             return plain(found)
 
@@ -142,7 +147,7 @@ class _Context:
 
     def _root(self, name: str, scope: Mapping[str, Any]) -> Any:
         is_section = name in all_kinds().sections
-        if self.shapes is None and (is_section or name in ("components", "existing")):
+        if self.cardinalities is None and (is_section or name in ("components", "existing")):
             return _NotYet(name)
         if name in scope:
             return scope[name]
@@ -212,14 +217,14 @@ class _Kind(Members):
     def __init__(self, context: _Context, kind: str, *, existing: bool) -> None:
         self._context, self._kind, self._existing = context, kind, existing
         self._section = f"existing.{kind}" if existing else kind
-        self._shapes = context.shapes or Shapes()
+        self._cardinalities = context.cardinalities or Cardinalities()
 
     def member(self, step: Any) -> Any:
         if not self.has(step):
-            raise self._shapes.missing(self._section, step)
-        if (self._section, step) in self._shapes.broken:
+            raise self._cardinalities.missing(self._section, step)
+        if (self._section, step) in self._cardinalities.broken:
             raise ExpressionError("", code="")
-        shape = self._shapes.known[self._section, step]
+        shape = self._cardinalities.known[self._section, step]
         address = Address(self._kind, step, existing=self._existing)
         if shape is None:
             return _Object(self._context, address)
@@ -228,7 +233,7 @@ class _Kind(Members):
         return _Keyed(self._context, address, shape)
 
     def has(self, step: Any) -> bool:
-        return (self._section, step) in self._shapes.known
+        return (self._section, step) in self._cardinalities.known
 
 
 class _Counted(Members, Sequence[Any]):
@@ -316,7 +321,7 @@ class _Object(Members, Mapping[str, Any]):
         return self[step]
 
 
-def _folded(sources: tuple[Ref, ...], shapes: Shapes | None) -> tuple[Ref, ...]:
+def _folded(sources: tuple[Ref, ...], cardinalities: Cardinalities | None) -> tuple[Ref, ...]:
     """The attributes, with one reference in place of all attributes of an object, and one in place
     of all objects of a resource.
     """
@@ -332,7 +337,11 @@ def _folded(sources: tuple[Ref, ...], shapes: Shapes | None) -> tuple[Ref, ...]:
     for ref in found:
         groups.setdefault((ref.address.resource, ref.attribute), []).append(ref)
     for (resource, attribute), refs in groups.items():
-        shape: Shape = None if shapes is None else shapes.known.get((resource.kind, resource.name))
+        shape: Cardinality = (
+            None
+            if cardinalities is None
+            else cardinalities.known.get((resource.kind, resource.name))
+        )
         count = shape if isinstance(shape, int) else len(shape or ())
         if not resource.existing and count > 1 and len(refs) == count:
             found = found.difference(refs) | {Ref(resource, attribute)}

@@ -91,7 +91,7 @@ def _instances(ctx: BuildContext, node: Node | None) -> Iterator[Address]:
                 hint=hint,
             )
         elif references_by_key.exists(ctx, found, written.place):
-            shape = ctx.shapes.known[found.kind, found.name]
+            shape = ctx.cardinalities.known[found.kind, found.name]
             if found.index is not None or shape is None:
                 yield found
             else:

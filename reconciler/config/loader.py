@@ -205,7 +205,7 @@ def neighbors(path: Path) -> frozenset[tuple[str, str | None]]:
     file, of the other files in its folder, and of the stacks whose outputs it reads. Files that
     cannot be read are skipped.
     """
-    beside = (
+    files = (
         (path,)
         if path.is_dir()
         else tuple(
@@ -213,7 +213,7 @@ def neighbors(path: Path) -> frozenset[tuple[str, str | None]]:
         )
     )
     found: set[tuple[str, str | None]] = set()
-    for file in (*beside, *_stacks_read(path)):
+    for file in (*files, *_stacks_read(path)):
         with suppress(Abort, OSError):
             name, known = identities(file)
             found.update((name, environment) for environment in known or (None,))

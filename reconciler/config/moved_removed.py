@@ -197,7 +197,7 @@ def _retired(
     The state shows which of the two it is. A typing error would end in a delete
     (`planner.compare.moves`).
     """
-    names = {*ctx.shapes.known, *ctx.shapes.left_out}
+    names = {*ctx.cardinalities.known, *ctx.cardinalities.left_out}
     found: set[Address] = set()
     for move in moves.values():
         target = move.target

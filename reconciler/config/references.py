@@ -17,7 +17,7 @@ from reconciler.config.template import Template, moved
 from reconciler.model.address import Address
 from reconciler.resources import all_kinds
 
-Shape: TypeAlias = "int | tuple[str, ...] | None"
+Cardinality: TypeAlias = "int | tuple[str, ...] | None"
 """How many objects a resource has: one (None), counted, or keyed."""
 
 Name: TypeAlias = tuple[str, str]
@@ -32,13 +32,13 @@ UNAVAILABLE = Unavailable()
 
 
 @dataclass(slots=True)
-class Shapes:
+class Cardinalities:
     """The resources of a stack. `left_out` are those that their `when` leaves out; of those in
     `broken` the number of objects could not be computed, which is reported. `each` are the values of
     the keys of a `for_each`.
     """
 
-    known: dict[Name, Shape] = field(default_factory=dict)
+    known: dict[Name, Cardinality] = field(default_factory=dict)
     left_out: set[Name] = field(default_factory=set)
     broken: set[Name] = field(default_factory=set)
     each: dict[Name, Mapping[str, Any]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Shapes:
         return ExpressionError(message, code="missing-reference", hint=hint)
 
 
-def check_names(template: Template, scope: Mapping[str, Any], shapes: Shapes) -> None:
+def check_names(template: Template, scope: Mapping[str, Any], cardinalities: Cardinalities) -> None:
     """Raises `ExpressionError` for a name that the file does not define, in any branch, unless
     `has` asks about it.
 
@@ -79,7 +79,7 @@ def check_names(template: Template, scope: Mapping[str, Any], shapes: Shapes) ->
                     if read.root in FILE_ROOTS:
                         _check_value(read, scope)
                     else:
-                        _check_resource(read, shapes)
+                        _check_resource(read, cardinalities)
                 except ExpressionError as failure:
                     failure.offset = read.at
                     raise
@@ -140,7 +140,7 @@ def out_of_scope(root: str) -> ExpressionError:
     return ExpressionError(reason, code="bad-reference")
 
 
-def _check_resource(read: Read, shapes: Shapes) -> None:
+def _check_resource(read: Read, cardinalities: Cardinalities) -> None:
     """Checks the kind and the name of a resource, and the attributes that are read of it."""
     steps = list(read.steps)
     is_existing = read.root == "existing"
@@ -161,15 +161,17 @@ def _check_resource(read: Read, shapes: Shapes) -> None:
             code="bad-reference",
             hint=msg("a resource must be named literally, not computed"),
         )
-    if (section, name) in shapes.known:
-        if (section, name) not in shapes.broken:
+    if (section, name) in cardinalities.known:
+        if (section, name) not in cardinalities.broken:
             address = Address(kind, name, existing=is_existing)
-            _check_attributes(read, address, steps, shapes.known[section, name])
-    elif not (read.protected and (section, name) in shapes.left_out):
-        raise shapes.missing(section, name)
+            _check_attributes(read, address, steps, cardinalities.known[section, name])
+    elif not (read.protected and (section, name) in cardinalities.left_out):
+        raise cardinalities.missing(section, name)
 
 
-def _check_attributes(read: Read, address: Address, steps: list[PathStep], shape: Shape) -> None:
+def _check_attributes(
+    read: Read, address: Address, steps: list[PathStep], shape: Cardinality
+) -> None:
     if shape is not None and steps:
         index = steps.pop(0).value
         if index is not COMPUTED and not read.protected and not has(shape, index):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.common.text import msg
-from reconciler.config.build_context import INVALID, BuildContext, Invalid, Shape
+from reconciler.config.build_context import INVALID, BuildContext, Cardinality, Invalid
 from reconciler.config.references import has
 from reconciler.model import address as addresses
 from reconciler.model.address import Address
@@ -35,7 +35,7 @@ def link(ctx: BuildContext, kind: str, text: str, place: Place | None) -> Link |
     elif not exists(ctx, found, place):
         return INVALID
     else:
-        shape = None if found.existing else ctx.shapes.known[found.kind, found.name]
+        shape = None if found.existing else ctx.cardinalities.known[found.kind, found.name]
         if shape is None or found.index is not None:
             return Link(found)
         message = msg("`{name}` has several objects; name one of them", name=found)
@@ -62,13 +62,13 @@ def exists(ctx: BuildContext, wanted: Address, place: Place | None) -> bool:
     elsewhere.
     """
     section = f"existing.{wanted.kind}" if wanted.existing else wanted.kind
-    if (section, wanted.name) not in ctx.shapes.known:
-        failure = ctx.shapes.missing(section, wanted.name)
+    if (section, wanted.name) not in ctx.cardinalities.known:
+        failure = ctx.cardinalities.missing(section, wanted.name)
         ctx.report(failure.code, failure.message, place, hint=failure.hint)
         return False
-    shape = ctx.shapes.known[section, wanted.name]
+    shape = ctx.cardinalities.known[section, wanted.name]
     if (
-        (section, wanted.name) in ctx.shapes.broken
+        (section, wanted.name) in ctx.cardinalities.broken
         or wanted.index is None
         or (shape is not None and has(shape, wanted.index))
     ):
@@ -78,7 +78,7 @@ def exists(ctx: BuildContext, wanted: Address, place: Place | None) -> bool:
     return False
 
 
-def _choices(name: str, shape: Shape) -> str:
+def _choices(name: str, shape: Cardinality) -> str:
     if shape is None:
         return msg("`{name}` is a single object: write it without an index", name=name)
     keys = (

@@ -105,9 +105,9 @@ def joined(form: Iterable[Problem], meaning: Iterable[Problem]) -> tuple[Problem
     """The problems of form and of meaning, in order. For a value of the wrong form, only that is
     reported.
     """
-    told = tuple(form)
-    wrong = {problem.place for problem in told if problem.place is not None}
-    return in_order((*told, *(problem for problem in meaning if problem.place not in wrong)))
+    reported = tuple(form)
+    wrong = {problem.place for problem in reported if problem.place is not None}
+    return in_order((*reported, *(problem for problem in meaning if problem.place not in wrong)))
 
 
 @cache

@@ -219,7 +219,7 @@ class HttpClient:
         """Unix seconds: what a send is signed with."""
         return self._clock.time()
 
-    def pace(self) -> Throughput:
+    def throughput(self) -> Throughput:
         """How long answers take and which slots of the quota are taken, in seconds at the cloud's
         own speed.
         """

@@ -142,7 +142,7 @@ class Client(Protocol):
         """Unix seconds: what a send is signed with."""
         ...
 
-    def pace(self) -> Throughput:
+    def throughput(self) -> Throughput:
         """The current speed of calls, in seconds at the cloud's own speed."""
         ...
 

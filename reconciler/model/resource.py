@@ -245,7 +245,7 @@ def title_of(stack: str, environment: str | None) -> str:
 class Stack:
     """A whole stack, expanded: every `count` unfolded, every reference named.
 
-    `resources` is sorted by address (rules included, each after its firewall). `shapes` tells for
+    `resources` is sorted by address (rules included, each after its firewall). `cardinalities` tells for
     each (kind, name) whether it is single (None), counted (an integer), or keyed (a tuple of keys).
     `environments` are all that the file defines. `digest` is a hex SHA-256 over the meaning of the
     files, the environment and the variable values.
@@ -254,7 +254,7 @@ class Stack:
     name: str
     environment: str | None
     resources: Mapping[Address, Resource]
-    shapes: Mapping[tuple[str, str], int | tuple[str, ...] | None] = EMPTY  # type: ignore[assignment]
+    cardinalities: Mapping[tuple[str, str], int | tuple[str, ...] | None] = EMPTY  # type: ignore[assignment]
     existing: Mapping[Address, Existing] = EMPTY  # type: ignore[assignment]
     outputs: tuple[Output, ...] = ()
     variables: Mapping[str, Plain] = EMPTY
@@ -273,7 +273,7 @@ class Stack:
 
     def addresses(self, address: Address) -> tuple[Address, ...]:
         """The addresses that a reference without index stands for, in order."""
-        shape = self.shapes.get((address.kind, address.name))
+        shape = self.cardinalities.get((address.kind, address.name))
         if address.index is not None or address.rule is not None or shape is None:
             return (address,)
         keys: tuple[int | str, ...] = tuple(range(shape)) if isinstance(shape, int) else shape

@@ -61,13 +61,12 @@ def make(
     account: Account,
     kinds: Kinds,
     options: PlanOptions | None = None,
-    pace: Throughput | None = None,
+    throughput: Throughput | None = None,
 ) -> Plan:
-    """What one apply would do. Never raises for what the file, the state or the account say: all of
-    it comes as problems.
+    """What one apply would do. Mistakes in file, state or account become problems of the plan and
+    are not raised.
 
-    Errors that concern the whole (mass absence, a dependency cycle) leave the plan without steps.
-    `pace` is how fast calls go, for the forecast alone.
+    Errors that concern everything (mass absence, a dependency cycle) leave the plan without steps.
     """
     options = options or PlanOptions()
     known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
@@ -104,7 +103,9 @@ def make(
     steps = deferred_ranges.mark(builder, steps)
     stopped = stops(problems)
     steps = () if stopped else tuple(_counted(step, known.facts) for step in steps)
-    found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=assessment.id_of)
+    found = forecast(
+        steps, account, kinds, facts=known.facts, throughput=throughput, id_of=assessment.id_of
+    )
     records = () if stopped else _records(builder, moved, held)
     others = unmanaged.unmanaged(account, assessment.state, stack.prices, records)
     problems += (

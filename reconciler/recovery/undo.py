@@ -109,7 +109,7 @@ class _FormerStack:
         made = replace(
             stack,
             resources=ordered,
-            shapes=_cardinalities(ordered),
+            cardinalities=_cardinalities(ordered),
             outputs=tuple(output for output in stack.outputs if _is_readable(output, ordered)),
             guard=guard,
             moved=(),

@@ -1,9 +1,8 @@
-"""The local cloud: an iwinv API on loopback, for trying stacks, for proving the program and for
-learning.
+"""The local cloud: an iwinv API on loopback, for trying stacks and for tests.
 
-It is written from the contract alone and imports nothing of ours but the values of HTTP, so that a
-mistake made on both sides cannot cancel out. `Cloud` is the whole of it in process,
-`SimulatorServer` serves one over HTTP, and `kinds` describes each kind of object by one table.
+It is written from the contract alone and imports only `model.http` from reconciler, so that one
+mistake cannot be on both sides. `Cloud` is the complete cloud in one process, `SimulatorServer`
+serves it over HTTP, and `kinds` describes each kind of object by one table.
 Begin reading in `cloud`, whose `exchange` takes a request through quota, faults, signature and
 route, or in `kinds.block_storages` for what the API does.
 """

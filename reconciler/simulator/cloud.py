@@ -123,7 +123,7 @@ class Cloud:
         self._take(default_world(seed=seed) if world is None else world)
 
     def _take(self, world: World) -> None:
-        """Go on with a world; its time never runs backwards, even where the clock is behind it."""
+        """Replaces the world. Its time never goes back, even if the clock is behind."""
         self._world = world
         self._offset = max(0.0, world.time - self._clock())
         self._advance()

@@ -30,7 +30,7 @@ from reconciler.simulator import control
 from reconciler.simulator.answers import Answer
 from reconciler.simulator.cloud import ACCESS_KEY, SECRET_KEY, Cloud
 from reconciler.simulator.errors import plain_response
-from reconciler.simulator.worldfile import Keeper, WorldNotKept
+from reconciler.simulator.worldfile import WorldNotKept, WorldStore
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
 IDLE_SECONDS_MAX = 300.0
@@ -61,12 +61,12 @@ class SimulatorServer(contextlib.AbstractContextManager["SimulatorServer"]):
         self.cloud = cloud or Cloud()
         with contextlib.ExitStack() as cleanup:
             if world_file is not None:
-                keeper = Keeper(world_file, lock_seconds=lock_seconds)
-                cleanup.callback(keeper.close)
-                keeper.bind(self.cloud)
+                world_store = WorldStore(world_file, lock_seconds=lock_seconds)
+                cleanup.callback(world_store.close)
+                world_store.bind(self.cloud)
             self._server = _bind(self.cloud, host, port)
             if world_file is not None:
-                cleanup.callback(lambda: keeper.save(self.cloud.snapshot()))
+                cleanup.callback(lambda: world_store.save(self.cloud.snapshot()))
             cleanup.callback(self._server.stop)
             self._cleanup = cleanup.pop_all()
         self._server.start()
@@ -269,7 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
         except WorldNotKept as failure:
             text = f"simulator: {failure}"
             sys.stderr.write(f"{text}\n")
-        # a mistake of ours must look like one of the provider, not like a hung connection
+        # a bug here must look like an error of the provider, not like a connection without answer
         except Exception:
             text = "simulator: internal error, see its output"
             traceback.print_exc(file=sys.stderr)

@@ -1,6 +1,6 @@
 """The world: everything the cloud knows, and what happens in it as time passes.
 
-It holds records, which are replaced and never changed, so `copy` is cheap and a copy stands still.
+It holds records, which are replaced and never changed, so `copy` is cheap and a copy never changes.
 Time comes in as a number and never runs backwards. What differs from kind to kind is asked of the
 `Kind` in the registry. Nothing here knows of HTTP.
 """

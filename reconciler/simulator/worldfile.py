@@ -291,7 +291,7 @@ class WorldNotKept(RuntimeError):
     """The world could not be written; the text names the file and the reason."""
 
 
-class Keeper:
+class WorldStore:
     """One world file and the lock beside it, which dies with its process."""
 
     def __init__(self, path: Path, *, lock_seconds: float = 0.0) -> None:

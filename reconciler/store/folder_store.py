@@ -59,10 +59,10 @@ class FileStore:
     def neighbors(self) -> tuple[Neighbor, ...]:
         """The states of the same place that can be read and whose names no file uses."""
         place = self.folder.parent
-        used = self._used() if self._folders_beside() else frozenset[str]()
+        used = self._used() if self._sibling_folders() else frozenset[str]()
         return tuple(
             Neighbor(state, str(place / name), self._move_here(place / name))
-            for name, state in self._beside(used)
+            for name, state in self._siblings(used)
         )
 
     def others(self) -> tuple[State, ...]:
@@ -71,13 +71,13 @@ class FileStore:
         """
         return tuple(
             state
-            for name, state in self._beside()
+            for name, state in self._siblings()
             if folder_name(state.stack, state.environment) == name
         )
 
-    def _beside(self, skipped: frozenset[str] = frozenset()) -> Iterator[tuple[str, State]]:
+    def _siblings(self, skipped: frozenset[str] = frozenset()) -> Iterator[tuple[str, State]]:
         """The states in the folders beside this one that can be read, by the name of the folder."""
-        for name in self._folders_beside():
+        for name in self._sibling_folders():
             state = None
             if name not in skipped:
                 with suppress(StoreError, OSError):
@@ -85,7 +85,7 @@ class FileStore:
             if state is not None:
                 yield name, state
 
-    def _folders_beside(self) -> list[str]:
+    def _sibling_folders(self) -> list[str]:
         return [
             name
             for name in self._names(self.folder.parent)

@@ -143,7 +143,7 @@ def test_locals_are_protected_by_their_condition_too() -> None:
 
 def test_a_count_may_use_a_local_that_reads_resources_only_in_a_branch_not_taken() -> None:
     local = "locals: {k: \"${vars.on ? instances.a.name : 'none'}\"}\nfirewalls: {w: {count: \"${locals.k == 'none' ? 2 : 1}\"}}\n"
-    assert built(HEAD + BASE + local).shapes["firewalls", "w"] == 2
+    assert built(HEAD + BASE + local).cardinalities["firewalls", "w"] == 2
 
 
 def test_a_count_cannot_depend_on_how_many_others_there_are_even_in_a_condition() -> None:

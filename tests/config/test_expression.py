@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.config import cel_syntax, expression
-from reconciler.config.expression import ExpressionError, Shapes
+from reconciler.config.expression import Cardinalities, ExpressionError
 from reconciler.model.resource import Deferred, Existing, Ref, Stack, Unknown
 from tests.stackfiles import HEAD, at, attributes_of, built
 
@@ -33,7 +33,7 @@ SCOPE: Mapping[str, Any] = {
     "count": {"index": 1},
     "each": {"key": "seoul", "value": {"size": 2}},
 }
-SHAPES = Shapes(
+SHAPES = Cardinalities(
     {
         ("instances", "db"): None,
         ("instances", "web"): 2,
@@ -370,7 +370,7 @@ STACK = Stack(
     "shop",
     None,
     {},
-    shapes={
+    cardinalities={
         ("instances", "web"): 2,
         ("instances", "db"): None,
         ("instances", "region"): ("busan", "seoul"),

@@ -19,10 +19,11 @@ PAGES = sorted(
     path for path in (*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")) if path != GLOSSARY
 )
 """How many uses of struck words are left; these numbers only fall."""
-NAMES_LEFT = 199
-SENTENCES_LEFT = 6
-PAGES_LEFT = 2
-PROGRAMMING = frozenset({"__slots__", "slots"})
+NAMES_LEFT = 0
+SENTENCES_LEFT = 0
+PAGES_LEFT = 0
+ALLOWED = frozenset({"__slots__", "slots", "volume", "instance_delete_volumes"})
+"""Names of Python, and of switches that people write for the local cloud."""
 
 
 def struck(heading: str) -> tuple[str, ...]:
@@ -65,7 +66,7 @@ def test_names_in_the_code_use_the_words_of_the_glossary() -> None:
         f"{path.relative_to(ROOT)} {name}"
         for path in SOURCES
         for name in names(path.read_text("utf-8"))
-        if name not in PROGRAMMING and refused & set(parts(name))
+        if name not in ALLOWED and refused & set(parts(name))
     )
     assert sum(found.values()) <= NAMES_LEFT, found
 

@@ -328,4 +328,4 @@ def test_a_request_that_never_left_gives_its_slot_back() -> None:
         assert exchange.next(10.0) == (token, NoAnswer("no connection to the endpoint", sent=False))
     send(exchange, 200)
     assert isinstance((exchange.next(10.0) or (0, None))[1], Accepted)
-    assert len(exchange.pace().taken) == 1
+    assert len(exchange.throughput().taken) == 1

@@ -19,8 +19,8 @@ ZONES = Call("GET", "/v1/zones")
 
 def test_before_any_answer_the_usual_latency_and_an_empty_quota_are_taken() -> None:
     # Goal: a forecast without a measurement.
-    pace = virtual_cloud().exchange.pace()
-    assert (pace.latency_seconds, pace.taken) == (LATENCY_SECONDS, ())
+    throughput = virtual_cloud().exchange.throughput()
+    assert (throughput.latency_seconds, throughput.taken) == (LATENCY_SECONDS, ())
 
 
 def test_answers_are_measured_and_their_slots_counted() -> None:
@@ -28,18 +28,18 @@ def test_answers_are_measured_and_their_slots_counted() -> None:
     cloud = virtual_cloud(latency_seconds=0.5)
     for _ in range(3):
         cloud.call(ZONES)
-    pace = cloud.exchange.pace()
-    assert pace.latency_seconds == pytest.approx(0.5)
-    assert pace.taken == pytest.approx((59.0, 59.5, 60.0))
+    throughput = cloud.exchange.throughput()
+    assert throughput.latency_seconds == pytest.approx(0.5)
+    assert throughput.taken == pytest.approx((59.0, 59.5, 60.0))
     cloud.wait(59.2)
-    assert cloud.exchange.pace().taken == pytest.approx((0.3, 0.8))
+    assert cloud.exchange.throughput().taken == pytest.approx((0.3, 0.8))
 
 
 def test_a_slot_held_for_the_next_send_is_not_in_its_way() -> None:
     # Goal: asking whether a call may be sent takes a slot, which is that call's own.
     cloud = virtual_cloud()
     assert cloud.exchange.ready_in() == 0.0
-    assert cloud.exchange.pace().taken == ()
+    assert cloud.exchange.throughput().taken == ()
 
 
 def test_with_a_time_scale_both_are_shown_at_the_speed_of_the_cloud() -> None:
@@ -47,10 +47,10 @@ def test_with_a_time_scale_both_are_shown_at_the_speed_of_the_cloud() -> None:
     cloud = virtual_cloud(latency_seconds=0.01, time_scale=60.0)
     for _ in range(IN_FLIGHT_MAX + 1):
         cloud.call(ZONES)
-    pace = cloud.exchange.pace()
-    assert pace.latency_seconds == pytest.approx(0.6)
-    assert pace.own_seconds == pytest.approx(60 * OVERHEAD_SECONDS)
-    assert pace.taken[-1] == pytest.approx(60.0)
+    throughput = cloud.exchange.throughput()
+    assert throughput.latency_seconds == pytest.approx(0.6)
+    assert throughput.own_seconds == pytest.approx(60 * OVERHEAD_SECONDS)
+    assert throughput.taken[-1] == pytest.approx(60.0)
 
 
 @pytest.mark.parametrize(("scale", "seconds"), [(1.0, 0.08), (60.0, LATENCY_SECONDS), (2.0, 0.16)])
@@ -61,7 +61,7 @@ def test_if_only_first_answers_were_measured_no_scale_multiplies_the_connection_
     # must not make much of them.
     cloud = virtual_cloud(latency_seconds=0.08, time_scale=scale)
     cloud.call(ZONES)
-    assert cloud.exchange.pace().latency_seconds == pytest.approx(seconds)
+    assert cloud.exchange.throughput().latency_seconds == pytest.approx(seconds)
 
 
 def test_first_answers_that_open_connections_decide_nothing() -> None:
@@ -75,7 +75,7 @@ def test_first_answers_that_open_connections_decide_nothing() -> None:
     cloud = virtual_cloud(latency_seconds=latency)
     for _ in range(8):
         cloud.call(ZONES)
-    assert cloud.exchange.pace().latency_seconds == pytest.approx(0.1)
+    assert cloud.exchange.throughput().latency_seconds == pytest.approx(0.1)
 
 
 def test_all_who_share_a_key_see_what_is_taken(tmp_path: Path) -> None:

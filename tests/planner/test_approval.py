@@ -128,7 +128,7 @@ delete, downtime = Acceptance(RiskClass.DELETE), Acceptance(RiskClass.DOWNTIME)
         (
             "the environment accepts likewise",
             [DELETE],
-            GivenConsent(standing=(delete,), yes=True),
+            GivenConsent(from_stack=(delete,), yes=True),
             Approval.GO,
             [],
         ),
@@ -170,7 +170,7 @@ delete, downtime = Acceptance(RiskClass.DELETE), Acceptance(RiskClass.DOWNTIME)
         (
             "an environment cannot stand for a lockout",
             [LOCKOUT],
-            GivenConsent(standing=(Acceptance(RiskClass.LOCKOUT, "firewalls.web"),), yes=True),
+            GivenConsent(from_stack=(Acceptance(RiskClass.LOCKOUT, "firewalls.web"),), yes=True),
             Approval.REFUSED,
             ["lockout"],
         ),

@@ -350,7 +350,9 @@ def test_a_changed_key_of_for_each_looks_like_a_rename_too() -> None:
     case = gone(settled(server('web["a"]'), server('web["b"]')), 'instances.web["b"]').add(
         server('web["c"]')
     )
-    case = Case(**{**_members(case), "extra": {"shapes": {("instances", "web"): ("a", "c")}}})
+    case = Case(
+        **{**_members(case), "extra": {"cardinalities": {("instances", "web"): ("a", "c")}}}
+    )
     assert [p.hint for p in case.plan().problems] == [
         "moved: [{from: 'instances.web[\"b\"]', to: 'instances.web[\"c\"]'}]\n"
         "if it is not a rename: removed: [{from: 'instances.web[\"b\"]', keep: false}]"

@@ -220,7 +220,7 @@ def test_a_companys_account_is_taken_over_folded_and_named() -> None:
     harness.cloud.replace_world(packaged_world("company"))
     found, text, stack = taken_over(harness)
     must_only_bind(harness, text, stack)
-    assert stack.shapes["instances", "web"] == ("01", "02", "03") and stack.shapes[
+    assert stack.cardinalities["instances", "web"] == ("01", "02", "03") and stack.cardinalities[
         "instances", "api"
     ] == ("01", "02")
     assert "  db:\n    name: 디비-정책\n" in text

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from reconciler.simulator import Cloud, Fault, VirtualClock, World
 from reconciler.simulator.edits import EditError, edit, parse_values
 from reconciler.simulator.worldfile import (
-    Keeper,
     WorldFileError,
     WorldInUse,
+    WorldStore,
     default_world,
     load_world,
     packaged_world,
@@ -450,14 +450,14 @@ def test_a_value_needs_an_equals_sign() -> None:
 def test_a_kept_world_is_written_after_each_change_and_read_again(tmp_path: Path) -> None:
     """So that a world outlives a command."""
     path = tmp_path / "world.json"
-    keeper = Keeper(path)
+    keeper = WorldStore(path)
     one = account()
     keeper.bind(one.cloud)
     one.instance("kept", ready=False)
     assert [each.name for each in load_world(path).instances.values()] == ["kept"]
     keeper.close()
     again = Cloud(clock=VirtualClock(START + 60))
-    second = Keeper(path)
+    second = WorldStore(path)
     second.bind(again)
     assert again.world.find("kept").status == "active"
     second.close()
@@ -466,7 +466,7 @@ def test_a_kept_world_is_written_after_each_change_and_read_again(tmp_path: Path
 def test_what_was_executed_late_is_kept_before_a_read_shows_it(tmp_path: Path) -> None:
     """Whoever saw it in an answer finds it in the file."""
     path = tmp_path / "world.json"
-    keeper = Keeper(path)
+    keeper = WorldStore(path)
     one = account(faults=[Fault("executed_late", method="POST", seconds=10)])
     keeper.bind(one.cloud)
     one.sent(
@@ -482,11 +482,11 @@ def test_what_was_executed_late_is_kept_before_a_read_shows_it(tmp_path: Path) -
 def test_a_kept_world_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
     """The second is told who has it."""
     path = tmp_path / "world.yaml"
-    keeper = Keeper(path)
+    keeper = WorldStore(path)
     with pytest.raises(WorldInUse, match="kept by another running simulator"):
-        Keeper(path)
+        WorldStore(path)
     keeper.close()
-    Keeper(path).close()
+    WorldStore(path).close()
 
 
 def test_a_printed_world_is_yaml_for_people() -> None:

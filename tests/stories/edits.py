@@ -15,13 +15,13 @@ TEXTS = ("hello", "하나", "둘")
 def first_file(chance: Random) -> AdoptRequest:
     """A small stack."""
     keys = list(KEYS[:6])
-    shapes: tuple[Any, ...] = (None, None, None, 1, 2, ("a", "b"))
+    cardinalities: tuple[Any, ...] = (None, None, None, 1, 2, ("a", "b"))
     walls = tuple(
         Wall(keys.pop(0), (("https", 443), ("ssh", 22))[: chance.randint(1, 2)])
         for _ in range(chance.choice((0, 1, 1)))
     )
     servers = tuple(
-        Server(keys.pop(0), chance.choice(shapes)) for _ in range(chance.choice((1, 1, 2)))
+        Server(keys.pop(0), chance.choice(cardinalities)) for _ in range(chance.choice((1, 1, 2)))
     )
     if walls:
         servers = tuple(server.with_field("firewall", walls[0].key) for server in servers)
@@ -186,13 +186,13 @@ def changes_a_shape(life: Life, chance: Random) -> str | None:
     if "name" in dict(server.fields):
         return None
     number = len(server.addresses)
-    shapes = [
+    cardinalities = [
         shape
         for shape in (None, 1, 2, ("a", "b"), ("p", "q"), ("a",))
         if shape != server.indexes and _length(shape) == number
     ]
-    shapes += [number + 1] if isinstance(server.indexes, int) and number < 3 else []
-    other = replace(server, indexes=chance.choice(shapes))
+    cardinalities += [number + 1] if isinstance(server.indexes, int) and number < 3 else []
+    other = replace(server, indexes=chance.choice(cardinalities))
     same = dict(zip(other.addresses, server.addresses, strict=False))
     life.edit(
         life.desired.with_server(other),

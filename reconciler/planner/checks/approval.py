@@ -42,13 +42,13 @@ class Acceptance:
 class GivenConsent:
     """The consent that the user gave before the plan was shown.
 
-    `accept` comes from the command line or a saved plan, `standing` from the environment's
+    `accept` comes from the command line or a saved plan, `from_stack` from the environment's
     `accept:` in the stack file. `terminal`: somebody can be asked. `destroy` takes the guard
     against emptying a stack away, as `allow_empty` does.
     """
 
     accept: tuple[Acceptance, ...] = ()
-    standing: tuple[Acceptance, ...] = ()
+    from_stack: tuple[Acceptance, ...] = ()
     yes: bool = False
     allow_empty: bool = False
     terminal: bool = False
@@ -174,7 +174,7 @@ def _covers(item: Consent, given: GivenConsent) -> bool:
         return Acceptance(item.risk, item.address) in given.accept
     return any(
         given_one.risk is item.risk and given_one.address in (None, item.address)
-        for given_one in given.accept + given.standing
+        for given_one in given.accept + given.from_stack
     )
 
 

@@ -68,7 +68,7 @@ def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
         if address is None or line is None:
             continue
         if address.rule is None:
-            known = {name for kind, name in stack.shapes if kind == address.kind}
+            known = {name for kind, name in stack.cardinalities if kind == address.kind}
         else:
             known = {
                 other.rule
@@ -358,7 +358,7 @@ def _counted(stack: Stack, state: State, owner: Address) -> Address:
     """A single object that got a `count` is its first, and the first of a count that is gone is the
     single one.
     """
-    shape = stack.shapes.get((owner.kind, owner.name), ())
+    shape = stack.cardinalities.get((owner.kind, owner.name), ())
     if owner.index is None and isinstance(shape, int):
         other = Address(owner.kind, owner.name, 0)
     elif owner.index == 0 and shape is None:

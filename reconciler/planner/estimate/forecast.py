@@ -50,7 +50,7 @@ def forecast(
     kinds: Mapping[str, ResourceType],
     *,
     facts: Mapping[str, str] = EMPTY,
-    pace: Throughput | None = None,
+    throughput: Throughput | None = None,
     id_of: Callable[[Address], str | None] = lambda address: None,
 ) -> Forecast | None:
     """The forecast, None where there is nothing to do. `facts` are those of the state; `id_of`
@@ -58,7 +58,7 @@ def forecast(
     """
     if not steps:
         return None
-    throughput = pace or Throughput(
+    throughput = throughput or Throughput(
         taken=(timing.QUOTA_SECONDS,) * min(account.calls, timing.QUOTA_CALLS)
     )
     weights = weights_of(steps, kinds)

@@ -1,7 +1,7 @@
 """The registry: what a kind of object is, which kinds there are, and which route answers a request.
 
-`operation` of a route is the operationId of openapi.yaml; the status seen live stands beside the
-documented one (contract#statuses).
+`operation` of a route is the operationId of openapi.yaml; the status seen live is given next to
+the documented one (contract#statuses).
 """
 
 from __future__ import annotations
