@@ -335,9 +335,16 @@ MUTANTS = (
         ("tests/scenarios/test_second_look.py",),
     ),
     Mutant(
+        "take an object for gone because one list misses it",
+        "reconciler/schedule/rechecks.py",
+        "        return not self.is_shown(kind, id) and self.lists.kinds[kind].detail is not None\n",
+        "        return False\n",
+        ("tests/scenarios/test_moved_rows.py",),
+    ),
+    Mutant(
         "wait for the lists of a firewall that is gone",
         "reconciler/schedule/rechecks.py",
-        "            elif not (failed and self.is_gone(owner_of(what))):\n",
+        "            elif not (failed and self.is_gone(what, since)):\n",
         "            else:\n",
         ("tests/scenarios/test_second_look.py",),
     ),

@@ -110,11 +110,10 @@ def _executor(inputs: RunInputs) -> _Executor:
     journal = RunJournal(inputs.run_id, inputs.writer, known, poller)
     operations = Operations(inputs, polls.lists, known, tasks)
     rechecks = Rechecks(
-        poller,
-        polls.lists,
+        polls,
         inputs.client.now,
         reports.began,
-        exists=lambda kind, id: id in poller.objects.get(kind, {}),
+        is_shown=lambda kind, id: id in poller.objects.get(kind, {}),
     )
     preconditions = Preconditions(rechecks, tasks)
     waiter = Waiter(inputs, polls, operations, journal, preconditions)

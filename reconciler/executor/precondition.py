@@ -9,9 +9,9 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import Text, msg
 from reconciler.executor.operations import MEMBERSHIP
-from reconciler.model.resource_type import ANYTHING, FIREWALLS, operation_of, waits
+from reconciler.model.resource_type import ANYTHING, FIREWALLS, MEMBERS, operation_of, waits
 from reconciler.planner.compare import fingerprint
-from reconciler.schedule.rechecks import Rechecks, owner_of
+from reconciler.schedule.rechecks import GONE, Rechecks
 from reconciler.schedule.step_state import Done
 from reconciler.schedule.task import Task
 
@@ -38,13 +38,18 @@ class Preconditions:
         if not lists:
             return None
         planned, poller = task.step.fingerprint, self.rechecks.poller
+        since = task.write.read_since or 0.0
         id, kind = str(planned["id"]), str(planned["kind"])
         found = poller.objects.get(kind, {}).get(id)
-        if found is None or self.rechecks.is_gone(owner_of(lists[0])):
-            return msg("it is no longer in the account's list; nothing was sent")
+        if found is None or self.rechecks.is_gone(lists[0], since):
+            return GONE
         left = self._left(task, id)
         account = poller.account()
-        gone = {fw: () for fw in planned.get(FIREWALLS, ()) if self.rechecks.is_gone(fw)}
+        gone = {
+            firewall: ()
+            for firewall in planned.get(FIREWALLS, ())
+            if self.rechecks.is_gone(f"{MEMBERS}:{firewall}", since)
+        }
         account = replace(account, members={**account.members, **gone}) if gone else account
         changed = fingerprint.differences(
             planned, found, account, left, lambda other: self._moved(id, other)

@@ -64,6 +64,10 @@ class Shown:
             shown = {**others, **shown}
         self.objects[name] = shown
 
+    def add(self, kind: str, row: LiveResource) -> None:
+        """Takes an object that was read by its id and is missing from the list of its kind."""
+        self.objects.setdefault(kind, {})[row.id] = row
+
 
 @dataclass(slots=True)
 class News:

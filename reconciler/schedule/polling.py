@@ -10,6 +10,7 @@ from enum import Enum
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.timing import absence_provable_at
+from reconciler.model.ports import Reading
 from reconciler.model.resource_type import Progress, deletes, waits
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.operation_lists import OperationLists
@@ -41,7 +42,7 @@ class Polls:
     scheduler: Scheduler
     poller: ListPoller
     lists: OperationLists
-    _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
+    _probing: dict[tuple[str, str], dict[str, Task]] = field(default_factory=dict)
 
     def begin(
         self, task: Task, event: StepEvent, accepted: float, unknown: UnknownOutcome | None = None
@@ -71,13 +72,19 @@ class Polls:
         """
         news, scheduler = self.poller.news, self.scheduler
         found = scheduler.waiting.watchers((*shown, *news.take_failed()))
-        found += [
-            self._probing.pop(subject) for subject in news.take_probed() if subject in self._probing
-        ]
+        for subject in news.take_probed():
+            found += self._probing.pop(subject, {}).values()
         found += scheduler.waiting.overdue(now)
         if scheduler.has(UnknownOutcome):
             found += scheduler.of(UnknownOutcome)
         return sorted({task.key: task for task in found}.values(), key=lambda task: task.key)
+
+    def probe(self, task: Task, kind: str, id: str) -> Reading:
+        """The reading of one object by its id, begun once. The task is judged when it is over."""
+        probe = self.poller.probe(kind, id)
+        if probe.failure is None and probe.seen is None:
+            self._probing.setdefault((kind, id), {})[task.key] = task
+        return probe
 
     def judge(
         self, task: Task, polling: Polling, progress: Callable[[], Progress]
@@ -108,7 +115,7 @@ class Polls:
             self.poller.forget_probe(kind, id)
             return PollResult.NOT_SHOWN, shown
         if self.lists.kinds[kind].detail is not None:
-            probe = self.poller.probe(kind, id)
+            probe = self.probe(task, kind, id)
             if probe.failure is None and probe.seen is None:
                 return PollResult.PROBING, polling
             if probe.seen is None or not probe.seen.absent:
@@ -139,8 +146,8 @@ class Polls:
     def again(self, task: Task, result: PollResult, polling: Polling, now: float) -> None:
         """Has the lists read again after a judgement that was not an end."""
         if result is PollResult.PROBING:
-            self._probing[self.lists.kind_of(task), task.target or ""] = task
-        elif result is PollResult.UNREAD:
+            return
+        if result is PollResult.UNREAD:
             self.poller.ask(polling.lists, max(min(polling.next_poll, polling.deadline), now))
         else:
             expected = polling.accepted + polling.usual_seconds - now

@@ -67,7 +67,7 @@ def forecast(
     scheduler = Scheduler(tasks)
     poller = ListPoller(ModelReads(_pages(steps, account, kinds)), time_scale=1.0)
     polls = Polls(scheduler, poller, OperationLists(kinds))
-    rechecks = Rechecks(poller, polls.lists, client.now, 0.0, exists=lambda kind, id: True)
+    rechecks = Rechecks(polls, client.now, 0.0, is_shown=lambda kind, id: True)
     handler = ModelHandler(client, polls, rechecks, _fallbacks(steps, facts))
     Loop(scheduler, poller, client, handler).run()
     critical = _critical(steps, {step.key: _usual(step, kinds, facts) for step in steps})
