@@ -308,8 +308,8 @@ MUTANTS = (
     Mutant(
         "do not look at a rule before it is edited",
         "reconciler/resources/rule.py",
-        "for field in _FIELDS)),\n        recheck=_rechecked,\n",
-        "for field in _FIELDS)),\n",
+        "common.edited_in_place(_FIELDS)),\n        recheck=_rechecked,\n",
+        "common.edited_in_place(_FIELDS)),\n",
         ("tests/scenarios/test_second_look.py",),
         fault=2,
     ),

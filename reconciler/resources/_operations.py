@@ -4,13 +4,13 @@ recognized.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.common import decoding
 from reconciler.common.text import msg
 from reconciler.model.resource import EMPTY, LiveResource
-from reconciler.model.resource_type import ANYTHING, Progress, View
+from reconciler.model.resource_type import ANYTHING, Edit, Field, Progress, View
 
 Inputs: TypeAlias = Mapping[str, Any]
 Watches: TypeAlias = Callable[[str | None, Inputs], tuple[str, ...]]
@@ -35,6 +35,21 @@ def id_in(inputs: Inputs, name: str) -> str:
     if not isinstance(found, str) or not found.strip():
         raise ValueError(msg("the request has no id for its {name}", name=name))
     return found
+
+
+def edited_in_place(fields: Iterable[Field]) -> tuple[str, ...]:
+    """The names of the fields that an edit changes in place: what its call sends, and what the
+    object must show before the edit is done.
+    """
+    return tuple(field.name for field in fields if field.edit is Edit.IN_PLACE)
+
+
+def form(inputs: Inputs, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The members of a form for the inputs with these names. An empty text is not sent: the API
+    would keep the old one (contract#values).
+    """
+    given = ((name, inputs.get(name)) for name in names)
+    return tuple((name, str(value)) for name, value in given if value not in (None, ""))
 
 
 def no_lists(target: str | None, inputs: Inputs) -> tuple[str, ...]:

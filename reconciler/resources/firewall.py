@@ -200,7 +200,7 @@ def _membership(wanted: bool) -> common.Judge:
 
 
 def _updated(target: str | None, inputs: Inputs, view: View) -> Progress:
-    edited = common.shows(NAME, ("name", "description", "icmp"))(target, inputs, view)
+    edited = common.shows(NAME, common.edited_in_place(_FIELDS))(target, inputs, view)
     if edited is not Progress.DONE or "rules" not in inputs:
         return edited
     shown = [

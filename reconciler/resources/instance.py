@@ -174,6 +174,9 @@ _FIELDS = (
 )
 
 
+_EDITED = common.edited_in_place(_FIELDS)
+
+
 def decode(row: Mapping[str, Any]) -> LiveResource:
     """One row of the list or detail as an instance. Raises ValueError if it has no id or is not an
     object.
@@ -265,11 +268,8 @@ def _addresses(value: Any) -> dict[str, Plain]:
 
 
 def _limits(value: Any) -> dict[str, Plain]:
-    return {
-        "volume_limit": decoding.integer(value.get("block_storage"))
-        if isinstance(value, Mapping)
-        else None
-    }
+    limit = value.get("block_storage") if isinstance(value, Mapping) else None
+    return {"volume_limit": decoding.integer(limit)}
 
 
 def _disk(flavor: Any) -> dict[str, Plain]:
@@ -282,7 +282,7 @@ def _create(target: str | None, inputs: Inputs) -> Call:
     form = [(f"{name}_id", common.id_in(inputs, name)) for name in ("zone", "image", "flavor")] + [
         ("count", "1")
     ]
-    form += [(name, inputs[name]) for name in ("name", "description") if inputs.get(name)]
+    form += common.form(inputs, _EDITED)
     if inputs.get("ssh_keys"):
         form.append(("ssh_key_id", ",".join(inputs["ssh_keys"])))
     if inputs.get("user_script"):
@@ -291,9 +291,9 @@ def _create(target: str | None, inputs: Inputs) -> Call:
 
 
 def _update(target: str | None, inputs: Inputs) -> Call:
-    form = tuple((name, inputs[name]) for name in ("name", "description") if inputs.get(name))
     # The mask keeps the password out of the row that an edit answers with (contract#fields).
-    return Call("PUT", common.path(PATH, target), query=(("fields", MASK),), form=form)
+    query = (("fields", MASK),)
+    return Call("PUT", common.path(PATH, target), query=query, form=common.form(inputs, _EDITED))
 
 
 def _action(verb: str, member: str | None = None, field: str | None = None) -> Any:
@@ -360,7 +360,7 @@ _OPERATIONS = (
         receipt=common.no_receipt,
         watches=common.no_lists,
         settled_by=_SEEN,
-        progress=common.shows(NAME, ("name", "description")),
+        progress=common.shows(NAME, _EDITED),
         leaves=common.texts,
         recheck=common.itself,
     ),

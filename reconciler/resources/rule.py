@@ -253,7 +253,7 @@ _OPERATIONS = (
         common.no_receipt,
         watches=common.no_lists,
         settled_by=_of_firewall,
-        progress=common.shows(NAME, tuple(field.name for field in _FIELDS)),
+        progress=common.shows(NAME, common.edited_in_place(_FIELDS)),
         recheck=_rechecked,
     ),
     Operation(
