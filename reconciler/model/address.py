@@ -60,7 +60,7 @@ class Address:
 
     @property
     def sort_key(self) -> tuple[bool, str, str, int, int, str, str]:
-        """Orders by kind, name, then index numerically (planning#order-of-rows: rows are sorted by
+        """Orders by kind, name, then index numerically (planning#order-of-changes: changes are sorted by
         address, indices numerically).
         """
         number = self.index if isinstance(self.index, int) else -1

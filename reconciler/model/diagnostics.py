@@ -191,7 +191,7 @@ CODES: dict[str, str] = {
     "cannot-change": "A field that can only be set at creation was edited; the edit has no effect.",
     "cannot-clear": "A text was set and is no longer in the file; the API cannot clear it.",
     "no-longer-managed": "A line is no longer in the file; its value is kept and no longer checked for drift.",
-    "foreign-volume": "A volume that this stack does not own is attached to a server that would be deleted.",
+    "foreign-volume": "A block storage that this stack does not own is attached to an instance that would be deleted.",
     "foreign-member": "An instance that this stack does not own is a member of a firewall that would be deleted.",
     "lockout": "A step would remove access that the stack's guard protects, or a new instance will not have it.",
     "shared": "An object also belongs to another stack, so each of the two could change or delete it.",

@@ -17,7 +17,7 @@ from reconciler.model.state import StateChange
 
 
 class Action(Enum):
-    """What happens to an address, gravest first (plan-format#the-plan)."""
+    """What happens to an address, the most severe first (plan-format#the-plan)."""
 
     DECIDE = "decide"
     BLOCKED = "blocked"
@@ -82,8 +82,8 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class DataLoss:
-    """A disk that is lost: the address, `root` or `block_storage`, and its size in GB (None if
-    unknown).
+    """A disk that is lost: the address, `root` (of an instance) or `volume` (a block storage), and
+    its size in GB (None if unknown).
     """
 
     address: str

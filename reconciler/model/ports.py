@@ -230,8 +230,8 @@ class AccountCache(Protocol):
     """What is kept of an account between runs. All of it may be lost, or out of date."""
 
     def catalogue(self, names: Iterable[str]) -> Mapping[str, Rows]:
-        """Those of the lists of the catalogue that are kept and not too old, rows as in
-        `core.model.Catalogue`.
+        """Those of the lists of the catalog that are kept and not too old, rows as in
+        `model.resource.Catalogue`.
         """
         ...
 

@@ -116,7 +116,7 @@ def test_an_interrupt_within_a_switch_names_the_server_that_the_next_run_closes_
     known: bool, reads: int, tmp_path: Path
 ) -> None:
     # Goal: Ctrl-C leaves no server open in silence; what else is to be done comes after it
-    # (safety#exposed-servers).
+    # (safety#exposed-instances).
     harness = one_way(tmp_path, CloudHarness(), known=known)
     since = len(harness.sends)
 

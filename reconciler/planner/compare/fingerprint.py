@@ -21,7 +21,7 @@ _STEADY = ("id", "name", "description", "zone", "made", "type", "size", rule_kin
 """What does not change while the cloud works on an object."""
 
 _PASSING = frozenset({"status", "volumes"})
-"""`status` changes by itself, and `power` says what matters of it; `block_storages` are compared as a set."""
+"""`status` changes by itself, and `power` says what matters of it; `volumes` are compared as a set."""
 
 _SETS = {"kind", "volumes", "attached", "members", firewall_kind.NAME, rule_kind.NAME}
 """What is not compared as one value."""
@@ -33,11 +33,12 @@ _SHOWN_MAX = 80
 def of(live: LiveResource, account: Account) -> dict[str, Any]:
     """All that was read of an object, and what is attached to it, as far as the account was read.
 
-    Besides `kind`, `id`, `nonce` and the attributes: `volumes` (by the row of the
-    instance, None if that does not tell), `attached` (by the list of block storages) and `firewalls`
-    of an instance; `members`
-    and `rules` of a firewall. While the cloud works on an object only what is steady then is in it;
-    `power` is not, if it is neither on nor off.
+    It contains `kind`, `id`, `nonce` and the attributes. While the cloud works on an object, only
+    the attributes that do not change meanwhile are included, and `power` only if it is on or off.
+
+    An instance also has `volumes` (its block storages by the instance's row, None if the row does
+    not list them), `attached` (by the list of block storages) and `firewalls`. A firewall also has
+    `members` and `rules`.
     """
     names = (
         sorted(set(live.attributes) - _PASSING)

@@ -1,4 +1,4 @@
-"""A plan on a screen: danger first, one line per object, totals last (planning#order-of-rows). It
+"""A plan on a screen: danger first, one line per object, totals last (planning#order-of-changes). It
 shows the plan and decides nothing.
 """
 
