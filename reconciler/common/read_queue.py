@@ -33,6 +33,9 @@ _R = TypeVar("_R", bound=_Reading)
 class ReadQueue(Generic[_Key, _R]):
     """Readings by a key: those that may send their next call, and those whose call is in flight. A
     reading leaves the queue when it has ended.
+
+    A reading that has begun goes before those that have not: the pages of a list are read soon
+    after each other, because its rows move and its time is limited (quota#lists).
     """
 
     def __init__(self) -> None:
@@ -75,7 +78,7 @@ class ReadQueue(Generic[_Key, _R]):
         key, reading = self._in_flight.pop(token)
         reading.take(answer, now)
         if reading.seen is None and reading.failure is None:
-            self._idle[key] = reading
+            self._idle = {key: reading, **self._idle}
             return None
         return key, reading
 
