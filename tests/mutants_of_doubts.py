@@ -36,7 +36,7 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "bind an object to an address whose create is in doubt",
         "reconciler/planner/checks/lost_state.py",
-        "    if item.entry is not None or not item.reason.startswith(NOT_KNOWN):\n",
+        "    if item.entry is not None or known:\n",
         "    if True:\n",
         (TWO_CAUSES,),
         fault=1,

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, LiteralString, Self
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import Text, msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem
 from reconciler.model.resource import EMPTY, Value, title_of
@@ -48,6 +49,58 @@ class Cause(Enum):
     BOTH = "both"
 
 
+class ReasonKind(Enum):
+    """The reasons that code depends on. All others are only text for people."""
+
+    NEW = "new"
+    IMPORT = "import"
+    DESTROY = "destroy"
+    DEPOSED = "deposed"
+    FOLLOWS_INSTANCE = "follows-instance"
+    SAME_TRAFFIC = "same-traffic"
+    ACCEPTED_AS_GONE = "accepted-as-gone"
+    UNKNOWN_OUTCOME = "unknown-outcome"
+
+
+REASONS: Mapping[ReasonKind, LiteralString] = {
+    ReasonKind.NEW: "new",
+    ReasonKind.IMPORT: "import",
+    ReasonKind.DESTROY: "destroy",
+    ReasonKind.DEPOSED: "the deposed {id} of an earlier replacement is deleted",
+    ReasonKind.FOLLOWS_INSTANCE: "moves with its instance",
+    ReasonKind.SAME_TRAFFIC: "same traffic",
+    ReasonKind.ACCEPTED_AS_GONE: "accepted as gone",
+    ReasonKind.UNKNOWN_OUTCOME: "unknown outcome of {operation}, sent by an earlier run",
+}
+
+
+class Reason(Text):
+    """A reason for people that carries its kind for code. A text that takes its place, or that
+    contains it, has no kind.
+    """
+
+    __slots__ = ("kind",)
+
+    kind: ReasonKind
+
+    @classmethod
+    def of(cls, kind: ReasonKind, **fields: Any) -> Self:
+        """The reason in its usual words."""
+        return cls.worded(kind, msg(REASONS[kind], **fields))
+
+    @classmethod
+    def worded(cls, kind: ReasonKind, text: Text) -> Self:
+        """The reason in other words."""
+        made = cls(text.template, text.fields)
+        made.kind = kind
+        return made
+
+
+def reason_kind(reason: str) -> ReasonKind | None:
+    """The kind of a reason, None if it is only text."""
+    return reason.kind if isinstance(reason, Reason) else None
+
+
 class RiskClass(Enum):
     """What needs consent (consent#classes)."""
 
@@ -83,12 +136,19 @@ class FieldChange:
 @dataclass(frozen=True, slots=True)
 class DataLoss:
     """A disk that is lost: the address, `root` (of an instance) or `volume` (a block storage), and
-    its size in GB (None if unknown).
+    its size in GB (None if unknown). `deposed` is the id of the deposed object whose disk it is, if
+    it is one.
     """
 
     address: str
     disk: str
     gb: int | None
+    deposed: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The address, with the id of a deposed object: its address is that of its successor."""
+        return self.address if self.deposed is None else f"{self.address} ({self.deposed})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +179,16 @@ class Impact:
 @dataclass(frozen=True, slots=True)
 class Change:
     """What happens to one address. `reason` is one line for people, `fields` are sorted by path, and
-    `place` is in the stack file.
+    `place` is in the stack file. `deposed` are the ids of its deposed objects that are deleted.
     """
 
     address: Address
     action: Action
-    reason: str
+    reason: str | Reason
     fields: tuple[FieldChange, ...] = ()
     impact: Impact = Impact()
     place: Place | None = None
+    deposed: tuple[str, ...] = ()
 
 
 def unstated(drift: Iterable[Change]) -> tuple[Change, ...]:

@@ -10,9 +10,21 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.common.json_codec import Codec, DecodeError, Form
+from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Place, Problem
-from reconciler.model.plan import Action, Change, Consent, FieldChange, Impact, Plan, Step
+from reconciler.model.plan import (
+    Action,
+    Change,
+    Consent,
+    DataLoss,
+    FieldChange,
+    Impact,
+    Plan,
+    Reason,
+    ReasonKind,
+    Step,
+)
 from reconciler.model.resource import Deferred, Link, Lookup, NoValue, Unknown
 from reconciler.model.state import Entry, StateChange
 
@@ -24,6 +36,22 @@ def _read_address(text: Any) -> Address:
     if found is None:
         raise DecodeError("{place} is not an address")
     return found
+
+
+def _write_reason(reason: Reason) -> dict[str, Any]:
+    return {"kind": reason.kind.value, "text": str(reason)}
+
+
+def _read_reason(found: Any) -> str | Reason:
+    """A reason without a kind is written as plain text."""
+    if isinstance(found, str):
+        return found
+    members = found if isinstance(found, dict) and found.keys() == {"kind", "text"} else {}
+    kinds = {kind.value: kind for kind in ReasonKind}
+    text, kind = members.get("text"), kinds.get(str(members.get("kind")))
+    if not isinstance(text, str) or kind is None:
+        raise DecodeError("{place} is not a reason")
+    return Reason.worded(kind, msg("{text}", text=text))
 
 
 VALUES = {
@@ -38,12 +66,14 @@ VALUES = {
 _FORMS = {
     Address: Form(str, _read_address),
     Link: Form(str, lambda text: Link(_read_address(text))),
+    Reason: Form(_write_reason),
+    str | Reason: Form(str, _read_reason),
 }
 
 CODEC = Codec(
     values=VALUES,
     forms=_FORMS,
-    sparse=(Change, FieldChange, Impact, Step, StateChange, Entry),
+    sparse=(Change, DataLoss, FieldChange, Impact, Step, StateChange, Entry),
     without=("scope",),
     strict=True,
 )
@@ -70,6 +100,7 @@ _SHOWN = Codec(
         Unknown: Form(lambda value: None),
         NoValue: Form(lambda value: None),
         Deferred: Form(lambda value: value.text),
+        DataLoss: Form(lambda loss: {"address": loss.owner, "disk": loss.disk, "gb": loss.gb}),
     }
 )
 

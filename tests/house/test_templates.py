@@ -15,11 +15,8 @@ ROOMS = ("reconciler/render/", "reconciler/importing/")
 TEMPLATES = frozenset({"phrase", "msg", "_listed"})
 """The functions whose first argument is a template."""
 
-NOT_SHOWN = {
-    "reconciler/render/plan/change_text.py": ("the deposed ", "moves with its instance"),
-    "reconciler/render/plan/saved_text.py": (" is not an address",),
-}
-"""Other texts of several words: reasons of the planner that are compared, and an internal error."""
+NOT_SHOWN = {"reconciler/render/plan/saved_text.py": (" is not an address",)}
+"""Other texts of several words: an internal error."""
 
 _PROSE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
 

@@ -93,7 +93,7 @@ def test_what_an_earlier_replacement_left_behind_loses_its_disk() -> None:
     case = settled(server()).left_behind(Deposed("instances.web", "instances", "i-old"), old)
     found = impact(case)
     assert (found.data_loss, found.downtime_seconds, found.reversible) == (
-        (DataLoss("instances.web (i-old)", "root", 100),),
+        (DataLoss("instances.web", "root", 100, deposed="i-old"),),
         None,
         False,
     )

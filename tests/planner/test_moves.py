@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reconciler.model.diagnostics import Problem
-from reconciler.model.plan import Action
-from reconciler.model.resource import Move, Removal
+from reconciler.model.plan import Action, ReasonKind, reason_kind
+from reconciler.model.resource import LiveResource, Move, Removal
 from reconciler.model.state import Deposed, Entry, Intent, fold
 from reconciler.model.state import Note as StateNote
 from reconciler.planner.compare import moves
@@ -163,6 +163,23 @@ def test_the_deposed_object_of_a_moved_address_goes_along() -> None:
         case.state(),
     )
     assert found.state.deposed["i-old"].address == "instances.app"
+
+
+def test_a_moved_row_says_that_only_the_deposed_object_is_deleted() -> None:
+    # Goal: the current object stays, whatever else the row says.
+    row = LiveResource(
+        "instances", "i-old", {"id": "i-old", "name": "old", "power": "on", "zone": "z1"}
+    )
+    case = settled(server("web")).left_behind(Deposed("instances.web", "instances", "i-old"), row)
+    case = moved(
+        case.leave_out("instances.web").add(server("app")), ("instances.web", "instances.app")
+    )
+    (change,) = case.plan().changes
+    assert (change.action, change.deposed) == (Action.DELETE, ("i-old",))
+    assert change.reason == (
+        "moved from instances.web; the deposed i-old of an earlier replacement is deleted"
+    )
+    assert reason_kind(change.reason) is ReasonKind.DEPOSED
 
 
 CONFLICTS: list[tuple[str, Case, list[tuple[str, str]], str]] = [

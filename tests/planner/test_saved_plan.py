@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 
 from reconciler.common import json_text
 from reconciler.model.address import Address
-from reconciler.model.plan import Action, Cause, Change, Cost, FieldChange, Plan, RiskClass, Step
+from reconciler.model.plan import (
+    Action,
+    Cause,
+    Change,
+    Cost,
+    FieldChange,
+    Plan,
+    Reason,
+    ReasonKind,
+    RiskClass,
+    Step,
+    reason_kind,
+)
 from reconciler.model.resource import Link, Ref, Unknown
 from reconciler.planner import saved_plan
 from reconciler.planner.checks.approval import Acceptance
@@ -55,6 +67,28 @@ def test_what_is_written_reads_back_the_same_and_writes_the_same_bytes() -> None
 
     assert saved_plan.read(text) == save(PLAN)
     assert saved_plan.write(saved_plan.read(text)) == text
+
+
+def test_the_kind_of_a_reason_is_read_back() -> None:
+    # Goal: a saved plan is shown as the plan was, without its texts being read as data.
+    deposed = Reason.of(ReasonKind.DEPOSED, id="i-9")
+    change = Change(WEB, Action.DELETE, deposed, deposed=("i-9",))
+    text = saved_plan.write(save(replace(PLAN, changes=(change,))))
+    (read,) = saved_plan.read(text).plan.changes
+    assert (read, reason_kind(read.reason)) == (change, ReasonKind.DEPOSED)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [5, None, [], {}, {"kind": "other", "text": "new"}, {"kind": "new"}, {"kind": [], "text": ""}],
+)
+def test_a_reason_that_is_not_one_is_refused(reason: Any) -> None:
+    body = json.loads(saved_plan.write(save(PLAN)))
+    del body["checksum"]
+    body["plan"]["changes"][0]["reason"] = reason
+    forged = json.dumps({**body, "checksum": json_text.checksum(body)})
+    with pytest.raises(saved_plan.Unreadable, match="reason is not a reason"):
+        saved_plan.read(forged)
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,14 @@ from reconciler.model.plan import (
     FieldChange,
     Impact,
     Plan,
+    Reason,
+    ReasonKind,
     RiskClass,
     Step,
 )
 from reconciler.model.resource import Link, Ref, Unknown
+
+NEW = Reason.of(ReasonKind.NEW)
 
 
 def address(text: str) -> Address:
@@ -93,7 +97,7 @@ def mixed() -> Plan:
         Change(
             web,
             Action.CREATE,
-            "new",
+            NEW,
             (
                 field("firewall", None, Link(address("firewalls.web"))),
                 field("flavor", None, "std_2.4-g1"),
@@ -107,7 +111,7 @@ def mixed() -> Plan:
         Change(
             address("firewalls.web.rules.api"),
             Action.CREATE,
-            "new",
+            NEW,
             (
                 field("cidr", None, "10.0.0.0/8"),
                 field("direction", None, "in"),
@@ -149,28 +153,28 @@ def first() -> Plan:
         Change(
             address("firewalls.db"),
             Action.CREATE,
-            "new",
+            NEW,
             (field("icmp", None, True), field("name", None, "shop-db")),
             place=at(9),
         ),
         Change(
             address("firewalls.db.rules.ssh"),
             Action.CREATE,
-            "new",
+            NEW,
             (field("cidr", None, cidr), *rule),
             place=at(11),
         ),
         Change(
             address("firewalls.db.rules.web"),
             Action.CREATE,
-            "new",
+            NEW,
             (FieldChange("cidr", None, unknown, Cause.YOU, known_after_apply=True), *rule),
             place=at(12),
         ),
         Change(
             server,
             Action.CREATE,
-            "new",
+            NEW,
             (
                 field("flavor", None, "std_4.8-g1"),
                 field("name", None, "데이터베이스 서버"),
@@ -181,7 +185,7 @@ def first() -> Plan:
         Change(
             address("block_storages.data"),
             Action.CREATE,
-            "new",
+            NEW,
             (
                 field("instance", None, Link(server)),
                 field("size", None, 100),

@@ -10,7 +10,7 @@ import pytest
 from reconciler import resources
 from reconciler.importing import adopt, adopt_writer
 from reconciler.importing.adopt import AdoptRequest
-from reconciler.model.plan import Action, Change
+from reconciler.model.plan import Action, Change, Reason, ReasonKind
 from reconciler.model.resource import EMPTY, Account, Catalogue, LiveResource, Plain
 from reconciler.model.resource_type import Edit, ResourceType, Summary
 from reconciler.planner.estimate.unmanaged import Unmanaged
@@ -58,7 +58,7 @@ def created(**fields: Plain) -> Change:
     return Change(
         plans.address("disk_images.a"),
         Action.CREATE,
-        "new",
+        Reason.of(ReasonKind.NEW),
         tuple(plans.field(name, None, found) for name, found in sorted(fields.items())),
     )
 

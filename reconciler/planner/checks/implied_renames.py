@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
+from reconciler.model.plan import ReasonKind, reason_kind
 from reconciler.model.resource import EMPTY
 from reconciler.model.state import Phase
 from reconciler.planner.compare import unsettled
@@ -82,7 +83,7 @@ def _comes(item: ManagedObject, reasons: Mapping[str, str]) -> bool:
     """Whether an object will be created, now or when what may be the same object is settled."""
     held = item.disposition is Disposition.UNSETTLED and str(item.address) not in reasons
     return item.disposition is Disposition.CREATE or (
-        held and item.reason.startswith(unsettled.NOT_KNOWN)
+        held and reason_kind(item.reason) is ReasonKind.UNKNOWN_OUTCOME
     )
 
 

@@ -14,10 +14,10 @@ from reconciler.model import marker, owners
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.owners import sent_nonces
+from reconciler.model.plan import ReasonKind, reason_kind
 from reconciler.model.resource import LiveResource, title_of
 from reconciler.model.state import Entry, Phase, StateChange
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
-from reconciler.planner.compare.unsettled import NOT_KNOWN
 from reconciler.recovery.manual import Binding
 from reconciler.resources import all_kinds
 
@@ -207,7 +207,8 @@ def unsettled_create(item: ManagedObject) -> Problem | None:
     """Why nothing can be bound to an address yet: a create for it is unsettled, and may have created its
     object.
     """
-    if item.entry is not None or not item.reason.startswith(NOT_KNOWN):
+    known = reason_kind(item.reason) is not ReasonKind.UNKNOWN_OUTCOME
+    if item.entry is not None or known:
         return None
     return error(
         "open-intent",

@@ -18,9 +18,6 @@ from reconciler.model.resource import EMPTY, Account, Link, LiveResource, Resour
 from reconciler.model.resource_type import ResourceType
 from reconciler.model.state import Deposed, Entry, State
 
-ACCEPTED_AS_GONE = "accepted as gone"
-"""Why an address whose object is missing gets a successor: `--accept gone=ADDRESS` said so."""
-
 
 class Disposition(Enum):
     """What becomes of an address as a whole. `UNSETTLED` needs a decision; `GONE` was deleted by an

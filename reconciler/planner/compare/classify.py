@@ -17,6 +17,7 @@ from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.kinds import Kinds
 from reconciler.model.owners import owner_of
+from reconciler.model.plan import Reason, ReasonKind
 from reconciler.model.resource import (
     Account,
     Link,
@@ -29,7 +30,6 @@ from reconciler.model.resource_type import Edit, ResourceType
 from reconciler.model.state import Deposed, Entry, Phase, State
 from reconciler.planner.compare import data_sources, safety_stops, unsettled
 from reconciler.planner.compare.assessment import (
-    ACCEPTED_AS_GONE,
     Assessment,
     Disposition,
     ManagedObject,
@@ -239,7 +239,10 @@ class _Classifier:
             if self.options.undo is None
             else msg("not present at serial {serial}", serial=self.options.undo)
         )
-        disposition, reason = Disposition.DELETE, gone if not self.options.destroy else "destroy"
+        disposition, reason = (
+            Disposition.DELETE,
+            gone if not self.options.destroy else Reason.of(ReasonKind.DESTROY),
+        )
         if entry.address in self.unsettled.reasons:
             disposition, reason = Disposition.UNSETTLED, self.unsettled.reasons[entry.address]
         elif live is None:
@@ -280,7 +283,7 @@ class _Classifier:
         ):
             return Disposition.GONE, "deleted by an earlier run"
         if self.options.accepts("gone", entry.address):
-            return accepted, ACCEPTED_AS_GONE
+            return accepted, Reason.of(ReasonKind.ACCEPTED_AS_GONE)
         if entry.phase is Phase.DELETING:
             return (
                 Disposition.UNSETTLED,
@@ -315,10 +318,12 @@ class _Classifier:
         if text in self.unsettled.reasons:
             return Disposition.UNSETTLED, self.unsettled.reasons[text]
         if entry is None and resource.import_id:
-            return Disposition.BIND, "import"
+            return Disposition.BIND, Reason.of(ReasonKind.IMPORT)
         if entry is None:
             same = self.unsettled.same_object(resource, wanted, self.state)
-            return (Disposition.CREATE, "new") if same is None else (Disposition.UNSETTLED, same)
+            if same is not None:
+                return Disposition.UNSETTLED, same
+            return Disposition.CREATE, Reason.of(ReasonKind.NEW)
         if live is None:
             disposition, reason = self._missing(entry, accepted=Disposition.CREATE)
             return (Disposition.CREATE if disposition is Disposition.GONE else disposition), reason

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.model.address import parse
+from reconciler.model.plan import Reason, ReasonKind, reason_kind
 from reconciler.model.resource import LiveResource, Resource
 from reconciler.model.resource_type import ResourceType
 from reconciler.model.state import Entry
@@ -98,7 +100,7 @@ def _new(resource: Resource, kind: ResourceType, unsettled: str | None) -> Manag
         Disposition.CREATE,
         resource,
         wanted=resource.attributes,
-        reason="new",
+        reason=Reason.of(ReasonKind.NEW),
     )
 
 
@@ -186,7 +188,7 @@ class _Table:
             }
         wanted = self.traffic(resource)
         id = self._held.pop(wanted, None) if wanted is not None else None
-        return id is not None and self._bind(resource, id, "same traffic")
+        return id is not None and self._bind(resource, id, Reason.of(ReasonKind.SAME_TRAFFIC))
 
     def edited(self, resource: Resource) -> bool:
         """Its own live rule exists and is edited."""
@@ -199,7 +201,11 @@ class _Table:
         if entry is None or entry.id not in self.rows:
             return False
         if self._displaced is None:
-            taken = {str(item.address) for item in self.items if item.reason == "same traffic"}
+            taken = {
+                str(item.address)
+                for item in self.items
+                if reason_kind(item.reason) is ReasonKind.SAME_TRAFFIC
+            }
             self._displaced = sorted(
                 e.id for text, e in self.entries.items() if text in taken and e.id in self.free
             )
@@ -211,7 +217,7 @@ class _Table:
         """There is no live rule for it. If there was one, somebody has removed it."""
         entry = self.entries.get(str(resource.address))
         removed = entry is not None and entry.id not in self.rows
-        reason = "removed outside" if removed else "new"
+        reason = msg("removed outside") if removed else Reason.of(ReasonKind.NEW)
         known = entry if removed else None
         self.items.append(
             ManagedObject(

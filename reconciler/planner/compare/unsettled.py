@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted, same
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
+from reconciler.model.plan import Reason, ReasonKind, reason_kind
 from reconciler.model.resource import EMPTY, Link, Resource, Stack, Value
 from reconciler.model.resource_type import creates
 from reconciler.model.state import Intent, Phase, State
@@ -27,9 +28,6 @@ from reconciler.resources import rule as rule_kind
 
 if TYPE_CHECKING:
     from reconciler.planner.compare.assessment import ManagedObject, PlanOptions
-
-NOT_KNOWN = "unknown outcome"
-"""How the reason of an address with an open request begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +98,12 @@ def of(stack: Stack, state: State, options: PlanOptions) -> Unsettled:
         if ours or (result == "accepted" and reason is None):
             continue
         place = intent.address if options.destroy else moves.place(stack, state, intent.address)
-        outcome = msg(
-            "unknown outcome of {operation}, sent by an earlier run", operation=intent.operation
-        )
+        outcome: Text = Reason.of(ReasonKind.UNKNOWN_OUTCOME, operation=intent.operation)
         if place != intent.address:
             outcome = msg("{outcome} for {address}", outcome=outcome, address=intent.address)
         if reason:
             outcome = msg("{outcome}: {reason}", outcome=outcome, reason=reason)
-        reasons[place] = outcome
+        reasons[place] = Reason.worded(ReasonKind.UNKNOWN_OUTCOME, outcome)
         if creates(intent.operation):
             made_by[place] = intent
     removed = {removal.address for removal in stack.removed}
@@ -125,7 +121,7 @@ def of(stack: Stack, state: State, options: PlanOptions) -> Unsettled:
 def problem_of(item: ManagedObject, options: PlanOptions) -> Problem:
     """The error for an unsettled address, with what settles it."""
     text = str(item.address)
-    if item.reason.startswith(NOT_KNOWN):
+    if reason_kind(item.reason) is ReasonKind.UNKNOWN_OUTCOME:
         return error(
             "open-intent",
             msg("{text}: {reason}", text=text, reason=item.reason),
@@ -172,11 +168,12 @@ def not_proved_gone(address: str, what: str, options: PlanOptions) -> Problem:
 
 
 def _may_be_same(intent: Intent) -> str:
-    return msg(
+    text = msg(
         "unknown outcome of {operation}, sent by an earlier run for {address}: this may be the same object",
         operation=intent.operation,
         address=intent.address,
     )
+    return Reason.worded(ReasonKind.UNKNOWN_OUTCOME, text)
 
 
 def _may_be(intent: Intent, resource: Resource, wanted: Mapping[str, Value], state: State) -> bool:

@@ -13,11 +13,10 @@ from dataclasses import replace
 from reconciler.common.text import first_few, msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, notice
-from reconciler.model.plan import Action, Change, Cost, Price, Step
+from reconciler.model.plan import Action, Change, Cost, Price, ReasonKind, Step, reason_kind
 from reconciler.model.resource import EMPTY, Prices
 from reconciler.model.resource_type import deletes
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
-from reconciler.planner.steps.change_builder import FOLLOWS
 
 _NAMED_MAX = 4
 
@@ -114,7 +113,7 @@ def _stays_alone(change: Change, attachment: str | None) -> bool:
     else in its row says so.
     """
     detached = any(field.path == attachment and field.after is None for field in change.fields)
-    return detached and change.reason == FOLLOWS
+    return detached and reason_kind(change.reason) is ReasonKind.FOLLOWS_INSTANCE
 
 
 def _named(items: Sequence[ManagedObject]) -> str:

@@ -18,7 +18,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.reachability import Reach
 from reconciler.common.text import first_few, msg
 from reconciler.model.address import Address, parse
-from reconciler.model.plan import Consent, RiskClass, Step
+from reconciler.model.plan import Consent, ReasonKind, RiskClass, Step, reason_kind
 from reconciler.model.resource_type import acts_on
 from reconciler.planner.firewall import firewall_state
 from reconciler.planner.firewall.firewall_state import FirewallState
@@ -73,15 +73,16 @@ def fill(builder: PlanBuilder, steps: Sequence[Step]) -> None:
                 closes=tuple(exposures.closes),
                 consents=tuple(consents),
             )
-            reason = "; ".join(
-                part
-                for part in (
-                    row.reason if row.reason != "new" or not exposures.note else "",
-                    exposures.note,
-                )
-                if part
-            )
+            reason = _with_note(row.reason, exposures.note)
             builder.changes[address] = replace(row, impact=impact, reason=reason)
+
+
+def _with_note(reason: str, note: str) -> str:
+    if not note:
+        return reason
+    if not reason or reason_kind(reason) is ReasonKind.NEW:
+        return note
+    return msg("{reason}; {note}", reason=reason, note=note)
 
 
 @dataclass(slots=True)

@@ -9,14 +9,23 @@ from dataclasses import replace
 
 from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
-from reconciler.model.plan import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
+from reconciler.model.plan import (
+    Action,
+    Cause,
+    Consent,
+    FieldChange,
+    Impact,
+    Reason,
+    ReasonKind,
+    RiskClass,
+    Step,
+)
 from reconciler.model.resource import Link, Value
 from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.steps import block_storage_limits
 from reconciler.planner.steps.change_builder import (
-    FOLLOWS,
     change,
     fingerprint,
     replace_reason,
@@ -185,7 +194,9 @@ def _keep(builder: PlanBuilder, item: ManagedObject) -> None:
         )
     if item.disposition is Disposition.BIND and action is Action.NONE:
         action = Action.IMPORT
-    reason = item.reason or (FOLLOWS if follows and action is not Action.NONE else "")
+    reason = item.reason
+    if not reason and follows and action is not Action.NONE:
+        reason = Reason.of(ReasonKind.FOLLOWS_INSTANCE)
     change(builder, item, action, reason, replace(compared, changes=changes), impact)
 
 

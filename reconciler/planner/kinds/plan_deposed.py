@@ -11,7 +11,7 @@ from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import error
-from reconciler.model.plan import Action, Change, Step
+from reconciler.model.plan import Action, Change, Reason, ReasonKind, Step, reason_kind
 from reconciler.model.resource import Link, LiveResource
 from reconciler.model.resource_type import DELETE, DETACH, deletes
 from reconciler.model.state import Deposed, Phase, StateChange
@@ -110,15 +110,21 @@ def delete(builder: PlanBuilder, address: Address, old: Deposed, live: LiveResou
         after=(*detached, *_arrivals(builder, address)),
     )
     _block_storages_leave_first(builder, old.id, key)
-    reason = msg("the deposed {id} of an earlier replacement is deleted", id=old.id)
+    reason = Reason.of(ReasonKind.DEPOSED, id=old.id)
     change = builder.changes.get(address)
     if change is None or change.action is Action.NONE:
         builder.unchanged -= 1 if change is not None else 0
         place = change.place if change is not None else None
-        builder.changes[address] = Change(address, Action.DELETE, reason, place=place)
-    else:
-        reasons = f"{change.reason}; {reason}" if change.reason else reason
-        builder.changes[address] = replace(change, reason=reasons)
+        builder.changes[address] = Change(
+            address, Action.DELETE, reason, place=place, deposed=(old.id,)
+        )
+        return
+    reasons: str = reason
+    if change.reason:
+        reasons = msg("{reason}; {deposed}", reason=change.reason, deposed=reason)
+        if reason_kind(change.reason) is ReasonKind.DEPOSED:
+            reasons = Reason.worded(ReasonKind.DEPOSED, reasons)
+    builder.changes[address] = replace(change, reason=reasons, deposed=(*change.deposed, old.id))
 
 
 def _arrivals(builder: PlanBuilder, address: Address) -> tuple[str, ...]:

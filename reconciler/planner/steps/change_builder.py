@@ -9,12 +9,21 @@ from typing import Any
 from reconciler.common import timing
 from reconciler.common.text import msg
 from reconciler.model.owners import entry_with
-from reconciler.model.plan import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass
+from reconciler.model.plan import (
+    Action,
+    Cause,
+    Change,
+    Consent,
+    FieldChange,
+    Impact,
+    ReasonKind,
+    RiskClass,
+    reason_kind,
+)
 from reconciler.model.resource import EMPTY, Link, LiveResource, Unknown, Value
 from reconciler.model.resource_type import operation_of
 from reconciler.planner.compare import fingerprint as fingerprints
 from reconciler.planner.compare.assessment import (
-    ACCEPTED_AS_GONE,
     Disposition,
     ManagedObject,
     link_text,
@@ -23,9 +32,6 @@ from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.steps.plan_builder import PlanBuilder
 from reconciler.resources import firewall as firewall_kind
 from reconciler.resources import rule as rule_kind
-
-FOLLOWS = "moves with its instance"
-"""Why a block storage moves or is detached if its instance is replaced or deleted."""
 
 _NOTHING_COMPARED, _NO_IMPACT = Compared(), Impact()
 
@@ -73,7 +79,8 @@ def _with_consents(
         else impact
     )
     address = str(item.address)
-    risks = [RiskClass.GONE] if item.reason == ACCEPTED_AS_GONE else []
+    gone = reason_kind(item.reason) is ReasonKind.ACCEPTED_AS_GONE
+    risks = [RiskClass.GONE] if gone else []
     risks += (
         [RiskClass.DUPLICATE] if builder.assessment.options.accepts("duplicate", address) else []
     )

@@ -88,7 +88,5 @@ def data_loss(assessment: Assessment, step: Step) -> DataLoss | None:
         return None
     live = assessment.account.find(kind.name, step.target or "")
     size = None if live is None else kind.disk_gb(live.attributes, assessment.account.catalogue)
-    # The address of a deposed object is that of its successor, so the id is shown too.
     earlier = step.deposed and step.target in assessment.state.deposed
-    address = f"{step.address} ({step.target})" if earlier else str(step.address)
-    return DataLoss(address, kind.disk, size)
+    return DataLoss(str(step.address), kind.disk, size, step.target if earlier else None)

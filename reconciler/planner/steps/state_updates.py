@@ -10,7 +10,15 @@ from typing import Any
 
 from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
-from reconciler.model.plan import Action, Cause, Change, FieldChange
+from reconciler.model.plan import (
+    Action,
+    Cause,
+    Change,
+    FieldChange,
+    Reason,
+    ReasonKind,
+    reason_kind,
+)
 from reconciler.model.resource import Deferred, Link, Resource, Unknown, Value
 from reconciler.model.resource_type import Edit
 from reconciler.model.state import Entry, Phase, StateChange
@@ -166,8 +174,11 @@ def moves(builder: PlanBuilder, places: Mapping[str, str]) -> None:
         change = builder.changes.get(address)
         reason = msg("moved from {source}", source=source)
         if change is not None and change.action is not Action.NONE:
-            reasons = f"{reason}; {change.reason}" if change.reason else reason
-            builder.changes[address] = replace(change, reason=reasons)
+            if change.reason:
+                reason = msg("{moved}; {reason}", moved=reason, reason=change.reason)
+            if reason_kind(change.reason) is ReasonKind.DEPOSED:
+                reason = Reason.worded(ReasonKind.DEPOSED, reason)
+            builder.changes[address] = replace(change, reason=reason)
             continue
         if (
             address.rule is not None

@@ -9,7 +9,17 @@ from typing import Any
 
 from reconciler import resources
 from reconciler.common.dataclass import dataclass
-from reconciler.model.plan import Action, Cause, Change, DataLoss, FieldChange, Impact
+from reconciler.model.plan import (
+    Action,
+    Cause,
+    Change,
+    DataLoss,
+    FieldChange,
+    Impact,
+    Reason,
+    ReasonKind,
+    reason_kind,
+)
 from reconciler.model.resource_type import Edit, ResourceType
 from reconciler.model.serialize import sources
 from reconciler.render import escape, format
@@ -30,7 +40,6 @@ class RowContext:
 
 
 NO_CONTEXT = RowContext({})
-_DEPOSED = "the deposed "
 
 
 def parts(change: Change, context: RowContext = NO_CONTEXT) -> tuple[str, ...]:
@@ -50,20 +59,20 @@ def parts(change: Change, context: RowContext = NO_CONTEXT) -> tuple[str, ...]:
 
 def _effect(change: Change, context: RowContext) -> Iterable[str]:
     """What happens to the object itself."""
-    reason = escape.outside(change.reason)
+    reason, kind = escape.outside(change.reason), reason_kind(change.reason)
     if change.action is Action.CREATE:
         return _created(change, reason)
     if change.action is Action.DELETE:
-        if reason.startswith(_DEPOSED):
+        if kind is ReasonKind.DEPOSED:
             return [phrase("{deposed}; the current object stays", deposed=reason)]
-        return [phrase("deleted[ ({reason})]", reason="" if reason == "destroy" else reason)]
+        return [phrase("deleted[ ({reason})]", reason="" if kind is ReasonKind.DESTROY else reason)]
     if change.action in (Action.FORGET, Action.MOVE):
         return [reason]
     edits = [edit(field, context.left) for field in change.fields]
     if change.action is Action.REPLACE:
         why = ", ".join(edits) or reason
         return [phrase("replaced: {reason}", reason=why), reason if edits else ""]
-    if change.action is Action.IMPORT or change.reason == "import":
+    if change.action is Action.IMPORT or kind is ReasonKind.IMPORT:
         then = phrase("then") if edits else ""
         return [phrase("bound[ ({reason})][, {then}]", reason=reason, then=then), *edits]
     return edits or [reason or (phrase("unchanged") if change.action is Action.NONE else "")]
@@ -76,7 +85,7 @@ def _created(change: Change, reason: str) -> Iterable[str]:
     if change.address.rule is not None and _is_shown_by_impact(text, change.impact):
         return
     yield text or reason
-    if text and reason != "new":
+    if text and reason_kind(change.reason) is not ReasonKind.NEW:
         yield reason
 
 
@@ -90,7 +99,7 @@ def _is_shown_by_impact(text: str, impact: Impact) -> bool:
 
 
 def _held_back(change: Change, context: RowContext) -> list[str]:
-    reason = "" if change.reason == "new" else change.reason
+    reason = "" if reason_kind(change.reason) is ReasonKind.NEW else change.reason
     blocker, rest = change.impact.blocked_by or "", ""
     if blocker == str(change.address):
         why, rest = phrase("it is protected"), reason
@@ -135,23 +144,19 @@ def _billed(change: Change) -> Iterable[str]:
             known.edit is Edit.ATTACH
             and field.after is None
             and field.before is not None
-            and change.reason != "moves with its instance"
+            and reason_kind(change.reason) is not ReasonKind.FOLLOWS_INSTANCE
         ):
             yield phrase("still billed while detached")
 
 
 def _deposed(change: Change) -> Iterable[str]:
     """What an earlier replacement left at the address and is deleted now, with its disk."""
-    _, deposed, rest = change.reason.rpartition(_DEPOSED)
-    if deposed and change.fields and change.action is not Action.REPLACE:
-        yield escape.outside(f"{deposed}{rest}")
+    if change.fields and change.action is not Action.REPLACE:
+        for id in change.deposed:
+            yield escape.outside(Reason.of(ReasonKind.DEPOSED, id=id))
     for loss in change.impact.data_loss:
-        if _is_of_deposed(loss):
-            yield _lost(loss, loss.address.partition(" (")[2].removesuffix(")"))
-
-
-def _is_of_deposed(loss: DataLoss) -> bool:
-    return " (" in loss.address
+        if loss.deposed is not None:
+            yield _lost(loss, loss.deposed)
 
 
 def _lost(loss: DataLoss, owner: str) -> str:
@@ -175,7 +180,7 @@ def _impact(change: Change, power_cut: str) -> Iterable[str]:
     if impact.downtime_seconds is not None:
         yield _down(impact.downtime_seconds, power_cut)
     for loss in impact.data_loss:
-        if not _is_of_deposed(loss):
+        if loss.deposed is None:
             yield _lost(loss, "")
     if impact.address_change:
         yield phrase("its addresses change")

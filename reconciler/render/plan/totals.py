@@ -223,7 +223,7 @@ def _listed(template: LiteralString, names: Iterable[str], **fields: str) -> lis
 
 def _lost(done: Sequence[Change]) -> list[str]:
     losses = [loss for change in done for loss in change.impact.data_loss]
-    names = [change_text.disk_of(loss, format.short(loss.address)) for loss in losses]
+    names = [change_text.disk_of(loss, format.short(loss.owner)) for loss in losses]
     total = sum(loss.gb or 0 for loss in losses)
     return _listed(
         "lost[ ({total} GB)]: {names}"
