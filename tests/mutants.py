@@ -381,7 +381,7 @@ MUTANTS = (
     Mutant(
         "take a server for stopped by us that somebody else has stopped",
         "reconciler/executor/operations.py",
-        '        if task.step.operation == "instance.stop" and "power" not in task.step.applies:\n',
+        '        if task.step.operation == STOP and "power" not in task.step.applies:\n',
         "        if False:\n",
         (AS_PLANNED,),
     ),

@@ -19,6 +19,7 @@ from reconciler.model.resource import title_of
 from reconciler.model.state import STALE
 from reconciler.render import escape, inventory_text
 from reconciler.render.run.screen import Line, Tone
+from reconciler.resources.instance import NAME as INSTANCES
 
 
 @click.command(
@@ -154,7 +155,7 @@ def _inventory(session: Session, stack: str, form: str) -> int:
 
     state = opening.read_state(session.store(stack, session.environment))
     title = title_of(stack, session.environment)
-    if state is None or not any(entry.kind == "instances" for entry in state.entries.values()):
+    if state is None or not any(entry.kind == INSTANCES for entry in state.entries.values()):
         raise Abort(
             error(
                 "output",
@@ -162,10 +163,10 @@ def _inventory(session: Session, stack: str, form: str) -> int:
                 hint=msg("create some: {command}", command=session.again("apply")),
             )
         )
-    tracked = frozenset(entry.id for entry in state.entries.values() if entry.kind == "instances")
+    tracked = frozenset(entry.id for entry in state.entries.values() if entry.kind == INSTANCES)
     scope = RefreshScope(
-        kinds=frozenset({"instances"}),
-        tracked={"instances": tracked},
+        kinds=frozenset({INSTANCES}),
+        tracked={INSTANCES: tracked},
         catalogue=frozenset({"images"}),
     )
     with session.connect() as connection:

@@ -11,8 +11,10 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.model.plan import Step
 from reconciler.model.resource import EMPTY, Resource
+from reconciler.model.resource_type import FIREWALLS
 from reconciler.model.state import MADE, STALE, Deposed, Entry, Phase, State, StateChange
 from reconciler.planner.steps.state_updates import depends_on
+from reconciler.resources.rule import DELETE as DELETE_RULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def ready(state: State, step: Step) -> tuple[StateChange, ...]:
 
 def deleting(state: State, step: Step) -> tuple[StateChange, ...]:
     """Our delete was acknowledged: from now on the object's absence is what we asked for."""
-    if step.operation == "rule.delete":
+    if step.operation == DELETE_RULE:
         return ()
     if step.deposed:
         old = state.deposed.get(step.target or "")
@@ -111,7 +113,7 @@ def deleted(state: State, step: Step) -> tuple[StateChange, ...]:
     entry = state.entries.get(str(step.address))
     if entry is None or (step.target is not None and entry.id != step.target):
         return ()
-    others = state.entries.values() if entry.kind == "firewalls" else ()
+    others = state.entries.values() if entry.kind == FIREWALLS else ()
     return (
         *(StateChange(drop=other.address) for other in others if other.parent == entry.id),
         StateChange(drop=entry.address),

@@ -14,6 +14,8 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Link
 from reconciler.model.state import State
 from reconciler.planner.kinds.plan_memberships import SWITCH_FALLBACK
+from reconciler.resources.firewall import ATTACH, DETACH, INSTANCE
+from reconciler.resources.instance import NAME as INSTANCES
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.step_state import Done, InFlight, Pending, Polling, Rechecking
 from reconciler.schedule.task import Task
@@ -55,20 +57,20 @@ def instances(tasks: Mapping[str, Task], known: Known, poller: ListPoller) -> Ex
     possible: list[str] = []
     for task in tasks.values():
         if (
-            task.step.operation != "firewall.attach"
+            task.step.operation != ATTACH
             or isinstance(task.state, Done)
             or _is_behind_another(task)
         ):
             continue
         instance = _instance(task, tasks)
-        live = known.live("instances", instance)
+        live = known.live(INSTANCES, instance)
         if instance is None or (live is not None and live.attributes.get("power") == "off"):
             continue
         left = _leaving(task, tasks)
         if left is None:
             continue  # it is behind its former firewall
         has_left = left is task or (isinstance(left.state, Done) and left.write.sent)
-        if task.detour.fallback and task.operation == "firewall.detach":
+        if task.detour.fallback and task.operation == DETACH:
             has_left = False
         if has_left and any(instance in members for members in poller.members.values()):
             continue
@@ -86,7 +88,7 @@ def _is_behind_another(task: Task) -> bool:
 
 def _instance(task: Task, tasks: Mapping[str, Task]) -> str | None:
     """The id of the instance, None if it was not created."""
-    named = task.step.inputs["instance"]
+    named = task.step.inputs[INSTANCE]
     if not isinstance(named, Link):
         return str(named)
     made = tasks.get(f"instance.create {task.step.address}")
@@ -98,7 +100,7 @@ def _leaving(task: Task, tasks: Mapping[str, Task]) -> Task | None:
     attach, or its attach if it had no firewall before. None if it still has the former one.
     """
     if "former" in task.step.inputs:
-        detaching = task.operation == "firewall.detach"
+        detaching = task.operation == DETACH
         is_leaving = task.detour.fallback and (not detaching or _may_have_happened(task))
         return task if is_leaving else None
     left = tasks.get(f"firewall.detach {task.step.address}")

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from reconciler.common.secret import Secret
 from reconciler.common.text import Text, msg
 from reconciler.model.ports import RecordFailed
+from reconciler.resources.instance import CREATE as CREATE_INSTANCE
 from reconciler.schedule.task import Task
 
 KeepPassword: TypeAlias = Callable[[str, str, str, str], None]
@@ -40,7 +41,7 @@ def kept(
     A failure is returned and not raised, because the instance must be recorded in any case.
     """
     id, address = task.target, str(task.step.address)
-    if keep is None or task.operation != "instance.create" or id is None:
+    if keep is None or task.operation != CREATE_INSTANCE or id is None:
         return None, None
     login = first_login(result)
     if login is None:

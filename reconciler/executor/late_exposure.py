@@ -13,7 +13,9 @@ from reconciler.common.suggestions import pasted
 from reconciler.common.text import Text, msg
 from reconciler.executor.late_values import Known
 from reconciler.model.plan import Step
-from reconciler.model.resource_type import acts_on
+from reconciler.model.resource_type import RULES, acts_on
+from reconciler.resources.instance import FIREWALL
+from reconciler.resources.rule import SINGULAR as RULE
 
 _COMPARED = ("direction", "protocol", "ports", "cidr")
 
@@ -26,13 +28,13 @@ def exposure(
     """
     if not step.not_to_all:
         return None
-    of_rule = acts_on(step.operation, "rule")
-    before = _rules(known, inputs.get("firewall") if of_rule else target)
+    of_rule = acts_on(step.operation, RULE)
+    before = _rules(known, inputs.get(FIREWALL) if of_rule else target)
     if of_rule:
         own = {**before.get(target or "", {}), **_compared(inputs)}
         after = [*(rule for id, rule in before.items() if id != target), own]
     else:
-        after = [_compared(rule) for rule in inputs.get("rules") or ()]
+        after = [_compared(rule) for rule in inputs.get(RULES) or ()]
     opened = reachability.public_ports(_reach(after)) - reachability.public_ports(
         _reach(before.values())
     )
@@ -56,11 +58,11 @@ def _rules(known: Known, firewall: Any) -> dict[str, dict[str, Any]]:
     """The rules of a firewall: as they were seen last, with what this run has made of them since."""
     found = {
         id: _compared(live.attributes)
-        for id, live in known.seen.get("rules", {}).items()
-        if live.attributes.get("firewall") == firewall
+        for id, live in known.seen.get(RULES, {}).items()
+        if live.attributes.get(FIREWALL) == firewall
     }
     for entry in known.entries.values():
-        if entry.kind == "rules" and entry.parent == firewall:
+        if entry.kind == RULES and entry.parent == firewall:
             found[entry.id] = {**found.get(entry.id, {}), **_compared(entry.applied)}
     return found
 

@@ -25,9 +25,11 @@ from reconciler.model.resource import (
     Unknown,
     Value,
 )
-from reconciler.model.resource_type import ResourceType
+from reconciler.model.resource_type import RULES, ResourceType
 from reconciler.model.state import Entry
 from reconciler.planner.compare import data_sources
+from reconciler.resources.instance import FIREWALL
+from reconciler.resources.instance import NAME as INSTANCES
 
 
 class CannotFill(Exception):
@@ -93,8 +95,8 @@ class Known:
     def firewall_of(self, instance_id: str) -> str | None:
         """The group a server is in, as last seen or as we put it."""
         for entry in self.entries.values():
-            if entry.id == instance_id and "firewall" in entry.applied:
-                owner = parse(str(entry.applied["firewall"] or ""))
+            if entry.id == instance_id and FIREWALL in entry.applied:
+                owner = parse(str(entry.applied[FIREWALL] or ""))
                 return self.id_of(owner) if owner is not None else None
         return next(
             (firewall for firewall, members in self.members.items() if instance_id in members), None
@@ -112,7 +114,7 @@ class _Seen(Mapping[str, Value]):
             return Unknown((Ref(self._address, name),))
         if name == "id":
             return self._id
-        if name == "firewall" and self._kind.name == "instances":
+        if name == FIREWALL and self._kind.name == INSTANCES:
             return self._known.firewall_of(self._id)
         live = self._known.live(self._kind.name, self._id)
         return Unknown((Ref(self._address, name),)) if live is None else live.attributes.get(name)
@@ -172,10 +174,10 @@ def fill(step: Step, known: Known, stack: Stack, kind: ResourceType) -> dict[str
         if name in kind.fields:
             _check(kind.name, name, value, filled[name], marked=marked)
         # The older form writes a firewall together with all its rules.
-        elif name == "rules" and isinstance(value, tuple):
+        elif name == RULES and isinstance(value, tuple):
             for rule, made in zip(value, filled[name], strict=True):
                 for member in rule:
-                    _check("rules", member, rule[member], made[member], marked=marked)
+                    _check(RULES, member, rule[member], made[member], marked=marked)
     return filled
 
 

@@ -9,9 +9,12 @@ from dataclasses import replace
 from reconciler.executor.late_values import Known
 from reconciler.model.address import parse
 from reconciler.model.resource import Stack
+from reconciler.model.resource_type import RULES
 from reconciler.model.state import Entry, State, StateChange
 from reconciler.planner.compare.rule_matching import meaning
 from reconciler.planner.steps.state_updates import depends_on
+from reconciler.resources.firewall import ATTACH, DETACH, INSTANCE
+from reconciler.resources.instance import FIREWALL
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.step_state import Polling
 from reconciler.schedule.task import Task
@@ -46,7 +49,7 @@ def marker_facts(task: Task, known: Known, kind: str) -> tuple[StateChange, ...]
 def attach_facts(task: Task, poller: ListPoller) -> tuple[StateChange, ...]:
     """How this account treats a second firewall on an instance (contract#attachment)."""
     former = task.inputs.get("former")
-    if task.operation != "firewall.attach" or former is None or task.failure is not None:
+    if task.operation != ATTACH or former is None or task.failure is not None:
         return ()
     if task.detour.fallback:
         return (StateChange(fact=("attach", "refuse")),)
@@ -59,18 +62,18 @@ def after_attach(task: Task, poller: ListPoller) -> list[str]:
     is detached from it.
     """
     if (
-        task.operation != "firewall.attach"
+        task.operation != ATTACH
         or "former" not in task.inputs
         or task.detour.fallback
         or task.failure is not None
     ):
         return []
-    return ["firewall.detach"] if _is_member(task, poller) else []
+    return [DETACH] if _is_member(task, poller) else []
 
 
 def _is_member(task: Task, poller: ListPoller) -> bool:
     """Whether the former firewall of an instance lists it."""
-    return task.inputs["instance"] in poller.members.get(str(task.inputs["former"]), ())
+    return task.inputs[INSTANCE] in poller.members.get(str(task.inputs["former"]), ())
 
 
 def written_rules(
@@ -81,17 +84,17 @@ def written_rules(
     """
     shown = {
         meaning(row.attributes): row.id
-        for row in poller.objects.get("rules", {}).values()
-        if row.attributes.get("firewall") == task.target
+        for row in poller.objects.get(RULES, {}).values()
+        if row.attributes.get(FIREWALL) == task.target
     }
     found: list[StateChange] = []
     written: set[str] = set()
-    for rule in task.inputs["rules"]:
+    for rule in task.inputs[RULES]:
         id = shown.get(meaning(rule))
         if id is None or not rule.get("address"):
             continue
         written.add(rule["address"])
-        known = state.entries.get(rule["address"]) or Entry(rule["address"], "rules", id)
+        known = state.entries.get(rule["address"]) or Entry(rule["address"], RULES, id)
         address = parse(rule["address"])
         resource = stack.resources.get(address) if address is not None else None
         # What the file does not state was sent unchanged, and is not managed.

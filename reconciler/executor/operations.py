@@ -12,11 +12,15 @@ from reconciler.executor.late_values import Known
 from reconciler.executor.run_inputs import RunInputs
 from reconciler.model.resource_type import Progress, View, acts_on, creates, deletes, waits
 from reconciler.model.state import Phase, StateChange
+from reconciler.resources.firewall import ATTACH, DETACH
+from reconciler.resources.instance import FIREWALL, START, STOP
+from reconciler.resources.rule import CREATE as CREATE_RULE
+from reconciler.resources.rule import SINGULAR as RULE
 from reconciler.schedule.operation_lists import OperationLists
 from reconciler.schedule.step_state import Done
 from reconciler.schedule.task import Task
 
-MEMBERSHIP = ("firewall.attach", "firewall.detach")
+MEMBERSHIP = (ATTACH, DETACH)
 """These name both objects in their inputs and have no target of their own."""
 
 
@@ -38,7 +42,7 @@ class Operations:
         operation = self.lists.operation(task)
         if deletes(task.operation) or operation.always_sent:
             return False
-        if task.step.operation == "instance.stop" and "power" not in task.step.applies:
+        if task.step.operation == STOP and "power" not in task.step.applies:
             # The stop is only needed for something else. If somebody else stopped the instance, it
             # is not for this run to start it again.
             return False
@@ -76,14 +80,14 @@ class Operations:
             return str(task.inputs["former"]) if "former" in task.inputs else None
         left = self.tasks.get(f"firewall.detach {task.step.address}")
         if left is not None and isinstance(left.state, Done) and left.write.sent:
-            return str(left.inputs["firewall"])
+            return str(left.inputs[FIREWALL])
         return None
 
     def marker(self, task: Task, *, create: bool) -> str | None:
         """A new nonce for every create; for an edit of a description the nonce with which the
         object was created; none for rules.
         """
-        if acts_on(task.operation, "rule"):
+        if acts_on(task.operation, RULE):
             return None
         if create:
             resource = self.inputs.stack.resources.get(task.step.address)
@@ -110,13 +114,13 @@ class Operations:
                 self.lists.kind_of(task),
                 applied=late_values.applied(step.applies, self.known, stack),
                 lookups=lookups,
-                parent=str(task.inputs["firewall"]) if task.operation == "rule.create" else None,
+                parent=str(task.inputs[FIREWALL]) if task.operation == CREATE_RULE else None,
                 nonce=task.write.nonce,
                 at=signed,
             )
             return effects.created(state, step, stack.resources.get(step.address), created)
-        restored = task.operation == "instance.start" or (
-            task.operation == "instance.stop" and step.applies.get("power") == "off"
+        restored = task.operation == START or (
+            task.operation == STOP and step.applies.get("power") == "off"
         )
         if len(task.operations) > 1 or task.failure is not None:
             # In the middle of a fallback nothing managed has changed yet.

@@ -11,6 +11,8 @@ from reconciler.common.text import Text, msg
 from reconciler.executor.operations import MEMBERSHIP
 from reconciler.model.resource_type import ANYTHING, FIREWALLS, MEMBERS, operation_of, waits
 from reconciler.planner.compare import fingerprint
+from reconciler.resources.firewall import INSTANCE
+from reconciler.resources.instance import FIREWALL
 from reconciler.schedule.rechecks import GONE, Rechecks
 from reconciler.schedule.step_state import Done
 from reconciler.schedule.task import Task
@@ -77,7 +79,7 @@ class Preconditions:
 
     def _leaves(self, task: Task, id: str) -> Mapping[str, Any]:
         if task.step.operation in MEMBERSHIP:
-            return {"firewall": ANYTHING} if task.inputs.get("instance") == id else {}
+            return {FIREWALL: ANYTHING} if task.inputs.get(INSTANCE) == id else {}
         if task.step.target != id:
             return {}
         return operation_of(self.rechecks.lists.kinds, task.step.operation).leaves(task.inputs)

@@ -22,6 +22,8 @@ from reconciler.model.owners import entry_with
 from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
 from reconciler.model.resource_type import creates, waits
 from reconciler.recovery.signature_fence import SIGNATURE_SECONDS
+from reconciler.resources.firewall import ATTACH
+from reconciler.resources.instance import STOP
 from reconciler.schedule.step_state import Failure, InFlight, Pending, StepEvent
 from reconciler.schedule.task import Task
 
@@ -131,7 +133,7 @@ class Sender:
 
     def _note_stop(self, task: Task) -> None:
         """Records that an instance is to be started again, before it is stopped."""
-        if task.operation == "instance.stop":
+        if task.operation == STOP:
             found = effects.stopping(self.journal.state, task.step)
             if found:
                 self.journal.note("to be stopped, and started again", effects=found)
@@ -239,13 +241,13 @@ class Sender:
         """An instance that this run detached from its firewall is attached to it again, if the
         cloud refuses the new one.
         """
-        if task.operation != "firewall.attach" or task.failure is not None:
+        if task.operation != ATTACH or task.failure is not None:
             return
         former = self.operations.detached_from(task)
         if former is None:
             return
         task.note(inputs={**task.inputs, "former": former})
-        task.restore_with("firewall.attach")
+        task.restore_with(ATTACH)
         self.inputs.emit(
             Message(
                 msg(

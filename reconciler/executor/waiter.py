@@ -15,7 +15,7 @@ from reconciler.executor.operations import Operations
 from reconciler.executor.precondition import Preconditions
 from reconciler.executor.run_inputs import RunInputs
 from reconciler.model.events import Message, StepWaiting
-from reconciler.model.resource_type import Progress, creates, deletes, operation_of, waits
+from reconciler.model.resource_type import RULES, Progress, creates, deletes, operation_of, waits
 from reconciler.model.state import Phase, StateChange
 from reconciler.recovery import evidence
 from reconciler.schedule.polling import SLIGHTLY, PollResult, Polls
@@ -129,7 +129,7 @@ class Waiter:
         else:
             found = intent.done(task.target) if intent is not None else ()
             found += observed.attach_facts(task, poller)
-        if "rules" in task.inputs:
+        if RULES in task.inputs:
             stack = self.inputs.stack
             found += observed.written_rules(task, stack, self.journal.state, poller)
         self.journal.close(task, found, "done")

@@ -34,6 +34,7 @@ from reconciler.resources._operations import Inputs
 NAME, SINGULAR, MEMBERS = "firewalls", "firewall", "members"
 CREATE, UPDATE, DELETE = "firewall.create", "firewall.update", "firewall.delete"
 ATTACH, DETACH = "firewall.attach", "firewall.detach"
+INSTANCE = "instance"  # the input that names the member
 NEWER = "/v1/security-groups"
 OLDER = "/v1/firewall"
 

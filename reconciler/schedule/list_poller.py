@@ -16,7 +16,8 @@ from reconciler.common.read_queue import ReadQueue
 from reconciler.model.diagnostics import Problem
 from reconciler.model.ports import Answer, Reading, Reads
 from reconciler.model.resource import Account, LiveResource
-from reconciler.model.resource_type import Call, View
+from reconciler.model.resource_type import RULES, Call, View
+from reconciler.resources.instance import FIREWALL
 
 READ_FAILURE_SECONDS = 10.0
 """After a list could not be read, until it is read again."""
@@ -55,11 +56,11 @@ class Shown:
             self.members[parent] = tuple(str(row) for row in rows)
             return
         shown = {row.id: row for row in rows if isinstance(row, LiveResource)}
-        if name == "rules":
+        if name == RULES:
             others = {
                 id: rule
-                for id, rule in self.objects.get("rules", {}).items()
-                if rule.attributes.get("firewall") != parent
+                for id, rule in self.objects.get(RULES, {}).items()
+                if rule.attributes.get(FIREWALL) != parent
             }
             shown = {**others, **shown}
         self.objects[name] = shown

@@ -18,6 +18,9 @@ from reconciler.model.resource_type import (
     operation_of,
     waits,
 )
+from reconciler.resources.firewall import ATTACH, DETACH
+from reconciler.resources.instance import FIREWALL
+from reconciler.resources.rule import SINGULAR as RULE
 from reconciler.schedule.task import Task
 
 
@@ -45,18 +48,18 @@ class OperationLists:
         """The inputs of the operation that is next. When an instance is detached from its former
         firewall, or attached to it again, that firewall is meant.
         """
-        back = task.operation == "firewall.attach" and task.failure is not None
-        if (task.operation == "firewall.detach" or back) and "former" in task.inputs:
-            return {**task.inputs, "firewall": task.inputs["former"]}
+        back = task.operation == ATTACH and task.failure is not None
+        if (task.operation == DETACH or back) and "former" in task.inputs:
+            return {**task.inputs, FIREWALL: task.inputs["former"]}
         return dict(task.inputs)
 
     def watched(self, task: Task) -> tuple[str, ...]:
         """The lists that show the result; none if the answer itself is the result."""
         operation, asked = self.operation(task), self.asked(task)
-        if deletes(task.operation) and not acts_on(task.operation, "rule"):
+        if deletes(task.operation) and not acts_on(task.operation, RULE):
             return operation.settled_by(task.target, asked)
         watched = operation.watches(task.target, asked)
-        if task.operation == "firewall.attach" and "former" in task.inputs and task.failure is None:
+        if task.operation == ATTACH and "former" in task.inputs and task.failure is None:
             return (*watched, f"members:{task.inputs['former']}")
         return watched
 

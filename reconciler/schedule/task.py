@@ -12,6 +12,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model.plan import Step
 from reconciler.model.resource import EMPTY
 from reconciler.model.state import Intent
+from reconciler.resources.instance import STOP
 from reconciler.schedule.step_state import (
     ENDS,
     Done,
@@ -118,7 +119,7 @@ class Task:
     def operation_done(self) -> None:
         """The result of the current operation is there: the next one follows, or the step ends."""
         detour = self.detour
-        if detour.fallback and self.operation == "instance.stop" and self.step.fallback is not None:
+        if detour.fallback and self.operation == STOP and self.step.fallback is not None:
             self.detour = replace(detour, restore=self.step.fallback.restore)
         elif self.operation == detour.restore:
             self.detour = replace(detour, restore=None)

@@ -25,8 +25,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ORDER: tuple[tuple[str, ...], ...] = (
     ("common", "version"),
     ("model",),
-    ("resources", "iwinv", "store", "schedule"),
-    ("config",),
+    ("resources", "iwinv", "store"),
+    ("config", "schedule"),
     ("recovery",),
     ("planner",),
     ("executor", "importing", "render"),

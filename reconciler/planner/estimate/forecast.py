@@ -23,6 +23,8 @@ from reconciler.model.resource_type import (
 )
 from reconciler.planner.estimate.forecast_model import ModelClient, ModelHandler, ModelReads
 from reconciler.planner.steps import graph
+from reconciler.resources.firewall import ATTACH, DETACH, INSTANCE
+from reconciler.resources.rule import SINGULAR as RULE
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.loop import Loop
 from reconciler.schedule.operation_lists import OperationLists
@@ -136,7 +138,7 @@ def _usual(step: Step, kinds: Mapping[str, ResourceType], facts: Mapping[str, st
         seconds += CALL_SECONDS
         if number or not _is_refused(operations):
             seconds += operation_of(kinds, name).seconds[1]
-        if deletes(name) and not acts_on(name, "rule"):
+        if deletes(name) and not acts_on(name, RULE):
             seconds += timing.ABSENCE_SECONDS
     return seconds
 
@@ -152,24 +154,24 @@ def weights_of(steps: Sequence[Step], kinds: Mapping[str, ResourceType]) -> dict
     (planning#steps); one that has none, because an earlier run took it off, before anything else at
     all, and what that waits for goes first as well.
     """
-    left = {step.key: step.address for step in steps if step.operation == "firewall.detach"}
+    left = {step.key: step.address for step in steps if step.operation == DETACH}
     after_left = {
         step.key for step in steps if any(left.get(key) == step.address for key in step.after)
     }
     seconds = {step.key: seconds_of(step, kinds) for step in steps}
     for step in steps:
-        if step.operation == "firewall.attach" and step.key not in after_left and _has_none(step):
+        if step.operation == ATTACH and step.key not in after_left and _has_none(step):
             seconds[step.key] += _AT_ONCE
     found = graph.tails({step.key: step.after for step in steps}, seconds)
     for step in steps:
-        if step.operation == "firewall.attach" and step.key in after_left:
+        if step.operation == ATTACH and step.key in after_left:
             found[step.key] += _AT_ONCE
     return found
 
 
 def _has_none(attach: Step) -> bool:
     """Whether the server that is to be attached is there already, and behind no firewall."""
-    return "former" not in attach.inputs and not isinstance(attach.inputs["instance"], Link)
+    return "former" not in attach.inputs and not isinstance(attach.inputs[INSTANCE], Link)
 
 
 def seconds_of(step: Step, kinds: Mapping[str, ResourceType]) -> float:
@@ -210,11 +212,9 @@ def operations_of(step: Step, facts: Mapping[str, str]) -> tuple[str, ...]:
     """The operations that a step is expected to send, refused ones included."""
     if waits(step.operation):
         return ()
-    if step.operation == "firewall.attach" and "former" in step.inputs:
-        ways = {"replace": ("firewall.attach",), "many": ("firewall.attach", "firewall.detach")}
-        return ways.get(
-            facts.get("attach", ""), ("firewall.attach", "firewall.detach", "firewall.attach")
-        )
+    if step.operation == ATTACH and "former" in step.inputs:
+        ways = {"replace": (ATTACH,), "many": (ATTACH, DETACH)}
+        return ways.get(facts.get("attach", ""), (ATTACH, DETACH, ATTACH))
     return (step.operation,)
 
 
