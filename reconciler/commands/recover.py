@@ -27,7 +27,7 @@ from reconciler.planner.compare.assessment import Assessment, PlanOptions
 from reconciler.planner.compare.classify import classify
 from reconciler.recovery import evidence, manual
 from reconciler.recovery.evidence import Finding
-from reconciler.recovery.manual import Binding, Proposal, Recovered, Settled
+from reconciler.recovery.manual import Binding, Decision, Proposal, Recovered, Settled
 from reconciler.recovery.signature_fence import fence, is_far_ahead
 
 
@@ -184,18 +184,17 @@ class _Recovery:
                 problem = error("bad-combination", message, address=address)
                 self.result.problems.append(problem)
 
-    def _take(self, address: str, decided: tuple[Note, ...] | Problem) -> None:
+    def _take(self, address: str, decided: Decision | Problem) -> None:
         if isinstance(decided, Problem):
             self.result.problems.append(decided)
             return
-        for note in decided:
+        for note in decided.records:
             intent, _ = self.writer.state.open[note.settles or 0]
             self.writer.append(note)
-            done = note.reason.startswith("settled: done")
-            reason = note.reason.partition(": ")[2].removeprefix("done: ")
-            self.result.settled.append(
-                Settled(address, intent.operation, done, reason, by_person=True)
+            settled = Settled(
+                address, intent.operation, decided.done, decided.reason, by_person=True
             )
+            self.result.settled.append(settled)
         open_now = self.writer.state.open
         self.settler.found = tuple(
             one for one in self.settler.open if one.intent.sequence in open_now

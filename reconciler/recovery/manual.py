@@ -74,6 +74,17 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about the open requests of an address: whether they were executed, the
+    reason, and the records that settle them.
+    """
+
+    done: bool
+    reason: str
+    records: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What `--rebuild` would bind, and the problems of what it would not: objects that are missing
     from the state, and that nothing proves to be the stack's.
@@ -141,9 +152,9 @@ def adopt(
     address: str,
     id: str,
     run: str,
-) -> tuple[Note, ...] | Problem:
-    """The records of a person's decision that the open request of an address was executed, and that
-    `id` is what it created or changed.
+) -> Decision | Problem:
+    """A person's decision that the open request of an address was executed, and that `id` is what it
+    created or changed.
     """
     asked = open_at(state, address)
     if not asked:
@@ -167,8 +178,9 @@ def adopt(
     if live.nonce != intent.nonce:
         # What the request may still create belongs to the stack anyway, and is reported.
         effects += lost(intent)
-    reason = f"settled: done: {id}, decided by a person"
-    return (Note(state.sequence + 1, run, reason, effects, intent.sequence),)
+    reason = msg("{id}, decided by a person", id=id)
+    record = Note(state.sequence + 1, run, f"settled: done: {reason}", effects, intent.sequence)
+    return Decision(done=True, reason=reason, records=(record,))
 
 
 def _mismatch(state: State, intent: Intent, live: LiveResource, kind: ResourceType) -> str | None:
@@ -219,8 +231,8 @@ def _with_marker(effect: StateChange, live: LiveResource) -> StateChange:
 
 def not_created(
     state: State, settlements: Sequence[Settlement], *, address: str, now: float, run: str
-) -> tuple[Note, ...] | Problem:
-    """The records of a person's decision that the open requests of an address were not executed.
+) -> Decision | Problem:
+    """A person's decision that the open requests of an address were not executed.
 
     Nobody can know that before the signature fence: the cloud may still accept them, unless they
     were signed with a clock so far ahead that it has refused them. The decision is refused if an
@@ -253,8 +265,9 @@ def not_created(
         )
         hint = msg("reconciler recover --adopt {value}", value=pasted(f"{address}={marked[0]}"))
         return error("bad-combination", message, address=address, hint=hint)
-    reason = "settled: not done, decided by a person"
-    return _numbered(state, run, ((reason, lost(intent), intent.sequence) for intent in asked))
+    reason = msg("not done, decided by a person")
+    records = ((f"settled: {reason}", lost(intent), intent.sequence) for intent in asked)
+    return Decision(done=False, reason=reason, records=_numbered(state, run, records))
 
 
 def free_for(state: State, binding: Binding) -> Problem | None:
