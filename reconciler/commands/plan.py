@@ -155,7 +155,7 @@ class _Work:
         return account, tuple(session.account_problems(state, account, self.connection))
 
     def make(self, state: State | None, account: Account) -> Plan:
-        """The plan. What plans is imported late, so that the first request is sent sooner."""
+        """The plan. The planner is imported here, so that the first request is sent sooner."""
         from reconciler.planner import planner
 
         return planner.make(

@@ -168,9 +168,11 @@ def read_account(connection: Connection, scope: RefreshScope, *, cached: bool = 
     from reconciler.iwinv import refresh
     from reconciler.iwinv.driver import ReadFailed
 
-    cache, lists = connection.cache, scope.catalogue | scope.hoped
+    cache, lists = connection.cache, scope.catalogue | scope.optional
     kept = cache.catalogue(lists) if cache is not None and cached else {}
-    asked = replace(scope, catalogue=scope.catalogue - kept.keys(), hoped=scope.hoped - kept.keys())
+    asked = replace(
+        scope, catalogue=scope.catalogue - kept.keys(), optional=scope.optional - kept.keys()
+    )
     try:
         account = refresh.read_account(
             connection.exchange,

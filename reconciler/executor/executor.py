@@ -1,5 +1,5 @@
-"""A run from its begin to its result. `reconciler.schedule.loop` drives it: here is what a task
-does when its turn comes, and what comes before and after the loop.
+"""Runs a plan and returns the result. `reconciler.schedule.loop` decides which step is next; this
+module starts the step, passes answers on, and does the work before and after the loop.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ class _Executor:
         self.sender.begin(task, token)
 
     def prepare(self) -> None:
-        """Closes what earlier runs left accepted (their objects are in the state), and records what
-        the plan changes without a call.
+        """Closes accepted requests of earlier runs (their objects are in the state), and records the
+        changes of the plan that need no call.
         """
         plan, state = self.inputs.plan, self.inputs.writer.state
         awaited = {step.target for step in plan.steps if waits(step.operation)}
@@ -172,8 +172,8 @@ class _Executor:
         return self.sender.stop is not None
 
     def stop_at(self) -> float | None:
-        """When the run must end: soon after an interrupt; when the last answer has come, if the
-        cloud refuses the keys.
+        """The time at which the run must end: some seconds after an interrupt; if the cloud refuses
+        the keys, as soon as the last answer has come.
         """
         if self._stop_at is None and self.inputs.interrupted():
             self._stop_at = self.inputs.client.now() + INTERRUPT_WAIT_SECONDS
@@ -183,7 +183,7 @@ class _Executor:
         return self._stop_at
 
     def before_read(self) -> None:
-        """A holder whose lock was broken sends nothing more, not even a read
+        """Raises if the lock was broken: the run then sends nothing more, not even a read
         (safety#one-writer).
         """
         self.inputs.writer.check()
@@ -203,12 +203,14 @@ class _Executor:
             self.sender.stop = self.sender.stop or problem
             return
         if problem.code == "cloud":
-            problem = replace(problem, hint=msg("retrying until its dependants are late"))
+            problem = replace(
+                problem, hint=msg("retrying until the steps that need this list time out")
+            )
         if problem not in self.reports.problems:
             self.reports.problem(problem)
 
     def judge(self) -> None:
-        """Judges what the lists showed since."""
+        """Compares the lists that were read since with what the steps wait for."""
         self.sender.waiter.judge()
 
     def finish(self) -> None:
@@ -239,8 +241,8 @@ class _Executor:
 
     def _write_outputs(self) -> None:
         state, stack = self.inputs.writer.state, self.inputs.stack
-        # An action for which no file was read keeps what the last apply gave. A run that is cut
-        # short leaves it marked as stale.
+        # An action that reads no stack file keeps the outputs of the last apply. A run that ends
+        # early leaves them marked as stale.
         if not stack.digest or self._stop_at is not None:
             self.outputs = dict(state.outputs)
             return
@@ -251,7 +253,9 @@ class _Executor:
             self.journal.note("outputs", effects=tuple(found))
 
     def record_failed(self, failure: StoreError) -> None:
-        """Nothing further is sent. Reports what the record does not hold."""
+        """Ends a run whose record could not be written: reports why, which instances are left
+        without a firewall, and which sent requests are not recorded.
+        """
         lost = self.sender.not_recorded()
         parts = [
             msg("{failure}; nothing further was sent", failure=failure),

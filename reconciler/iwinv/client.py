@@ -100,9 +100,7 @@ class _Slots:
         self._ask_at = -math.inf
 
     def taken(self) -> tuple[float, ...]:
-        """Seconds until each slot that is taken is free. One that is held for the next send is not
-        in its way.
-        """
+        """Seconds until each taken slot is free, without the slot that is held for the next send."""
         taken = self._quota.taken(self._clock.time())
         return taken[:-1] if self.held else taken
 
@@ -126,7 +124,7 @@ class _Slots:
         self._quota.answered(self._clock.time())
 
     def release(self) -> None:
-        """A call was not sent: the cloud does not count it."""
+        """Gives back the slot of a call that was not sent: the cloud does not count it."""
         self._quota.release(self._clock.time())
 
     def give_back(self) -> None:
@@ -150,7 +148,7 @@ class _Slots:
 
 
 class _Pauses:
-    """How long nothing is sent after a 429: as long as it asks, otherwise for longer and longer."""
+    """How long nothing is sent after a 429: as long as the 429 asks for, otherwise longer each time."""
 
     def __init__(self, time_scale: float, jitter: Callable[[], float]) -> None:
         self.refused_in_a_row = 0

@@ -88,7 +88,7 @@ class _AccountReader:
         ]
         inline = FIREWALLS in names and self.kinds[FIREWALLS].lists[FIREWALLS].inline is not None
         rules = [f"{RULES}:{id}" for id in sorted(scope.rules_of)]
-        names += sorted(scope.catalogue | scope.hoped)
+        names += sorted(scope.catalogue | scope.optional)
         names += [] if inline else rules
         self._read([*names, *(f"{MEMBERS}:{id}" for id in sorted(scope.members_of))])
         for part in [part for part in self.found.values() if part.inline]:
@@ -132,8 +132,8 @@ class _AccountReader:
             )
             for name in names
         ]
-        hoped = scope.hoped - scope.catalogue
-        self.driver.run(readings, optional=[one for one in readings if one.what in hoped])
+        optional = scope.optional - scope.catalogue
+        self.driver.run(readings, optional=[one for one in readings if one.what in optional])
         self.found.update((one.what, one.seen) for one in readings if one.seen is not None)
 
     def account(self, *, calls: int) -> Account:

@@ -20,7 +20,7 @@ from reconciler.model.ports import Accepted, Answer, Client, Refused, Seen
 from reconciler.model.resource_type import Call, ResourceType
 
 _LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[\x21-\x7e]+")
-"""A link goes to stdout as it is, so it may contain nothing that a terminal would obey."""
+"""A link is printed unchanged, so it must not contain control characters."""
 
 
 def absence_call(kind: ResourceType, id: str) -> Call:
@@ -35,9 +35,9 @@ def absence_call(kind: ResourceType, id: str) -> Call:
 def shows_absent(kind: ResourceType, id: str, answer: Answer) -> bool:
     """Whether the answer is the documented not-found for that id.
 
-    A success without rows is, and so is a row of that id that marks the object as deleted. Of
-    errors only those are that the contract names for the kind, by exact body. A 404 without such a
-    body, another refusal, or no answer at all prove nothing.
+    Three answers prove that the object is absent: a success without rows, a single row of that id
+    that marks the object as deleted, and an error code that the contract documents for the kind,
+    in the documented body. A 404 without that body, another refusal, or no answer proves nothing.
     """
     if isinstance(answer, Refused):
         return answer.error_code in kind.absent_errors and errors.is_about_the_call(answer)
@@ -61,7 +61,8 @@ def _is_deleted(kind: ResourceType, id: str, row: object) -> bool:
 
 
 class DetailReading(BaseReading):
-    """Reads one object to see whether it exists. It ends with the first answer that shows either.
+    """Reads one object to see whether it exists. The first answer that proves either ends the
+    reading.
 
     Raises ValueError, when made, for a kind without a detail.
     """
@@ -94,7 +95,7 @@ class DetailReading(BaseReading):
 
 
 class _ResultReading(BaseReading):
-    """Reads the result of one call, whatever it is."""
+    """Reads the result of one call, of any shape."""
 
     def __init__(self, call: Call, doing: str, time_scale: float) -> None:
         super().__init__(call.path, doing, time_scale)

@@ -284,9 +284,10 @@ class Stack:
 class LiveResource:
     """One object of the account, in the normal form of `Resource`.
 
-    `attributes` holds every attribute that was read (see `model.resource_type`); `nonce` is the marker found
-    at the end of its description, `marked` the text before it where that is ours. `ready` is False
-    while the cloud works on it; `failed` if it reports an error.
+    `attributes` are all that were read (see `model.resource_type`). `nonce` is the nonce of the marker
+    at the end of the description, and `marked` the text before that marker; both are None without a
+    marker. `ready` is False while the cloud works on the object, and `failed` is True if the cloud
+    reports an error.
     """
 
     kind: str
@@ -337,13 +338,12 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What was read of the account, once, for one plan.
+    """What one plan has read of the account.
 
-    `objects` maps kind to id to object (`rules` by rule id, each with its `firewall` attribute the
-    group's id). `members` maps a firewall id to the instance ids in it, only for groups whose
-    members were read. `complete` names the kinds whose list was read whole, `ruled` the firewall
-    ids whose rules were. `cached` names the lists of the catalogue that were taken as an earlier
-    run had read them.
+    `objects` maps kind to id to object; the attribute `firewall` of a rule is its firewall's id.
+    `members` maps a firewall id to the ids of its instances, for the firewalls whose members were
+    read. `complete` are the kinds whose list was read to its end, `ruled` the ids of the firewalls
+    whose rules were read. `cached` are the lists of the catalog that come from an earlier run.
     """
 
     objects: Mapping[str, Mapping[str, LiveResource]]
@@ -363,13 +363,16 @@ class Account:
 class RefreshScope:
     """What a run needs of the account, each list once.
 
-    `kinds` are the kinds whose lists are read. `tracked` maps a kind to the ids that a complete list must show. `rules_of` and `members_of` are
-    firewall ids. `members_for` are ids of instances whose firewall must be known: where one is in
-    none of `members_of`, the members of the other groups are read too. `rules_named` are names of
-    firewalls whose rules are wanted as well, where the list shows one of that name. `whole` are
-    kinds of which something is concluded from what their list does not show: it is walked to a sure
-    end. `catalogue` names the lists of `Catalogue` that are needed, `hoped` those without which
-    only a price or a size is missing: one that cannot be read is left out.
+    - `kinds`: the kinds whose lists are read.
+    - `tracked`: for each kind, the ids that a complete list must show.
+    - `rules_of`, `members_of`: ids of firewalls whose rules or members are read.
+    - `rules_named`: names of firewalls whose rules are read too, if the list shows such a firewall.
+    - `members_for`: ids of instances whose firewall must be known. If one is not a member of any of
+      `members_of`, the members of the other firewalls are read too.
+    - `whole`: kinds whose list is read up to an empty page, because a missing object counts as proof.
+    - `catalogue`: the lists of `Catalogue` that the run cannot do without.
+    - `optional`: the lists of `Catalogue` that only give a price or a size. If one cannot be read,
+      the run continues without it.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -380,4 +383,4 @@ class RefreshScope:
     members_for: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
     catalogue: frozenset[str] = frozenset()
-    hoped: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()

@@ -1,5 +1,5 @@
-"""Changes and steps of every object: what is the same for all kinds is done here, the rest by the
-planner of the kind.
+"""Changes and steps of every object. Dispositions that are planned alike for all kinds are planned
+here, the others by the planner of the kind.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _PLANNERS = {
 
 
 def plan_objects(builder: PlanBuilder) -> None:
-    """Kind by kind in the order of the tables, rules with their firewall: each looks at what those
-    before it have added.
+    """Plans every object, kind by kind in the order of the tables, and rules with their firewall. The
+    planner of a kind may use the steps of the kinds before it.
     """
     by_kind: dict[str, list[ManagedObject]] = {}
     parts: dict[Address, list[ManagedObject]] = {}
@@ -60,7 +60,7 @@ def plan_objects(builder: PlanBuilder) -> None:
 
 
 def _plan(builder: PlanBuilder, item: ManagedObject) -> None:
-    if _is_planned_alike(builder, item):
+    if _plan_common(builder, item):
         plan_block_storages.leave(builder, item)
         return
     _PLANNERS.get(item.kind.name, plan_plain.plan)(builder, item)
@@ -69,7 +69,7 @@ def _plan(builder: PlanBuilder, item: ManagedObject) -> None:
 
 
 def _plan_parts(builder: PlanBuilder, owner: ManagedObject, items: list[ManagedObject]) -> None:
-    mine = [item for item in items if not _is_planned_alike(builder, item)]
+    mine = [item for item in items if not _plan_common(builder, item)]
     plan_firewalls.plan_rules(builder, owner, mine)
     for item in mine:
         _check(builder, item)
@@ -77,8 +77,10 @@ def _plan_parts(builder: PlanBuilder, owner: ManagedObject, items: list[ManagedO
             held_by(builder, item.address, owner.address)
 
 
-def _is_planned_alike(builder: PlanBuilder, item: ManagedObject) -> bool:
-    """Plans an object whose disposition means the same for every kind. Returns whether it had one."""
+def _plan_common(builder: PlanBuilder, item: ManagedObject) -> bool:
+    """Plans an object whose disposition is planned alike for every kind. Returns whether it was
+    planned.
+    """
     text = str(item.address)
     if item.disposition is Disposition.UNSETTLED:
         builder.problems.append(unsettled.problem_of(item, builder.assessment.options))

@@ -1,8 +1,8 @@
-"""The cloud in process: a request comes in, time passes, something happens, an answer goes out.
+"""The local cloud in one process: it takes requests, lets time pass, and returns answers.
 
-`Cloud.handle` is the whole of it as `reconciler.model.http` knows HTTP; `Cloud.exchange` is the
-same for a server that wants to cut a connection or send half an answer itself. One lock guards the
-world, so any number of threads may call.
+`Cloud.handle` takes a request and returns a response (`reconciler.model.http`). `Cloud.exchange`
+returns an `Answer` instead, with which a server can cut a connection or send half a response. One
+lock guards the world, so any number of threads may call.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ ADVANCE_SECONDS_MAX = 3_155_760_000.0
 
 @dataclass(frozen=True, slots=True)
 class _Late:
-    """A request that is on its way and will be executed at this second of the real clock."""
+    """A delayed request, to be executed at this second of the clock."""
 
     at: float
     request: Request
@@ -132,7 +132,7 @@ class Cloud:
     # ----------------------------------------------------------------------------------------------
 
     def handle(self, request: Request, *, peer: str = "127.0.0.1") -> Response:
-        """The whole cloud in process: a Response, or WireError where no whole one came."""
+        """The response to a request. Raises WireError if no complete response came."""
         answer = self.exchange(request, peer=peer)
         if answer.delay and self._sleep is not None:
             self._sleep(min(answer.delay, self._timeout))
@@ -144,7 +144,7 @@ class Cloud:
 
     @_locked
     def exchange(self, request: Request, *, peer: str = "127.0.0.1") -> Answer:
-        """Execute a request, faults included, and say what goes back."""
+        """Execute a request, with the faults that apply to it, and return the answer."""
         self._advance()
         self._number += 1
         route = _route_or_none(request, self.switches)
@@ -190,7 +190,7 @@ class Cloud:
         return answer if answer.response is None else spoilt(answer.response, fault)
 
     def _respond(self, request: Request, peer: str, operation: str, drawn: list[Fault]) -> Answer:
-        """The true answer, distorted if a fault asks for it; cut if a switch does."""
+        """The answer of the API, distorted by faults, or cut off if a switch says so."""
         response = self._response(request, peer, operation, drawn)
         if response is None:
             return Answer(None, CUT_AFTER)
@@ -250,14 +250,16 @@ class Cloud:
         return response
 
     def _remembered(self, seconds: float) -> World:
-        """The world before the last change, or as it was this long ago as far as it was kept."""
+        """The world before the last change or, with `seconds`, as it was that long ago. If no copy is
+        that old, the oldest copy.
+        """
         kept = list(self._past) or [self._world]
         then = self._world.time - seconds
         older = [each for each in kept if each.time <= then] if seconds else kept
         return (older[-1] if older else kept[0]).copy()
 
     def _previous_page(self, request: Request) -> list[object]:
-        """The rows of the page before the one that was asked for; none before the first."""
+        """The rows of the page before the requested one; empty for the first page."""
         query = dict(request.query)
         number = query.get("page_no") or "1"
         if not number.isdecimal() or int(number) < 2:
@@ -271,7 +273,7 @@ class Cloud:
     # ----------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
-        """Bring the world to now, executing on the way what was under way late."""
+        """Bring the world to the present time, and execute the delayed requests that are due."""
         real = self._clock()
         while self._late and self._late[0].at <= real:
             late = self._late.pop(0)
@@ -280,7 +282,7 @@ class Cloud:
         self._world.advance(real + self._offset)
 
     def _execute_late(self, late: _Late) -> None:
-        """A request that was held up: its signature is looked at when it arrives, like anybody's."""
+        """Execute a delayed request. Its signature is checked on arrival, like that of any request."""
         self._unsaved = True
         try:
             check_caller(
@@ -296,7 +298,7 @@ class Cloud:
 
     @_locked
     def advance(self, seconds: float) -> None:
-        """Let the world's time jump ahead; the clock and signatures are not touched."""
+        """Move the world's time ahead. The clock, and so the check of signatures, is unchanged."""
         if not 0 <= seconds <= ADVANCE_SECONDS_MAX:
             raise ValueError(f"seconds are from 0 to {ADVANCE_SECONDS_MAX:.0f}")
         if self.world.time + seconds > TIME_MAX:
@@ -307,8 +309,8 @@ class Cloud:
 
     @_locked
     def next_change(self) -> float | None:
-        """The second of the clock at which something finishes by itself next, or None: where a
-        virtual clock may jump to.
+        """The time (by the clock) at which the next background operation ends or the next delayed
+        request is executed, or None. A virtual clock may jump to it.
         """
         due = self.world.next_due()
         moments = [late.at for late in self._late]
@@ -320,8 +322,8 @@ class Cloud:
     @property
     @_locked
     def world(self) -> World:
-        """The living world, brought to now. Tests read it freely; changing it is for `edits` and
-        the operations.
+        """The world at the present time. Tests may read it; only `edits` and the operations change
+        it.
         """
         self._advance()
         return self._world
@@ -340,19 +342,19 @@ class Cloud:
 
     @_locked
     def change(self, act: Callable[[World], T]) -> T:
-        """Run an edit of the world under the lock."""
+        """Change the world by a function, under the lock, and return its result."""
         result = act(self.world)
         self._changed()
         return result
 
     @_locked
     def set_faults(self, faults: Iterable[Fault], seed: int | None = None) -> None:
-        """Put other faults in force, counting from nothing."""
+        """Replace the faults, with all counts at zero."""
         self.faults = FaultPlan(faults, seed=self._seed if seed is None else seed)
 
     @_locked
     def add_faults(self, *faults: Fault) -> None:
-        """Put more faults in force; what was counted so far stays."""
+        """Add faults. The counts of the others stay."""
         self.faults.faults.extend(faults)
 
     @_locked
@@ -362,7 +364,7 @@ class Cloud:
 
     @_locked
     def set_switches(self, values: Mapping[str, object]) -> None:
-        """Turn some switches; the others stay."""
+        """Set some switches. The others stay."""
         self.switches = Switches.parse(values, self.switches)
 
     @_locked

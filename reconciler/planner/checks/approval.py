@@ -43,8 +43,8 @@ class GivenConsent:
     """The consent that the user gave before the plan was shown.
 
     `accept` comes from the command line or a saved plan, `from_stack` from the environment's
-    `accept:` in the stack file. `terminal`: somebody can be asked. `destroy` takes the guard
-    against emptying a stack away, as `allow_empty` does.
+    `accept:` in the stack file. `terminal` says whether the user can be asked. `allow_empty` and
+    `destroy` both allow a plan that empties the stack.
     """
 
     accept: tuple[Acceptance, ...] = ()
@@ -65,8 +65,8 @@ class Approval(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict; `open` are the consents still needed, `given` those covered; `problem` says why
-    it is refused.
+    """The verdict. `open` are the consents still needed, `given` those already given; `problem` says
+    why the plan is refused.
     """
 
     verdict: Approval
@@ -104,8 +104,8 @@ def decide(
 
 
 def answer(decision: Decision, title: str, typed: str | None) -> Decision:
-    """The decision after somebody typed something (None: the input ended). `title` is the name that
-    says yes to everything asked.
+    """The decision after the user typed a text (None: the input ended). Typing `title`, the name of
+    the stack, gives every consent that is still needed.
     """
     text = (typed or "").strip()
     if text == title or (text == "yes" and not decision.open):

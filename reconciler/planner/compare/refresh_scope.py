@@ -44,7 +44,7 @@ def refresh_scope(stack: Stack, state: State | None, options: PlanOptions) -> Re
         members_for=frozenset(_members(resources, state)),
         whole=frozenset(_with_unsettled_creates(state)),
         catalogue=frozenset(_catalogue(resources, state, options)) | _prices(options),
-        hoped=_sizes(tracked, resources),
+        optional=_sizes(tracked, resources),
     )
 
 

@@ -36,8 +36,8 @@ from reconciler.schedule.task import Task, Write
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What applying a plan comes to. `critical` is the longest chain of steps that wait for each
-    other, in their order.
+    """How many seconds, writes and reads an apply is expected to take. `critical` is the longest
+    chain of steps that wait for each other, in order.
     """
 
     seconds: float
@@ -147,12 +147,12 @@ _AT_ONCE = 1e9
 
 
 def weights_of(steps: Sequence[Step], kinds: Mapping[str, ResourceType]) -> dict[str, float]:
-    """How urgent each step is: the seconds of the longest chain that begins with it; the heaviest
-    that may begin is next.
+    """How urgent each step is: the seconds of the longest chain that begins with it. Of the steps
+    that may begin, the one with the greatest weight is next.
 
-    A server that was taken off its firewall gets the new one before anything else is done to it
-    (planning#steps); one that has none, because an earlier run took it off, before anything else at
-    all, and what that waits for goes first as well.
+    An instance that this run detaches from its firewall gets the new one before any other step on
+    it (planning#steps). An instance that an earlier run left without a firewall gets one before
+    all other steps, and the steps that this waits for come first too.
     """
     left = {step.key: step.address for step in steps if step.operation == DETACH}
     after_left = {
@@ -170,14 +170,12 @@ def weights_of(steps: Sequence[Step], kinds: Mapping[str, ResourceType]) -> dict
 
 
 def _has_none(attach: Step) -> bool:
-    """Whether the server that is to be attached is there already, and behind no firewall."""
+    """Whether the instance to be attached exists and has no firewall."""
     return "former" not in attach.inputs and not isinstance(attach.inputs[INSTANCE], Link)
 
 
 def seconds_of(step: Step, kinds: Mapping[str, ResourceType]) -> float:
-    """How long a step usually takes, its call included: what a run goes by when it chooses which
-    step is next.
-    """
+    """How many seconds a step usually takes, with its call. A run uses it to choose the next step."""
     return CALL_SECONDS + float(operation_of(kinds, step.operation).seconds[1])
 
 

@@ -38,7 +38,7 @@ def mark(builder: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
     after = firewall_state.current(assessment)
     created = {str(step.address) for step in steps if step.operation == instance_kind.CREATE}
     for step in steps:
-        after.do(step)
+        after.apply_step(step)
     found = []
     for step in steps:
         firewall, _ = after.touched(step)

@@ -112,11 +112,11 @@ class _ExposureBuilder:
             step.operation in (firewall_kind.CREATE, firewall_kind.UPDATE) and firewall is not None
         ):
             was = self.after.of_firewall(firewall) or reachability.NOTHING
-            self.after.do(step)
+            self.after.apply_step(step)
             is_now = self.after.of_firewall(firewall) or reachability.NOTHING
             self.edits.setdefault(firewall, []).append((step.address, was, is_now))
             return
-        self.after.do(step)
+        self.after.apply_step(step)
 
     def firewalls(self) -> None:
         """What the edits of each firewall mean to its lasting and its new members."""

@@ -88,8 +88,8 @@ class FirewallState:
             return None, step.target or str(step.address)
         return None, None
 
-    def do(self, step: Step) -> None:
-        """Does a step: from here on everything is as it will be after it."""
+    def apply_step(self, step: Step) -> None:
+        """Changes the state to what it is after the step."""
         firewall, instance = self.touched(step)
         if instance is None:
             if firewall is not None:
@@ -98,8 +98,8 @@ class FirewallState:
             self.member[instance] = firewall
         elif step.operation == instance_kind.DELETE:
             self.member.pop(instance, None)
-        # The fallback of a switch detaches the former firewall; an instance that has another one by
-        # then keeps that.
+        # The fallback of a switch detaches the former firewall. An instance that has another firewall
+        # meanwhile keeps it.
         elif firewall is None or self.member.get(instance, firewall) == firewall:
             self.member[instance] = None
 
@@ -116,7 +116,7 @@ class FirewallState:
             self._edit(step, firewall)
 
     def _edit(self, step: Step, firewall: str) -> None:
-        """Creates or edits a firewall; in the older form of the API all its rules come along."""
+        """Creates or edits a firewall. In the older form of the API the step contains all rules."""
         if step.operation == firewall_kind.CREATE:
             self.rules[firewall], self.icmp[firewall] = {}, False
         rules, icmp = step.inputs.get(rule_kind.NAME), step.inputs.get("icmp")

@@ -105,14 +105,14 @@ class _Watch:
             return
         firewall, instance = self.current.touched(step)
         if firewall is None:
-            self.current.do(step)
+            self.current.apply_step(step)
             if step.operation == instance_kind.CREATE:
                 self.created.add(str(step.address))
             elif step.operation == instance_kind.DELETE:
                 self.instances.pop(step.target or "", None)
             return
         restore = self.current.snapshot(firewall, instance)
-        self.current.do(step)
+        self.current.apply_step(step)
         members = [instance] if instance is not None else self.current.members(firewall)
         lost = dict(self._lost(members))
         if not lost:
@@ -334,5 +334,5 @@ def _roles(assessment: Assessment, steps: tuple[Step, ...], required: Reach) -> 
             roles = found.setdefault(firewall, _Roles())
             roles.gives += [step.key] if reachability.difference(after, before).inward else []
             roles.takes += [step.key] if reachability.difference(before, after).inward else []
-        current.do(step)
+        current.apply_step(step)
     return found

@@ -1,8 +1,8 @@
-"""The plan while it is made: changes and steps as they are found, and what each step waits for.
+"""The plan while it is made: its changes, its steps, and what each step waits for.
 
 Nodes are finer than resources (stack-files#graph): an object itself, a rule, a membership, an
-attachment, the power of an instance. Steps provide nodes and need nodes; only at the end are nodes
-turned into step keys.
+attachment, the power of an instance. Steps provide nodes and need nodes; `PlanBuilder.order` turns
+the nodes into step keys.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ class PlanBuilder:
         order_only: Iterable[Node] = (),
         after: Iterable[str] = (),
     ) -> str:
-        """Adds a step and returns its key. `needs` and `after` are hard, `soft` nodes give way to
-        circles.
+        """Adds a step and returns its key. `needs` and `after` are hard dependencies; `soft`
+        dependencies are dropped if they would close a cycle.
 
-        `order_only` nodes give way too, and only set an order: the step is done even if what comes
-        before it fails.
+        `order_only` dependencies are soft as well, and the step is done even if the steps before it
+        fail.
         """
         if step.key in self.steps:
             raise AssertionError(f"two steps with the key {step.key!r}")
@@ -90,7 +90,7 @@ class PlanBuilder:
     def reject(
         self, item: ManagedObject, code: str, message: str, *, hint: str, field: str = ""
     ) -> None:
-        """Adds an error about an object, at the place of a field if the file has that."""
+        """Adds an error about an object, at the place of the field if the file contains it."""
         resource = item.resource
         place = None if resource is None else resource.places.get(field, resource.place)
         self.problems.append(
@@ -98,12 +98,12 @@ class PlanBuilder:
         )
 
     def before(self, key: str, *later: str) -> None:
-        """Puts `later` steps after `key`, hard."""
+        """Makes the steps `later` depend on the step `key` (hard)."""
         for other in later:
             self._hard[other].add(key)
 
     def before_node(self, key: str, node: Node) -> None:
-        """Puts a step after a node, hard."""
+        """Makes a step depend on a node (hard)."""
         self._needs.append((key, node, False))
 
     def hold_with(self, key: str, address: Address) -> None:
@@ -115,7 +115,7 @@ class PlanBuilder:
         self._soft[key].add(before)
 
     def provide(self, node: Node, key: str) -> None:
-        """Lets a step provide one more node."""
+        """Adds a node to those that a step provides."""
         self._provides.setdefault(node, []).append(key)
 
     def before_soft(self, key: str, node: Node) -> None:
@@ -131,8 +131,8 @@ class PlanBuilder:
         return tuple(self._provides.get(node, ()))
 
     def instance(self, address: Address) -> str:
-        """The name under which one thing at a time is done on an instance: its id if it has one and
-        keeps it, otherwise its address.
+        """The key that serializes steps on one instance: its id if it has one and keeps it,
+        otherwise its address.
         """
         return self.assessment.id_of(address) or str(address)
 
@@ -164,8 +164,8 @@ class PlanBuilder:
         return tuple(sorted({*self.steps[key].regardless_of, *order_only}))
 
     def waiting_for_blocked(self) -> dict[Address, str]:
-        """Addresses with a step that needs what a held-back address would have provided, with the
-        one that holds each back.
+        """The addresses with a step that needs a node of a blocked address, each with that blocked
+        address.
         """
         found: dict[Address, str] = {}
         for key, (_, address), soft in self._needs:
@@ -183,8 +183,8 @@ class PlanBuilder:
         return found
 
     def _explicit(self) -> None:
-        """`depends_on` of the file for what is made or changed; what the state remembers, the other
-        way round, for what is removed.
+        """Orders creates and edits by `depends_on` in the file, and deletes by the reverse of
+        `depends_on` in the state.
         """
         by_address: dict[Address, list[str]] = {}
         for key, step in self.steps.items():
@@ -230,10 +230,8 @@ class PlanBuilder:
 def dropped(
     steps: tuple[Step, ...], roots: Mapping[Address, str]
 ) -> tuple[dict[str, str], tuple[Step, ...]]:
-    """Step keys that may not be done because their address, or one they wait for, is held back; and
-    the steps that remain.
-
-    The mapping gives for each dropped key the address text that holds it back.
+    """The keys of the steps that are dropped because their address, or a step that they wait for, is
+    blocked, each with the text of the blocked address; and the steps that remain.
     """
     first = {step.key: str(step.address) for step in steps if step.address in roots}
     after = {
