@@ -1,5 +1,5 @@
 """Reading lists until they show the result of a request: when they are read next, and what they
-prove.
+prove. The intervals are in `common.timing`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What speaks against a plan, or deserves a warning: impossible combinations, name conflicts,
+"""Reasons to refuse a plan or to warn about it: impossible combinations, name conflicts,
 renames, a lost state, consent.
 
 It may import `planner.kinds`, `planner.steps` and `planner.compare`. Begin with `approval`, which
