@@ -90,7 +90,7 @@ _TABLE = (
         0x9,
         403,
         "일시적인 오류입니다. 잠시 후 다시 시도해 주세요.",
-        "a caller outside `allowlist`; a group created without a description; every bill detail",
+        "a caller outside `allowlist`; a firewall created without a description; every bill detail",
         shape="object",
     ),
     Code("REQUIRED_GET_PARAM_MISSING", 0xA, 400, "필수 조회 항목이 누락되었습니다.", ""),
@@ -121,7 +121,7 @@ _TABLE = (
         0xE,
         400,
         "요청 항목의 값이 올바르지 않습니다.",
-        "a bad value, a duplicate rule, port 0, a bare address, rules of an absent group",
+        "a bad value, a duplicate rule, port 0, a bare address, rules of an absent firewall",
     ),
     Code(
         "CHECK_PARAM_ENUM",
