@@ -222,12 +222,16 @@ def _sources(found: Intervals, port: int) -> Ranges:
     return next((addresses for low, high, addresses in found if low <= port <= high), ())
 
 
+PING = "ping"
+"""The line of ping, which has no ports."""
+
+
 def lines(reach: Reach) -> tuple[str, ...]:
     """The traffic in as few lines as it needs: `tcp/8080 from 10.0.0.0/8`, `tcp/443 to 0.0.0.0/0`,
     `ping`.
     """
     found = _lines(reach.inward, "from") + _lines(reach.outward or {}, "to")
-    found += ["ping"] if reach.ping else []
+    found += [PING] if reach.ping else []
     for one in sorted(reach.awaited):
         found.append(
             f"{one.protocol}/{one.ports} {'from' if one.direction == 'in' else 'to'} {one.source}"

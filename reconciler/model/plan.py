@@ -160,6 +160,23 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class TrafficChange:
+    """Traffic that a change opens or closes, and the names of the instances that it reaches (nothing
+    if that is not known). `is_ping`: it is ping, not a port.
+    """
+
+    traffic: str
+    instances: str = ""
+    is_ping: bool = False
+
+    def __str__(self) -> str:
+        """Both in one line, as the JSON plan shows it."""
+        if not self.instances:
+            return self.traffic
+        return msg("{traffic} on {instances}", traffic=self.traffic, instances=self.instances)
+
+
+@dataclass(frozen=True, slots=True)
 class Impact:
     """The effect of a change on running systems. Seconds are (low, high); `high` is None if the end is
     not known. Missing numbers are None, never 0.
@@ -170,8 +187,8 @@ class Impact:
     data_loss: tuple[DataLoss, ...] = ()
     address_change: bool = False
     exposure_seconds: int | None = None
-    opens: tuple[str, ...] = ()
-    closes: tuple[str, ...] = ()
+    opens: tuple[TrafficChange, ...] = ()
+    closes: tuple[TrafficChange, ...] = ()
     reversible: bool = True
     blocked_by: str | None = None
 

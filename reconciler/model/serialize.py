@@ -24,6 +24,7 @@ from reconciler.model.plan import (
     Reason,
     ReasonKind,
     Step,
+    TrafficChange,
 )
 from reconciler.model.resource import Deferred, Link, Lookup, NoValue, Unknown
 from reconciler.model.state import Entry, StateChange
@@ -73,7 +74,7 @@ _FORMS = {
 CODEC = Codec(
     values=VALUES,
     forms=_FORMS,
-    sparse=(Change, DataLoss, FieldChange, Impact, Step, StateChange, Entry),
+    sparse=(Change, DataLoss, FieldChange, Impact, TrafficChange, Step, StateChange, Entry),
     without=("scope",),
     strict=True,
 )
@@ -100,6 +101,7 @@ _SHOWN = Codec(
         Unknown: Form(lambda value: None),
         NoValue: Form(lambda value: None),
         Deferred: Form(lambda value: value.text),
+        TrafficChange: Form(str),
         DataLoss: Form(lambda loss: {"address": loss.owner, "disk": loss.disk, "gb": loss.gb}),
     }
 )

@@ -22,6 +22,7 @@ from reconciler.model.plan import (
     ReasonKind,
     RiskClass,
     Step,
+    TrafficChange,
 )
 from reconciler.model.resource import Link, Ref, Unknown
 
@@ -74,7 +75,7 @@ def mixed() -> Plan:
         data_loss=(DataLoss("instances.old", "root", 50),),
         reversible=False,
     )
-    opens = Impact(opens=("tcp/8080 from 10.0.0.0/8 on web[0], web[1], web[2]",))
+    opens = Impact(opens=(TrafficChange("tcp/8080 from 10.0.0.0/8", "web[0], web[1], web[2]"),))
     steps = (
         Step(
             "rule.create firewalls.web.rules.api", address("firewalls.web.rules.api"), "rule.create"

@@ -9,7 +9,7 @@ instance is shown with new rules as if it had existed before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.reachability import Reach
 from reconciler.common.text import first_few, msg
 from reconciler.model.address import Address, parse
-from reconciler.model.plan import Consent, ReasonKind, RiskClass, Step, reason_kind
+from reconciler.model.plan import Consent, ReasonKind, RiskClass, Step, TrafficChange, reason_kind
 from reconciler.model.resource_type import acts_on
 from reconciler.planner.firewall import firewall_state
 from reconciler.planner.firewall.firewall_state import FirewallState
@@ -40,8 +40,8 @@ _INSTANCES_NAMED_MAX = 4
 class _Exposure:
     """What one change opens and closes."""
 
-    opens: list[str] = field(default_factory=list)
-    closes: list[str] = field(default_factory=list)
+    opens: list[TrafficChange] = field(default_factory=list)
+    closes: list[TrafficChange] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
     note: str = ""
 
@@ -199,7 +199,7 @@ class _ExposureBuilder:
             note = msg("what its firewall allows was not read")
             if firewall is not None:
                 note = msg("what {firewall} allows was not read", firewall=firewall)
-            self._exposure_of(address).opens.append(note)
+            self._exposure_of(address).opens.append(TrafficChange(note))
             return
         self._add(
             address,
@@ -222,14 +222,19 @@ class _ExposureBuilder:
             self.builder.assessment.name_of(instance) or instance for instance in instances
         )
         exposures = self._exposure_of(address)
-        exposures.opens += [f"{line} on {where}" for line in reachability.lines(opened)]
-        exposures.closes += [f"{line} on {where}" for line in reachability.lines(closed)]
+        exposures.opens += _traffic(opened, where)
+        exposures.closes += _traffic(closed, where)
 
     def _add_consents(self, address: Address, instances: Iterable[str]) -> None:
         self._exposure_of(address).consents += [
             Consent(RiskClass.EXPOSURE, self.builder.assessment.name_of(instance) or instance)
             for instance in instances
         ]
+
+
+def _traffic(reach: Reach, instances: str) -> Iterator[TrafficChange]:
+    for line in reachability.lines(reach):
+        yield TrafficChange(line, instances, is_ping=line == reachability.PING)
 
 
 def _redundant(

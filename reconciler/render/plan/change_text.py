@@ -18,6 +18,7 @@ from reconciler.model.plan import (
     Impact,
     Reason,
     ReasonKind,
+    TrafficChange,
     reason_kind,
 )
 from reconciler.model.resource_type import Edit, ResourceType
@@ -94,7 +95,7 @@ def _is_shown_by_impact(text: str, impact: Impact) -> bool:
     return (
         len(impact.opens) == 1
         and not impact.closes
-        and f"in {escape.outside(traffic(impact.opens[0])[0])}" == text
+        and f"in {escape.outside(impact.opens[0].traffic)}" == text
     )
 
 
@@ -259,28 +260,21 @@ def _new(field: FieldChange) -> str | None:
 # ------------------------------------------------------------------------------------------------
 
 
-def traffic(line: str) -> tuple[str, str]:
-    """A line of what a change opens or closes, split into the traffic and its instances."""
-    head, on, instances = line.rpartition(" on ")
-    return (head, instances) if on else (line, "")
-
-
-def opened(lines: Sequence[str]) -> list[str]:
+def opened(changes: Sequence[TrafficChange]) -> list[str]:
     """What is opened, each set of instances named once: `opens tcp/80 from A, tcp/443 from B on
     web[0]`.
     """
-    return [phrase("opens {traffic}", traffic=each) for each in _by_instances(lines)]
+    return [phrase("opens {traffic}", traffic=each) for each in _by_instances(changes)]
 
 
-def closed(lines: Sequence[str]) -> list[str]:
+def closed(changes: Sequence[TrafficChange]) -> list[str]:
     """What is closed, in the same form."""
-    return [phrase("closes {traffic}", traffic=each) for each in _by_instances(lines)]
+    return [phrase("closes {traffic}", traffic=each) for each in _by_instances(changes)]
 
 
-def _by_instances(lines: Sequence[str]) -> Iterable[str]:
+def _by_instances(changes: Sequence[TrafficChange]) -> Iterable[str]:
     found: dict[str, dict[str, None]] = {}
-    for line in lines:
-        head, instances = traffic(line)
-        found.setdefault(instances, {})[head] = None
-    for instances, heads in found.items():
-        yield phrase("{traffic}[ on {instances}]", traffic=", ".join(heads), instances=instances)
+    for each in changes:
+        found.setdefault(each.instances, {})[each.traffic] = None
+    for instances, traffic in found.items():
+        yield phrase("{traffic}[ on {instances}]", traffic=", ".join(traffic), instances=instances)

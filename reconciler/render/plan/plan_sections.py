@@ -203,12 +203,12 @@ def _with_rules(row: PlanRow, change: Change, rules: Sequence[Change]) -> PlanRo
     if not rules:
         return row
     every = (change, *rules)
-    opens = [line for each in every for line in each.impact.opens]
-    closes = [line for each in every for line in each.impact.closes]
+    opens = [traffic for each in every for traffic in each.impact.opens]
+    closes = [traffic for each in every for traffic in each.impact.closes]
     replaced = {
         *change_text.opened(change.impact.opens),
         *change_text.closed(change.impact.closes),
-        *([firewall.PING_ALLOWED] if any(line.startswith("ping") for line in opens) else ()),
+        *([firewall.PING_ALLOWED] if any(traffic.is_ping for traffic in opens) else ()),
     }
     kept = [part for part in row.parts if part not in replaced]
     if change.action is Action.CREATE and kept[:1] == [escape.outside(change.reason)]:
