@@ -44,14 +44,14 @@ class OperationLists:
             found = self._operations[name] = operation_of(self.kinds, name)
         return found
 
-    def asked(self, task: Task) -> dict[str, Any]:
+    def asked(self, task: Task) -> Mapping[str, Any]:
         """The inputs of the operation that is next. When an instance is detached from its former
         firewall, or attached to it again, that firewall is meant.
         """
         back = task.operation == ATTACH and task.failure is not None
         if (task.operation == DETACH or back) and "former" in task.inputs:
             return {**task.inputs, FIREWALL: task.inputs["former"]}
-        return dict(task.inputs)
+        return task.inputs
 
     def watched(self, task: Task) -> tuple[str, ...]:
         """The lists that show the result; none if the answer itself is the result."""
@@ -71,6 +71,12 @@ class OperationLists:
         """The lists that must be read again before the operation, that of the object itself first.
         There are none once the step took its fallback, or restores something.
         """
-        if task.detour.fallback or task.failure is not None or waits(task.operation):
+        fingerprint = task.step.fingerprint
+        if (
+            not fingerprint
+            or task.detour.fallback
+            or task.failure is not None
+            or waits(task.operation)
+        ):
             return ()
-        return self.operation(task).second_look(task.step.fingerprint, self.asked(task))
+        return self.operation(task).second_look(fingerprint, self.asked(task))

@@ -77,7 +77,8 @@ class Polls:
         found += scheduler.waiting.overdue(now)
         if scheduler.has(UnknownOutcome):
             found += scheduler.of(UnknownOutcome)
-        return sorted({task.key: task for task in found}.values(), key=lambda task: task.key)
+        by_key = {task.key: task for task in found}
+        return [by_key[key] for key in sorted(by_key)]
 
     def probe(self, task: Task, kind: str, id: str) -> Reading:
         """The reading of one object by its id, begun once. The task is judged when it is over."""

@@ -166,24 +166,22 @@ class _Order:
     def __init__(self, tasks: Mapping[str, Task]) -> None:
         self._missing = {key: len(task.step.after) for key, task in tasks.items()}
         self._followers: dict[str, list[Task]] = {}
-        self._released: set[tuple[str, str]] = set()
         for task in tasks.values():
             for other in task.step.after:
                 self._followers.setdefault(other, []).append(task)
 
     def waiting_for(self, key: str) -> list[Task]:
         """The tasks that wait for the end of this one."""
-        found = self._followers.get(key, [])
-        return [task for task in found if (key, task.key) not in self._released]
+        return self._followers.get(key, [])
 
     def accepted(self, key: str) -> list[Task]:
         """The tasks that may begin because the write of this one was accepted."""
-        found: list[Task] = []
-        for task in self.waiting_for(key):
-            if key in task.step.after_accepted:
-                self._released.add((key, task.key))
-                found += self.release(task)
-        return found
+        waiting = self.waiting_for(key)
+        begin = [task for task in waiting if key in task.step.after_accepted]
+        if begin:
+            others = [task for task in waiting if key not in task.step.after_accepted]
+            self._followers[key] = others
+        return [released for task in begin for released in self.release(task)]
 
     def release(self, task: Task) -> list[Task]:
         """The task waits for one task less. Returns it if it waits for none any more."""
@@ -276,9 +274,9 @@ class WatchList:
                 self._unwatched.append(what)
 
     def watchers(self, lists: Iterable[str]) -> list[Task]:
-        """The tasks that wait for one of these lists, by key."""
+        """The tasks that wait for one of these lists."""
         found = {key for what in lists for key in self._watchers.get(what, ())}
-        return [self.tasks[key] for key in sorted(found)]
+        return [self.tasks[key] for key in found]
 
     def take_unwatched(self) -> list[str]:
         """The lists that no task has waited for any more since this was asked last."""

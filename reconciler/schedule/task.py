@@ -123,7 +123,8 @@ class Task:
             self.detour = replace(detour, restore=self.step.fallback.restore)
         elif self.operation == detour.restore:
             self.detour = replace(detour, restore=None)
-        self.note(intent=None, attempts=0)
+        if self.write.intent is not None or self.write.attempts:
+            self.note(intent=None, attempts=0)
         if len(self.operations) > 1:
             self.operations = self.operations[1:]
             self.advance(StepEvent.OPERATION_DONE, Pending())

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
@@ -64,42 +63,42 @@ def forecast(
         taken=(timing.QUOTA_SECONDS,) * min(account.calls, timing.QUOTA_CALLS)
     )
     weights = weights_of(steps, kinds)
-    tasks = {step.key: _task(step, weights[step.key], facts, id_of) for step in steps}
+    operations = {step.key: operations_of(step, facts) for step in steps}
+    tasks = {
+        step.key: _task(step, weights[step.key], operations[step.key], id_of) for step in steps
+    }
     client = ModelClient(throughput)
     scheduler = Scheduler(tasks)
     poller = ListPoller(ModelReads(_pages(steps, account, kinds)), time_scale=1.0)
     polls = Polls(scheduler, poller, OperationLists(kinds))
     rechecks = Rechecks(polls, client.now, 0.0, is_shown=lambda kind, id: True)
-    handler = ModelHandler(client, polls, rechecks, _fallbacks(steps, facts))
+    handler = ModelHandler(client, polls, rechecks, _fallbacks(operations))
     Loop(scheduler, poller, client, handler).run()
-    critical = _critical(steps, {step.key: _usual(step, kinds, facts) for step in steps})
+    critical = _critical(
+        steps, {step.key: _usual(step, kinds, operations[step.key]) for step in steps}
+    )
     return Forecast(client.time, client.writes, client.reads, critical)
 
 
 def _task(
     step: Step,
     weight: float,
-    facts: Mapping[str, str],
+    operations: tuple[str, ...],
     id_of: Callable[[Address], str | None],
 ) -> Task:
     """A step with its inputs as far as they are known: what has no id yet goes by its address."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Link):
-            return id_of(value.address) or str(value.address)
-        return value
-
-    inputs = {name: plain(value) for name, value in step.inputs.items()}
+    inputs = {
+        name: (id_of(value.address) or str(value.address)) if isinstance(value, Link) else value
+        for name, value in step.inputs.items()
+    }
     write = Write(target=step.target or str(step.address), inputs=inputs, resolved=True)
-    operations = operations_of(step, facts) or (step.operation,)
-    refused = _is_refused(operations)
-    return Task(step, weight, list(operations[:1] if refused else operations), write=write)
+    sent = operations[:1] if _is_refused(operations) else operations
+    return Task(step, weight, list(sent or (step.operation,)), write=write)
 
 
-def _fallbacks(steps: Sequence[Step], facts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def _fallbacks(operations: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """What is done after the first request, for each step of which that is expected to be refused."""
-    found = ((step.key, operations_of(step, facts)) for step in steps)
-    return {key: operations[1:] for key, operations in found if _is_refused(operations)}
+    return {key: names[1:] for key, names in operations.items() if _is_refused(names)}
 
 
 def _is_refused(operations: Sequence[str]) -> bool:
@@ -126,11 +125,10 @@ def _critical(steps: Sequence[Step], seconds: Mapping[str, float]) -> tuple[str,
     return tuple(path)
 
 
-def _usual(step: Step, kinds: Mapping[str, ResourceType], facts: Mapping[str, str]) -> float:
+def _usual(step: Step, kinds: Mapping[str, ResourceType], operations: tuple[str, ...]) -> float:
     """How long the cloud usually takes for a step, with every operation that it is expected to
     need.
     """
-    operations = operations_of(step, facts)
     if not operations:
         return operation_of(kinds, step.operation).seconds[1] / 2
     seconds = 0.0
