@@ -7,7 +7,7 @@ meanings are equal values, so comparing needs no rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, TypeAlias
 
@@ -353,10 +353,40 @@ class Account:
     catalogue: Catalogue = Catalogue()
     calls: int = 0
     cached: frozenset[str] = frozenset()
+    _grouped: dict[tuple[str, str], dict[Any, list[LiveResource]]] = field(
+        init=False, repr=False, compare=False
+    )
+
+    _firewalls_of: dict[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_grouped", {})
+        object.__setattr__(self, "_firewalls_of", {})
 
     def find(self, kind: str, id: str) -> LiveResource | None:
         """The object of that kind and id, or None if the list does not contain it."""
         return self.objects.get(kind, EMPTY).get(id)
+
+    def having(self, kind: str, attribute: str, value: str) -> Sequence[LiveResource]:
+        """The objects of a kind with that value of an attribute (the block storages of an
+        instance). They are grouped once, so that asking for each instance costs no search.
+        """
+        groups = self._grouped.get((kind, attribute))
+        if groups is None:
+            groups = self._grouped[kind, attribute] = {}
+            for row in self.objects.get(kind, EMPTY).values():
+                groups.setdefault(row.attributes.get(attribute), []).append(row)
+        return groups.get(value, ())
+
+    def firewalls_of(self, instance: str) -> Sequence[str]:
+        """The ids of the firewalls that have the instance as a member, of those whose members were
+        read.
+        """
+        if not self._firewalls_of:
+            for firewall, members in self.members.items():
+                for id in members:
+                    self._firewalls_of.setdefault(id, []).append(firewall)
+        return self._firewalls_of.get(instance, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,7 @@ def of(live: LiveResource, account: Account) -> dict[str, Any]:
             tuple(sorted(map(str, shown))) if isinstance(shown, tuple | list) else None
         )
         found["attached"] = _block_storages_on(live.id, account)
-        found[firewall_kind.NAME] = tuple(
-            sorted(firewall for firewall, members in account.members.items() if live.id in members)
-        )
+        found[firewall_kind.NAME] = tuple(sorted(set(account.firewalls_of(live.id))))
     elif live.kind == firewall_kind.NAME:
         found["members"] = (
             tuple(sorted(account.members[live.id])) if live.id in account.members else None
@@ -170,25 +168,16 @@ def _block_storages_on(instance: str, account: Account) -> tuple[str, ...] | Non
     """The block storages on an instance by the list of block storages, None if that was not read."""
     if storage_kind.NAME not in account.objects:
         return None
-    return tuple(
-        sorted(
-            row.id
-            for row in account.objects[storage_kind.NAME].values()
-            if row.attributes.get(instance_kind.SINGULAR) == instance
-        )
-    )
+    found = account.having(storage_kind.NAME, instance_kind.SINGULAR, instance)
+    return tuple(sorted(row.id for row in found))
 
 
 def _rules_of(firewall: str, account: Account) -> tuple[str, ...] | None:
     """The rules of a firewall as texts, whatever their ids, None if they were not read."""
     if firewall not in account.ruled:
         return None
-    rows = (
-        row.attributes
-        for row in account.objects.get(rule_kind.NAME, EMPTY).values()
-        if row.attributes.get(rule_kind.OWNER) == firewall
-    )
-    return tuple(sorted(_rule(attributes) for attributes in rows))
+    found = account.having(rule_kind.NAME, rule_kind.OWNER, firewall)
+    return tuple(sorted(_rule(row.attributes) for row in found))
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
