@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.common.timing import IN_FLIGHT_MAX
-from reconciler.iwinv.client import HttpClient
+from reconciler.iwinv.client import HttpClient, Pacing
 from reconciler.iwinv.clock import SystemClock
 from reconciler.iwinv.endpoint import parse
 from reconciler.iwinv.network import ThreadNetwork
@@ -125,7 +125,7 @@ def virtual_cloud(
     keys = Keys(cloud.access_key, cloud.secret_key)
     network = VirtualNetwork(send, clock, latency_seconds)
     log = quota if quota is not None else MemoryQuotaLog(time_scale=time_scale)
-    exchange = HttpClient(network, clock, keys, log, limit=limit, time_scale=time_scale)
+    exchange = HttpClient(network, clock, keys, log, limit=limit, pacing=Pacing(time_scale))
     return VirtualCloud(cloud, exchange, all_kinds(firewall_api), keys, requests, time_scale, clock)
 
 
@@ -155,7 +155,7 @@ def served_cloud(
             keys,
             MemoryQuotaLog(time_scale=time_scale),
             limit=limit,
-            time_scale=time_scale,
+            pacing=Pacing(time_scale),
         )
         try:
             yield ClientSide(cloud, exchange, all_kinds(firewall_api), keys, requests, time_scale)

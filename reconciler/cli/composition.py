@@ -206,7 +206,7 @@ def _connect(
 ) -> Iterator[Connection]:
     from reconciler.commands.context import Connection
     from reconciler.common.timing import IN_FLIGHT_MAX
-    from reconciler.iwinv.client import HttpClient
+    from reconciler.iwinv.client import HttpClient, Pacing
     from reconciler.iwinv.clock import SystemClock
     from reconciler.iwinv.network import ThreadNetwork
     from reconciler.iwinv.quota import FileQuotaLog
@@ -235,8 +235,7 @@ def _connect(
         SystemClock(),
         keys,
         log,
-        time_scale=time_scale,
-        jitter=secrets.SystemRandom().random,
+        pacing=Pacing(time_scale, secrets.SystemRandom().random),
     )
     try:
         yield Connection(

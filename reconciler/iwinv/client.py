@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import quote
 
+from reconciler.common.dataclass import dataclass
 from reconciler.common.timing import IN_FLIGHT_MAX, LATENCY_SECONDS, OVERHEAD_SECONDS, Throughput
 from reconciler.iwinv import envelope, signing
 from reconciler.iwinv.clock import moment
@@ -37,6 +38,16 @@ _SLOT_SECONDS_MAX = 20.0
 """A slot held for longer without a send is given back: the log forgets slots after a while, and must
 not forget one in use.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How long the client pauses after a 429. `time_scale` divides the pauses, as the local cloud
+    divides its own; `jitter` returns numbers from 0 to 1.
+    """
+
+    time_scale: float = 1.0
+    jitter: Callable[[], float] = lambda: 0.0
 
 
 class _Latency:
@@ -90,11 +101,9 @@ class _Slots:
     a slot is reserved for the next send.
     """
 
-    def __init__(
-        self, clock: Clock, quota: QuotaLog, time_scale: float, jitter: Callable[[], float]
-    ) -> None:
+    def __init__(self, clock: Clock, quota: QuotaLog, pacing: Pacing) -> None:
         self._clock, self._quota = clock, quota
-        self._pauses = _Pauses(time_scale, jitter)
+        self._pauses = _Pauses(pacing)
         self.held = False
         self._held_since = 0.0
         self._ask_at = -math.inf
@@ -150,30 +159,28 @@ class _Slots:
 class _Pauses:
     """How long nothing is sent after a 429: as long as the 429 asks for, otherwise longer each time."""
 
-    def __init__(self, time_scale: float, jitter: Callable[[], float]) -> None:
+    def __init__(self, pacing: Pacing) -> None:
         self.refused_in_a_row = 0
-        self._time_scale, self._jitter = time_scale, jitter
+        self._pacing = pacing
         self._until = -math.inf
 
     def after(self, asked: float | None, now: float) -> float:
         """The monotonic second at which the pause ends. `asked` is what the 429 asked for."""
         if asked is not None:
-            pause = asked + self._jitter()
+            pause = asked + self._pacing.jitter()
         elif now < self._until:
             pause = 0.0  # one of several that were in flight together: they count as one refusal
         else:
             step = PAUSES_SECONDS[min(self.refused_in_a_row, len(PAUSES_SECONDS) - 1)]
-            pause = min(step + self._jitter() * _JITTER_SECONDS, PAUSE_SECONDS_MAX)
+            pause = min(step + self._pacing.jitter() * _JITTER_SECONDS, PAUSE_SECONDS_MAX)
             self.refused_in_a_row += 1
-        self._until = max(self._until, now + pause / self._time_scale)
+        self._until = max(self._until, now + pause / self._pacing.time_scale)
         return self._until
 
 
 class HttpClient:
-    """The port `Client` over a network: what is in flight, when a call may be sent, and what came back.
-
-    `time_scale` divides the pauses after a 429, as the local cloud divides its own. `jitter` gives
-    numbers from 0 to 1.
+    """The port `Client` over a network: what is in flight, when a call may be sent, and what came
+    back.
     """
 
     def __init__(
@@ -184,16 +191,16 @@ class HttpClient:
         quota: QuotaLog,
         *,
         limit: int = IN_FLIGHT_MAX,
-        time_scale: float = 1.0,
-        jitter: Callable[[], float] = lambda: 0.0,
+        pacing: Pacing | None = None,
     ) -> None:
+        pacing = pacing or Pacing()
         self._network = network
         self._clock = clock
         self._keys = keys
-        self._slots = _Slots(clock, quota, time_scale, jitter)
-        self._latency = _Latency(limit, time_scale)
+        self._slots = _Slots(clock, quota, pacing)
+        self._latency = _Latency(limit, pacing.time_scale)
         self._limit = limit
-        self._time_scale = time_scale
+        self._time_scale = pacing.time_scale
         self.clock_ahead: float | None = None
         """By how many seconds this machine's clock was ahead of the cloud's at the last answer;
         None before one with a date came.

@@ -64,18 +64,17 @@ def fields_of(node: ast.ClassDef) -> set[str]:
 
 
 MANY_PARAMETERS: dict[str, int] = {
-    "reconciler/iwinv/client.py __init__": 7,
     "reconciler/simulator/cloud.py __init__": 10,
 }
 """Functions that take more, by file and name. The list only shrinks."""
 
 MANY_FIELDS: dict[str, int] = {
-    "reconciler/planner/firewall/lockout.py _Watch": 10,
-    "reconciler/planner/steps/plan_builder.py PlanBuilder": 15,
     "reconciler/simulator/cloud.py Cloud": 19,
     "reconciler/simulator/world.py World": 10,
 }
-"""Mutable classes that hold more, likewise."""
+"""Mutable classes that hold more, likewise. The parameters of `Cloud` are the documented interface of
+the local cloud, and a `World` is plain data.
+"""
 
 
 def test_functions_take_few_parameters() -> None:

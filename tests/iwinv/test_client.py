@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from reconciler.iwinv.client import HttpClient
+from reconciler.iwinv.client import HttpClient, Pacing
 from reconciler.iwinv.clock import SystemClock
 from reconciler.iwinv.network import ThreadNetwork
 from reconciler.iwinv.quota import MemoryQuotaLog
@@ -242,7 +242,9 @@ def test_a_time_scale_divides_the_pause() -> None:
     network = VirtualNetwork(
         lambda request: http.Response(429, (("Retry-After", "60"),), b""), clock, 0.01
     )
-    exchange = HttpClient(network, clock, KEYS, MemoryQuotaLog(time_scale=60.0), time_scale=60.0)
+    exchange = HttpClient(
+        network, clock, KEYS, MemoryQuotaLog(time_scale=60.0), pacing=Pacing(60.0)
+    )
     send(exchange)
     exchange.next(1.0)
     assert exchange.ready_in() == pytest.approx(1.0)

@@ -63,7 +63,7 @@ def check(
     steps = _in_order(builder.assessment, steps, required)
     problems: list[Problem] = []
     while True:
-        watch = _Watch(builder, guard, required)
+        watch = _Watch(_Guarded(builder.assessment, guard, required))
         for step in steps:
             watch.take(step)
         if not watch.refused:
@@ -80,23 +80,34 @@ def check(
     return steps, held, (*problems, *watch.new_instances())
 
 
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """What is watched: the objects, the guard, and the access that it requires."""
+
+    assessment: Assessment
+    guard: Guard
+    required: Reach
+
+
 class _Watch:
-    """Goes through the steps of a plan and sees what each takes away from whom. What is refused
-    counts as not done.
+    """Follows the steps of a plan and finds what each takes away from which instance. A refused
+    step counts as not done.
     """
 
-    def __init__(self, builder: PlanBuilder, guard: Guard, required: Reach) -> None:
-        self.builder, self.guard, self.required = builder, guard, required
-        self.current = firewall_state.current(builder.assessment, _within(required))
+    def __init__(self, guarded: _Guarded) -> None:
+        self.guarded = guarded
+        self.current = firewall_state.current(guarded.assessment, _within(guarded.required))
         self.refused: dict[Address, _Loss] = {}
         self.accepted: dict[Address, _Loss] = {}
         self.created: set[str] = set()
         self.instances = {
             item.live.id: item.address
-            for item in _guarded(builder.assessment, guard)
+            for item in _watched(guarded.assessment, guarded.guard)
             if item.live is not None
         }
-        self.first = {each: self._allowed(each, unknown=required) for each in self.instances}
+        self.first = {
+            each: self._allowed(each, unknown=guarded.required) for each in self.instances
+        }
         self.lacks = dict.fromkeys(self.instances, reachability.NOTHING)
 
     def take(self, step: Step) -> None:
@@ -118,7 +129,7 @@ class _Watch:
         if not lost:
             return
         by_address = {self.instances[each]: reach for each, reach in lost.items()}
-        options = self.builder.assessment.options
+        options = self.guarded.assessment.options
         if all(options.accepts(RiskClass.LOCKOUT.value, str(address)) for address in by_address):
             accepted = self.accepted.setdefault(step.address, _Loss(step.address))
             accepted.lost.update(by_address)
@@ -147,16 +158,16 @@ class _Watch:
     def _allowed(self, instance: str, *, unknown: Reach) -> Reach:
         """What the guard requires and an instance allows now."""
         found = self.current.of_instance(instance)
-        return reachability.shared(unknown if found is None else found, self.required)
+        return reachability.shared(unknown if found is None else found, self.guarded.required)
 
     def new_instances(self) -> Iterator[Problem]:
         """A warning for each new instance that will not allow what the guard requires."""
-        for item in _guarded(self.builder.assessment, self.guard):
+        for item in _watched(self.guarded.assessment, self.guarded.guard):
             name = str(item.address)
             if name not in self.created:
                 continue
             allowed = self._allowed(name, unknown=reachability.NOTHING)
-            lacks = reachability.difference(self.required, allowed)
+            lacks = reachability.difference(self.guarded.required, allowed)
             if lacks.inward:
                 yield warning(
                     "lockout",
@@ -168,12 +179,15 @@ class _Watch:
                     place=item.resource.place if item.resource is not None else None,
                     address=name,
                     hint=_rules_to_add(
-                        self.builder.assessment, self.guard, lacks, self.current.member.get(name)
+                        self.guarded.assessment,
+                        self.guarded.guard,
+                        lacks,
+                        self.current.member.get(name),
                     ),
                 )
 
 
-def _guarded(assessment: Assessment, guard: Guard) -> Iterator[ManagedObject]:
+def _watched(assessment: Assessment, guard: Guard) -> Iterator[ManagedObject]:
     """The instances that a guard is about and that stay in the stack."""
     for item in assessment.items.values():
         ours = item.kind.membership is not None and item.disposition not in (

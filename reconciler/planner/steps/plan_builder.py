@@ -32,29 +32,60 @@ def facet(ref: Ref) -> str:
     return all_kinds().facets[ref.address.kind].get(ref.attribute or "", "object")
 
 
-@dataclass(slots=True)
-class PlanBuilder:
-    """Gathers what a plan will contain. `blocked` maps an address to the reason why its steps are held
-    back.
-    """
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What a plan is made from."""
 
     assessment: Assessment
     resolver: Resolver
-    changes: dict[Address, Change] = field(default_factory=dict)
-    drift: list[Change] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    steps: dict[str, Step] = field(default_factory=dict)
-    blocked: dict[Address, str] = field(default_factory=dict)
-    unchanged: int = 0
-    index: Index = field(init=False)
-    _hard: dict[str, set[str]] = field(default_factory=dict)
-    _soft: dict[str, set[str]] = field(default_factory=dict)
-    _provides: dict[Node, list[str]] = field(default_factory=dict)
-    _needs: list[tuple[str, Node, bool]] = field(default_factory=list)
-    _order_only: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+    index: Index
 
-    def __post_init__(self) -> None:
-        self.index = indexes.of(self.assessment)
+
+@dataclass(slots=True)
+class _Dependencies:
+    """What must come before which step, by step key. `hard` is required; `soft` is dropped if it
+    would close a cycle.
+
+    `provides` maps a node to the steps that provide it. `needs` are (step, node, soft). The nodes
+    of `order_only` set an order even if the step that provides them fails.
+    """
+
+    hard: dict[str, set[str]] = field(default_factory=dict)
+    soft: dict[str, set[str]] = field(default_factory=dict)
+    provides: dict[Node, list[str]] = field(default_factory=dict)
+    needs: list[tuple[str, Node, bool]] = field(default_factory=list)
+    order_only: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+
+
+class PlanBuilder:
+    """Collects what a plan will contain. `blocked` maps an address to the reason why its steps are
+    held back.
+    """
+
+    def __init__(self, assessment: Assessment, resolver: Resolver) -> None:
+        self._inputs = _Inputs(assessment, resolver, indexes.of(assessment))
+        self._dependencies = _Dependencies()
+        self.changes: dict[Address, Change] = {}
+        self.drift: list[Change] = []
+        self.problems: list[Problem] = []
+        self.steps: dict[str, Step] = {}
+        self.blocked: dict[Address, str] = {}
+        self.unchanged = 0
+
+    @property
+    def assessment(self) -> Assessment:
+        """The classified objects."""
+        return self._inputs.assessment
+
+    @property
+    def resolver(self) -> Resolver:
+        """Resolves the values that the file asks for."""
+        return self._inputs.resolver
+
+    @property
+    def index(self) -> Index:
+        """The objects by what they refer to."""
+        return self._inputs.index
 
     def add(
         self,
@@ -75,16 +106,16 @@ class PlanBuilder:
         if step.key in self.steps:
             raise AssertionError(f"two steps with the key {step.key!r}")
         self.steps[step.key] = step
-        self._hard[step.key] = set(after)
-        self._soft[step.key] = set()
+        self._dependencies.hard[step.key] = set(after)
+        self._dependencies.soft[step.key] = set()
         for node in provides:
-            self._provides.setdefault(node, []).append(step.key)
-        self._needs += [(step.key, node, False) for node in needs]
-        self._needs += [(step.key, node, True) for node in (*soft, *order_only)]
-        self._order_only[step.key] = tuple(order_only)
+            self._dependencies.provides.setdefault(node, []).append(step.key)
+        self._dependencies.needs += [(step.key, node, False) for node in needs]
+        self._dependencies.needs += [(step.key, node, True) for node in (*soft, *order_only)]
+        self._dependencies.order_only[step.key] = tuple(order_only)
         for ref in unknowns(step.inputs):
             for address in self.assessment.stack.addresses(ref.address):
-                self._needs.append((step.key, (facet(ref), address), False))
+                self._dependencies.needs.append((step.key, (facet(ref), address), False))
         return step.key
 
     def reject(
@@ -100,27 +131,27 @@ class PlanBuilder:
     def before(self, key: str, *later: str) -> None:
         """Makes the steps `later` depend on the step `key` (hard)."""
         for other in later:
-            self._hard[other].add(key)
+            self._dependencies.hard[other].add(key)
 
     def before_node(self, key: str, node: Node) -> None:
         """Makes a step depend on a node (hard)."""
-        self._needs.append((key, node, False))
+        self._dependencies.needs.append((key, node, False))
 
     def hold_with(self, key: str, address: Address) -> None:
         """Holds a step back if an address is held back."""
-        self._needs.append((key, ("all", address), False))
+        self._dependencies.needs.append((key, ("all", address), False))
 
     def later(self, key: str, before: str) -> None:
         """Puts `key` after `before`, unless that closes a cycle."""
-        self._soft[key].add(before)
+        self._dependencies.soft[key].add(before)
 
     def provide(self, node: Node, key: str) -> None:
         """Adds a node to those that a step provides."""
-        self._provides.setdefault(node, []).append(key)
+        self._dependencies.provides.setdefault(node, []).append(key)
 
     def before_soft(self, key: str, node: Node) -> None:
         """Puts a step after a node, unless that closes a cycle."""
-        self._needs.append((key, node, True))
+        self._dependencies.needs.append((key, node, True))
 
     def keys_of(self, address: Address) -> list[str]:
         """The keys of the steps at an address, in the order in which they were added."""
@@ -128,7 +159,7 @@ class PlanBuilder:
 
     def provided(self, node: Node) -> tuple[str, ...]:
         """The keys of the steps that provide a node."""
-        return tuple(self._provides.get(node, ()))
+        return tuple(self._dependencies.provides.get(node, ()))
 
     def instance(self, address: Address) -> str:
         """The key that serializes steps on one instance: its id if it has one and keeps it,
@@ -138,13 +169,15 @@ class PlanBuilder:
 
     def order(self) -> tuple[Step, ...]:
         """The steps in order, each with the keys it comes after. Raises `graph.Cycle`."""
-        for key, node, soft in self._needs:
-            (self._soft if soft else self._hard)[key].update(
+        for key, node, soft in self._dependencies.needs:
+            (self._dependencies.soft if soft else self._dependencies.hard)[key].update(
                 k for k in self.provided(node) if k != key
             )
         self._explicit()
-        hard = {key: frozenset(keys) for key, keys in self._hard.items()}
-        soft_edges = {key: frozenset(keys) - hard[key] for key, keys in self._soft.items()}
+        hard = {key: frozenset(keys) for key, keys in self._dependencies.hard.items()}
+        soft_edges = {
+            key: frozenset(keys) - hard[key] for key, keys in self._dependencies.soft.items()
+        }
         keys, after = graph.order(hard, soft_edges)
         return tuple(
             replace(
@@ -159,7 +192,7 @@ class PlanBuilder:
         self, key: str, hard: frozenset[str], after: tuple[str, ...]
     ) -> tuple[str, ...]:
         order_only = {
-            other for node in self._order_only[key] for other in self.provided(node)
+            other for node in self._dependencies.order_only[key] for other in self.provided(node)
         } & set(after) - hard
         return tuple(sorted({*self.steps[key].regardless_of, *order_only}))
 
@@ -168,7 +201,7 @@ class PlanBuilder:
         address.
         """
         found: dict[Address, str] = {}
-        for key, (_, address), soft in self._needs:
+        for key, (_, address), soft in self._dependencies.needs:
             if not soft and address in self.blocked and self.steps[key].address not in self.blocked:
                 found.setdefault(self.steps[key].address, str(address))
         for step in self.steps.values():
@@ -201,7 +234,7 @@ class PlanBuilder:
                         ]
                         for key in mine:
                             if not removes(key.partition(" ")[0]):
-                                self._hard[key].update(theirs)
+                                self._dependencies.hard[key].update(theirs)
             self._removed_after_dependants(item, mine, by_address)
 
     def _objects_of(self, wanted: Address) -> tuple[Address, ...]:
@@ -224,7 +257,7 @@ class PlanBuilder:
                     continue
                 for key in by_address.get(address, []):
                     if removes(key.partition(" ")[0]):
-                        self._soft[key].update(mine)
+                        self._dependencies.soft[key].update(mine)
 
 
 def dropped(
