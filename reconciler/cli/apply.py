@@ -38,7 +38,7 @@ from reconciler.render.run.screen import Line, Tone
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:
-    from reconciler.store.folder_store import FileStore
+    from reconciler.model.ports import Store
 
 _INTERRUPTED = (
     b"\n Interrupted: starting no new steps and waiting a few seconds for pending answers. "
@@ -203,7 +203,7 @@ class _Prompter:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.run = composition.run_id()
-        self._opened: tuple[Connection, FileStore] | None = None
+        self._opened: tuple[Connection, Store] | None = None
         self._view: progress.ProgressView | None = None
         self._began = False
         self._title = ""
@@ -215,7 +215,7 @@ class _Prompter:
             self._json.version(VERSION)
 
     @contextmanager
-    def at(self, stack: Stack) -> Iterator[tuple[Connection, FileStore]]:
+    def at(self, stack: Stack) -> Iterator[tuple[Connection, Store]]:
         """The account and the store of the run, while the block runs."""
         store = self.session.store(stack.name, stack.environment)
         with self.session.connect() as connection:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from reconciler.iwinv.endpoint import Endpoint
     from reconciler.iwinv.signing import Keys
     from reconciler.model.kinds import Kinds
+    from reconciler.model.ports import Store
     from reconciler.model.resource import Catalogue
-    from reconciler.store.folder_store import FileStore
 
 SIMULATED_TIME_SCALE = 60.0
 _WORLD_LOCK_SECONDS = 10.0
@@ -50,7 +50,7 @@ class StateLocation:
     simulated: bool
 
 
-def store(place: StateLocation, environ: Mapping[str, str]) -> FileStore:
+def store(place: StateLocation, environ: Mapping[str, str]) -> Store:
     """The store of a stack's state."""
     from reconciler.config import loader
     from reconciler.store.folder_store import FileStore

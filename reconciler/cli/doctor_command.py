@@ -7,7 +7,6 @@ import platform
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,7 +86,7 @@ def _checks(session: Session) -> Iterator[Check]:
             for problem in stop.problems
         )
     unusable = next((problem for problem in session.problems if problem.code == "quota"), None)
-    yield diagnosis.Check("quota log", _short(quota), unusable)
+    yield diagnosis.Check("quota log", _short(str(quota)), unusable)
     yield from _kept(session, connection)
     yield from conditions
 
@@ -112,7 +111,7 @@ def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
         yield diagnosis.Check("stack", title_of(name, environment))
         here = replace(session, environment=environment)
         for check in diagnosis.kept(
-            store, _short(store.folder), connection, plan_output.running(store)
+            store, _short(store.location), connection, plan_output.running(store)
         ):
             problem = None if check.problem is None else here.pasteable(check.problem)
             yield replace(check, problem=problem)
@@ -168,7 +167,7 @@ def _former_names(session: Session, name: str, environment: str | None) -> Itera
             )
 
 
-def _short(path: Path) -> str:
+def _short(path: str) -> str:
     """A path without the part that names the user."""
     from reconciler.cli.run_context import shown_path
 

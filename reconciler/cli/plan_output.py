@@ -20,7 +20,7 @@ from reconciler.render.plan import plan_json, plan_text
 from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
-    from reconciler.store.folder_store import FileStore
+    from reconciler.model.ports import Store
 
 
 def exit_code(planned: Planned, *, detailed: bool) -> int:
@@ -31,7 +31,7 @@ def exit_code(planned: Planned, *, detailed: bool) -> int:
     return exit_codes.CHANGES if detailed and code == exit_codes.DONE and changed else code
 
 
-def running(store: FileStore) -> Callable[[], ConcurrentRun | None]:
+def running(store: Store) -> Callable[[], ConcurrentRun | None]:
     """A function that returns the run active on the stack now, or None (safety#one-writer)."""
 
     def ask() -> ConcurrentRun | None:
@@ -59,7 +59,7 @@ def show_plan(
     session: Session,
     planned: Planned,
     connection: Connection,
-    store: FileStore,
+    store: Store,
     *,
     given: Sequence[Acceptance],
     code: int,
@@ -112,7 +112,7 @@ def show_plan(
 
 
 def show_drift(
-    session: Session, planned: Planned, connection: Connection, store: FileStore, *, code: int
+    session: Session, planned: Planned, connection: Connection, store: Store, *, code: int
 ) -> None:
     """Shows the drift as the command's result."""
     plan = with_problems(planned, session)

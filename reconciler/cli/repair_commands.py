@@ -23,10 +23,8 @@ from reconciler.render.run.screen import Line, Tone
 from reconciler.resources import rule
 
 if TYPE_CHECKING:
-    from reconciler.model.ports import StateWriter
+    from reconciler.model.ports import Held, StateWriter, Store
     from reconciler.model.state import State
-    from reconciler.store.folder_store import FileStore
-    from reconciler.store.lock import Held
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -66,7 +64,9 @@ def list_entries(session: Session) -> int:
         return exit_codes.DONE
     console.result(list(plan_text.attention_lines(exposed, console.style(console.out))))
     shown = f"{title}    simulated" if session.simulate else title
-    console.result(list(state_text.state_lines(found, title=shown, where=shown_path(store.folder))))
+    console.result(
+        list(state_text.state_lines(found, title=shown, where=shown_path(store.location)))
+    )
     if found is not None:
         console.result(list(_open_lines(found, session)))
     console.problems(session.former_names(store, found))
@@ -255,7 +255,7 @@ def held_lines(held: Held) -> Iterable[Line]:
         yield Line(f"    {name:<9}{escape.outside(value)}")
 
 
-def _opened(session: Session) -> tuple[Session, FileStore, str]:
+def _opened(session: Session) -> tuple[Session, Store, str]:
     """The session with the identified environment, the store of its stack, and the stack's name."""
     name, environment = session.identify()
     session = replace(session, environment=environment)

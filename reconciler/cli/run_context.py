@@ -24,11 +24,11 @@ from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection, Planned
+    from reconciler.model.ports import Store
     from reconciler.model.resource import Catalogue, Stack
     from reconciler.model.state import State
     from reconciler.planner.compare.assessment import PlanOptions
     from reconciler.render.plan.plan_text import PlanHeader
-    from reconciler.store.folder_store import FileStore
 
 LOCK_SECONDS_AT_TERMINAL = 60.0
 
@@ -148,7 +148,7 @@ class Session:
         except Abort:
             return None
 
-    def former_names(self, store: FileStore, state: State | None) -> Sequence[Problem]:
+    def former_names(self, store: Store, state: State | None) -> Sequence[Problem]:
         """A problem for each state of a former stack name that owns this stack's objects, if the
         stack's own state is empty and its file is readable.
         """
@@ -162,7 +162,7 @@ class Session:
             else session.problems_of_former_names(stack, store, state, PlanOptions())
         )
 
-    def exposed(self, store: FileStore, state: State | None) -> list[Problem]:
+    def exposed(self, store: Store, state: State | None) -> list[Problem]:
         """A problem for each instance that has, or may have, no firewall according to state and
         file; none while another run is active.
         """
@@ -184,7 +184,7 @@ class Session:
         """Where the state of that stack and environment is stored."""
         return composition.StateLocation(self.path, stack, environment, self.simulate)
 
-    def store(self, stack: str, environment: str | None) -> FileStore:
+    def store(self, stack: str, environment: str | None) -> Store:
         """The store of the state of that stack and environment."""
         return composition.store(self.place(stack, environment), self.environ)
 
@@ -206,7 +206,7 @@ class Session:
     def back(
         self,
         stack: Stack,
-        store: FileStore,
+        store: Store,
         connection: Connection,
         options: PlanOptions,
         undo: str | int | None,
@@ -222,13 +222,13 @@ class Session:
         self.problems.extend(problems)
         return stack, options
 
-    def header(self, planned: Planned, connection: Connection, store: FileStore) -> PlanHeader:
+    def header(self, planned: Planned, connection: Connection, store: Store) -> PlanHeader:
         """What the first line of a plan shows of account and state."""
         from reconciler.render.plan.plan_text import PlanHeader
 
         return PlanHeader(
             key_suffix=connection.key_suffix,
-            state=shown_path(store.folder),
+            state=shown_path(store.location),
             at=planned.at,
             simulated=connection.simulated,
             provisional=planned.provisional,
@@ -289,12 +289,12 @@ class Session:
         return shlex.join(arguments)
 
 
-def shown_path(path: Path) -> str:
+def shown_path(path: str) -> str:
     """A path relative to the current folder, if it is inside."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return str(Path(path).resolve().relative_to(Path.cwd()))
     except ValueError:
-        return str(path)
+        return path
 
 
 def lock_seconds(given: float | None, console: Console) -> float:

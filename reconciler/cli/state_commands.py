@@ -100,7 +100,7 @@ def _show_state(session: Session, address: Address | None) -> int:
             )
         )
         console.result(
-            list(state_text.state_lines(state, title=title, where=shown_path(store.folder)))
+            list(state_text.state_lines(state, title=title, where=shown_path(store.location)))
         )
         console.problems(session.former_names(store, state))
     return exit_codes.DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from reconciler.commands import session
 from reconciler.common.text import msg
@@ -21,25 +21,9 @@ LAST = "last"
 """Names the state before the last run that changed something."""
 
 
-class History(ports.StateReader, Protocol):
-    """A reader that keeps former states."""
-
-    def history(self) -> tuple[int, ...]:
-        """The serials that were kept, newest first."""
-        ...
-
-    def past(self, serial: int) -> State:
-        """The state that was kept under that serial."""
-        ...
-
-    def before_last_run(self) -> State | None:
-        """The state before the last run that recorded something, None if there is none."""
-        ...
-
-
 def back(
     stack: Stack,
-    store: History,
+    store: ports.StateReader,
     kinds: Mapping[str, ResourceType],
     options: PlanOptions,
     serial: str,
@@ -58,7 +42,7 @@ def back(
     )
 
 
-def _past(store: History, serial: str) -> State:
+def _past(store: ports.StateReader, serial: str) -> State:
     try:
         kept = store.history()
         if serial == LAST:

@@ -250,8 +250,38 @@ class AccountCache(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that works on a stack, for messages. `since` is in unix seconds; `run` is the name
+    of the run in the records.
+    """
+
+    user: str
+    host: str
+    pid: int
+    command: str
+    since: float
+    step: str | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The process that works on a stack, or did until it died. `alive` is whether the lock is held;
+    `holder` is None if the record cannot be read.
+    """
+
+    holder: Holder | None
+    alive: bool
+
+
 class StateReader(Protocol):
-    """Reads a state; takes no lock."""
+    """Reads a state and its history; takes no lock."""
+
+    @property
+    def location(self) -> str:
+        """Where the state is, for people: the path of a folder."""
+        ...
 
     def read(self) -> State | None:
         """The state with its journal folded in, or None if there is none. Raises `StateDamaged`
@@ -272,6 +302,28 @@ class StateReader(Protocol):
     def others(self) -> tuple[State, ...]:
         """The states of other stacks and environments in the same place; those that cannot be read
         are left out.
+        """
+        ...
+
+    def holder(self) -> Held | None:
+        """Who works on this stack, or died while working; None if nobody."""
+        ...
+
+    def history(self) -> tuple[int, ...]:
+        """The serials of the kept states, newest first. Raises `StateDamaged` if they cannot be
+        listed.
+        """
+        ...
+
+    def past(self, serial: int) -> State:
+        """The kept state of that serial. Raises `StateDamaged` (also if it was not kept),
+        `StateNewer`.
+        """
+        ...
+
+    def before_last_run(self) -> State | None:
+        """The state before the first record of the last run that recorded anything, or None if none
+        was kept.
         """
         ...
 
@@ -314,21 +366,6 @@ class StateWriter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The process that works on a stack, for messages. `since` is in unix seconds; `run` is the name
-    of the run in the records.
-    """
-
-    user: str
-    host: str
-    pid: int
-    command: str
-    since: float
-    step: str | None = None
-    run: str | None = None
-
-
 class Store(StateReader, Protocol):
     """A place that contains the state of one stack."""
 
@@ -340,6 +377,10 @@ class Store(StateReader, Protocol):
         If there is no state, the writer's is new, with serial 0. Nothing is written before the first
         record or `commit`.
         """
+        ...
+
+    def unlock(self) -> Held | None:
+        """Breaks the lock and returns who held it. Raises `RecordFailed`."""
         ...
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.common.text import msg
-from reconciler.model.ports import Holder, RecordFailed, StateDamaged, StoreError
+from reconciler.model.ports import Held, Holder, RecordFailed, StateDamaged, StoreError
 from reconciler.model.resource import title_of
 from reconciler.model.state import Neighbor, State
 from reconciler.store import lock as locks
@@ -48,6 +48,11 @@ class FileStore:
         self._disk: Disk = RealDisk() if disk is None else disk
         self._files = StateFolder(self._disk, folder)
         self._token = token
+
+    @property
+    def location(self) -> str:
+        """The path of the folder."""
+        return str(self.folder)
 
     def read(self) -> State | None:
         """The state with its journal folded in, or None if there is none. Raises `StateDamaged` or
@@ -169,11 +174,11 @@ class FileStore:
             replace(state, stack=stack, environment=environment), max(found.records, 1), found.torn
         )  # 1: there is something to write
 
-    def holder(self) -> locks.Held | None:
+    def holder(self) -> Held | None:
         """Who works on this stack, or died while working; None if nobody."""
         return locks.holder_of(self._disk, self.folder)
 
-    def unlock(self) -> locks.Held | None:
+    def unlock(self) -> Held | None:
         """Breaks the lock and returns who held it. Raises `RecordFailed`."""
         try:
             return locks.break_lock(self._disk, self.folder, token=self._token)

@@ -17,7 +17,7 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model.ports import Holder, Locked, LostLock
+from reconciler.model.ports import Held, Holder, Locked, LostLock
 from reconciler.store import state_format
 from reconciler.store.disk import Disk
 
@@ -27,16 +27,6 @@ GRACE_SECONDS = 0.1
 _FILE_BYTES_MAX = 64 * 1024
 _TEXT_MAX = 1024
 _YEAR_9999 = 253402300800
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The process that works on a stack, or did until it died. `alive` is whether the lock is held;
-    `holder` is None if the record cannot be read.
-    """
-
-    holder: Holder | None
-    alive: bool
 
 
 @dataclass(slots=True)

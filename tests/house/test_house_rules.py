@@ -51,6 +51,9 @@ SIMULATOR_MAY_IMPORT = {"reconciler.model.http"}
 
 STARTS_SIMULATOR = {"reconciler/cli/composition.py", "reconciler/cli/simulator_commands.py"}
 
+CHOOSES_STORE = {"reconciler/cli/composition.py"}
+"""All other modules reach a store through its port."""
+
 FILE_READERS = {
     "reconciler.common.paths",
     "reconciler.config.loader",
@@ -81,6 +84,8 @@ def allowed(own: str, other: str) -> bool:
         return theirs == "simulator" or other in SIMULATOR_MAY_IMPORT
     if theirs == "simulator":
         return own.replace(".", "/") + ".py" in STARTS_SIMULATOR
+    if theirs == "store" != mine:
+        return own.replace(".", "/") + ".py" in CHOOSES_STORE
     if mine != theirs:
         return rank(ORDER, theirs) < rank(ORDER, mine)
     if mine != "planner":

@@ -56,6 +56,10 @@ def take(store: FileStore, name: str) -> bytes:
     return (store.folder / name).read_bytes()
 
 
+def test_a_store_gives_its_location_for_people(make: Make) -> None:
+    assert make().location == str(make().folder)
+
+
 def test_a_store_without_records_has_no_state(make: Make) -> None:
     assert make().read() is None
     assert make().history() == ()
