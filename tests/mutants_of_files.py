@@ -31,8 +31,8 @@ MUTANTS_OF_FILES = (
     Mutant(
         "demand that a branch whose condition is open exists",
         "reconciler/config/cel_eval.py",
-        "            if failure.message == TOO_LONG:\n                raise\n            return ()\n",
-        "            raise\n",
+        "        except ExpressionError:\n            return ()\n",
+        "        except ExpressionError:\n            raise\n",
         ("tests/config/test_branches.py",),
     ),
     Mutant(

@@ -25,7 +25,13 @@ of a list, map or text.
 
 _CHARACTERS_PER_STEP = 16
 
-TOO_LONG = msg("the expression would take too long over that many values")
+
+class TooLong(ExpressionError):
+    """The steps of an evaluation are used up; no branch may hide that."""
+
+
+class NoMember(ExpressionError):
+    """A value has no member of this name, or no element of this number."""
 
 
 class Members(ABC):
@@ -91,10 +97,9 @@ class Evaluator:
     def _spend(self, steps: int) -> None:
         self._spent[0] += steps
         if self._spent[0] > WORK_MAX:
-            raise ExpressionError(
-                TOO_LONG,
+            raise TooLong(
+                msg("the expression would take too long over that many values"),
                 hint=msg("nest fewer macros, or use shorter lists"),
-                code="expression",
             )
 
     # Names and what is read of them
@@ -125,14 +130,14 @@ class Evaluator:
             return self._touch(value.member(step))
         if isinstance(value, Mapping) and isinstance(step, str):
             if step not in value:
-                raise ExpressionError(
+                raise NoMember(
                     msg("there is no `{step}` in it", step=step),
                     hint=hint_for(step, [str(key) for key in value]),
                 )
             return self._touch(value[step])
         if is_list(value) and isinstance(step, int) and not isinstance(step, bool):
             if not 0 <= step < len(value):
-                raise ExpressionError(
+                raise NoMember(
                     msg(
                         "there is no [{step}]: the list has {length} elements",
                         step=step,
@@ -149,10 +154,10 @@ class Evaluator:
         try:
             value = self.value(asked.parts[0])
             step = asked.value[0] if asked.kind == "select" else self.value(asked.parts[1])
+        except NoMember:
+            return False
         except ExpressionError as failure:
-            if failure.code != "missing-reference" and not failure.message.startswith(
-                "there is no"
-            ):
+            if failure.code != "missing-reference":
                 raise
             return False
         if isinstance(value, Unknown) or isinstance(step, Unknown):
@@ -176,9 +181,9 @@ class Evaluator:
         """What a branch waits for, if it may still be selected."""
         try:
             found = self.whole(self.value(node))
-        except ExpressionError as failure:
-            if failure.message == TOO_LONG:
-                raise
+        except TooLong:
+            raise
+        except ExpressionError:
             return ()
         return found.source if isinstance(found, Unknown) else ()
 

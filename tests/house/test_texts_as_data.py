@@ -37,14 +37,12 @@ marker, an input.
 
 LEFT = {
     "reconciler/commands/absorb.py": {"message"},
-    "reconciler/config/cel_eval.py": {"there is no", "message"},
     "reconciler/config/schema_messages.py": {
         *("true or false", "a string", "a list", "a whole number", "a number"),
     },
     "reconciler/model/state.py": {"reason"},
     "reconciler/cli/output_command.py": {"reason"},
     "reconciler/config/loader.py": {"reason"},
-    "reconciler/planner/compare/diff.py": {"not present"},
     "reconciler/planner/steps/outputs.py": {"reason"},
     "reconciler/render/plan/change_text.py": {"in "},
     "reconciler/render/problem_text.py": {"message"},

@@ -200,6 +200,11 @@ def test_a_stale_plan_names_the_nested_value_that_differs() -> None:
     )
 
 
+def test_a_value_is_not_taken_for_a_missing_one_by_its_words() -> None:
+    found = diff.differences({"a": {"text": "not present"}}, {"a": {"text": "x"}})
+    assert found == ('a.text: "not present" -> "x"',)
+
+
 def test_a_value_nested_too_deeply_is_a_difference() -> None:
     deep: list[object] = []
     for _ in range(5000):

@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    if type(value).__name__ == "NotPresent" or "not present" in str(value):
+    if type(value).__name__ == "NotPresent":
         return "(not there)"
     text = json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
     return text if len(text) <= 120 else text[:117] + "..."
