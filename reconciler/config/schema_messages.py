@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from reconciler.common.suggestions import hint_for, listed, nearest
@@ -228,7 +228,8 @@ def _members(schema: Mapping[str, Any]) -> Iterator[str]:
 
 def _wrong_type(failure: Any, node: Node, name: str) -> Problem:
     wanted = list(dict.fromkeys(_alternatives(failure.schema)))
-    hint = _fix(wanted, node, list(_members(failure.schema)))
+    types = {form for form, _ in forms(failure.schema)}
+    hint = _fix(types, node, list(_members(failure.schema)))
     expected = (
         " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
     )
@@ -245,13 +246,13 @@ def _must_be(
     return error(code, message, place=node.place, hint=hint)
 
 
-def _fix(wanted: list[str], node: Node, members: list[str]) -> str | None:
-    """A hint with the closest correct value. `members` are the values that a list can contain, if
-    the schema lists them.
+def _fix(types: Set[str], node: Node, members: list[str]) -> str | None:
+    """A hint with the closest correct value of these JSON types. `members` are the values that a
+    list can contain, if the schema lists them.
     """
     if not isinstance(node, Scalar):
         return None
-    if "true or false" in wanted:
+    if "boolean" in types:
         word = _BOOLEANS.get(node.text.lower()) or (
             node.text.lower() if node.text.lower() in ("true", "false") else None
         )
@@ -261,20 +262,20 @@ def _fix(wanted: list[str], node: Node, members: list[str]) -> str | None:
                 if node.quoted
                 else msg("write {word}", word=word)
             )
-    if "a string" in wanted and isinstance(node.value, bool):
+    if "string" in types and isinstance(node.value, bool):
         return msg('put it in quotes: "{text}"', text=node.text)
-    if "a list" in wanted and members and node.text not in members:
+    if "array" in types and members and node.text not in members:
         choices = ", ".join(members)
-        if "true or false" in wanted:
+        if "boolean" in types:
             return msg("write true or false, or a list of {choices}", choices=choices)
         return msg("write a list of {choices}", choices=choices)
-    if "a list" in wanted and node.value is not None:
+    if "array" in types and node.value is not None:
         return msg("write [{text}]", text=_short(node.text))
     number = re.fullmatch(r"(\d+)\s*[A-Za-z]+", node.text)
-    if "a whole number" in wanted and number is not None:
+    if "integer" in types and number is not None:
         return msg("write {number}", number=number[1])
     if (
-        ("a whole number" in wanted or "a number" in wanted)
+        ("integer" in types or "number" in types)
         and node.quoted
         and node.text.lstrip("-").isdigit()
     ):

@@ -37,9 +37,6 @@ marker, an input.
 
 LEFT = {
     "reconciler/commands/absorb.py": {"message"},
-    "reconciler/config/schema_messages.py": {
-        *("true or false", "a string", "a list", "a whole number", "a number"),
-    },
     "reconciler/model/state.py": {"reason"},
     "reconciler/cli/output_command.py": {"reason"},
     "reconciler/config/loader.py": {"reason"},
