@@ -95,7 +95,7 @@ SITUATIONS = {
     "to use it: --replace {}": f"{TROUBLE}::test_newer_image_of_the_same_name",
     "finish that run first: `reconciler apply {}{}`": f"{TROUBLE}::test_outputs_of_a_stack_whose_run_was_interrupted",
     "add --simulate, or leave out --time-scale": f"{TROUBLE}::test_time_scale_for_an_account",
-    "the server is recorded; set a new password in the console, or replace it with --replace {}": f"{TROUBLE}::test_first_password_that_cannot_be_written",
+    "the instance is recorded; set a new password in the console, or replace it with --replace {}": f"{TROUBLE}::test_first_password_that_cannot_be_written",
 }
 """Each hint of the source with a command or an option, and the test that prints it: `call` pastes
 it there.

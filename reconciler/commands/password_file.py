@@ -91,7 +91,7 @@ class FirstPasswords:
                 reason=failure.strerror or failure,
             )
             hint = msg(
-                "the server is recorded; set a new password in the console, or replace it with "
+                "the instance is recorded; set a new password in the console, or replace it with "
                 "--replace {address}",
                 address=pasted(address),
             )

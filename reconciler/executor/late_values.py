@@ -93,7 +93,7 @@ class Known:
         return _Seen(self, kind, address, id)
 
     def firewall_of(self, instance_id: str) -> str | None:
-        """The group a server is in, as last seen or as we put it."""
+        """The firewall of an instance, as last read or as this run changed it."""
         for entry in self.entries.values():
             if entry.id == instance_id and FIREWALL in entry.applied:
                 owner = parse(str(entry.applied[FIREWALL] or ""))

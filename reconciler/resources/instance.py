@@ -401,8 +401,8 @@ _OPERATIONS = (
         always_sent=True,
         disrupts=True,
     ),
-    # Both may end powered off, which is a legal end (contract#statuses); whether the server is then
-    # started is the plan's matter.
+    # Both may end powered off, which is a valid end (contract#statuses). The plan decides whether
+    # the instance is then started.
     Operation(
         "resize",
         _action("resize", "flavor", "flavor_id"),

@@ -54,7 +54,7 @@ def forecast(
     throughput: Throughput | None = None,
     id_of: Callable[[Address], str | None] = lambda address: None,
 ) -> Forecast | None:
-    """The forecast, None where there is nothing to do. `facts` are those of the state; `id_of`
+    """The forecast, None if the plan has no steps. `facts` are those of the state; `id_of`
     gives the ids that addresses have.
     """
     if not steps:
