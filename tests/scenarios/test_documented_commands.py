@@ -150,11 +150,10 @@ def test_each_command_of_a_page_is_accepted_in_the_situation_of_the_page(
     monkeypatch.setenv("HOME", str(tmp_path))
     page = next(page for page in PAGES if page.name == name)
     with SimulatorServer(
-        Cloud(packaged_world("company"), switches={"rate_limit": "off"})
+        Cloud(packaged_world("company"), switches={"rate_limit": "off"}, time_scale=3000.0)
     ) as server:
         if SITUATIONS[name] is _nothing:
             monkeypatch.delenv("RECONCILER_SIMULATE")
-            monkeypatch.delenv("RECONCILER_TIME_SCALE")
             for variable, value in server.environment.items():
                 monkeypatch.setenv(variable, value)
         SITUATIONS[name](capsys)
