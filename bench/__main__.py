@@ -98,11 +98,19 @@ def _creations() -> list[dict[str, Any]]:
     found = list(virtual.creations(CREATE_SIZES, LATENCIES))
     rows = [
         [
-            f"{one.servers}", f"{one.latency}", f"{one.writes}", f"{one.waits}", f"{one.calls_ratio:.3f}", f"{one.seconds:.1f}",
-            f"{one.bound:.1f}", f"{one.time_ratio:.3f}", f"{one.eta / one.seconds:.2f}", f"{one.cpu_ms_a_step:.1f}",
+            f"{one.servers}",
+            f"{one.latency}",
+            f"{one.writes}",
+            f"{one.waits}",
+            f"{one.calls_ratio:.3f}",
+            f"{one.seconds:.1f}",
+            f"{one.bound:.1f}",
+            f"{one.time_ratio:.3f}",
+            f"{one.eta / one.seconds:.2f}",
+            f"{one.cpu_ms_a_step:.1f}",
         ]
         for one in found
-    ]  # fmt: skip
+    ]
     heads = [
         "servers",
         "latency s",
@@ -116,7 +124,8 @@ def _creations() -> list[dict[str, Any]]:
         "cpu ms a step",
     ]
     _table(
-        "Creating all of it (goal: calls 1.15 times writes and fewest waits; time 1.10 times the bound; ETA 0.85-1.15)",
+        "Creating all of it (goal: calls 1.15 times writes and fewest waits; time 1.10 times the "
+        "bound; ETA 0.85-1.15)",
         heads,
         rows,
     )
@@ -203,7 +212,8 @@ def _empty_plans(folder: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
         rows,
     )
     _table(
-        "The same after an edit (goal: one rule at 100 objects 0.05 s more; all at 10,000 1.4 times)",
+        "The same after an edit (goal: one rule at 100 objects 0.05 s more; all at 10,000 1.4 "
+        "times)",
         ["objects", "edit", "cpu s", "cpu s more", "ratio"],
         edited,
     )

@@ -39,7 +39,9 @@ def per_resource_reads(servers: int) -> int:
 
 
 def writes(servers: int) -> int:
-    """One call a write: servers, volumes, groups, two rules each, and a membership for each server."""
+    """One call a write: servers, volumes, groups, two rules each, and a membership for each
+    server.
+    """
     firewalls = stacks.firewalls_of(servers)
     return servers + 2 * servers + firewalls + 2 * firewalls + servers
 

@@ -39,9 +39,17 @@ def steps(objects: int, folder: Path) -> Durable:
         for number in range(objects, objects + STEPS):
             entry = _entry(number, MADE)
             intent = Intent(
-                writer.state.sequence + 1, "bench", entry.address, entry.address, "instance.create", None, entry.applied, None, 0,
+                writer.state.sequence + 1,
+                "bench",
+                entry.address,
+                entry.address,
+                "instance.create",
+                None,
+                entry.applied,
+                None,
+                0,
                 effects=(StateChange(put=entry),),
-            )  # fmt: skip
+            )
             writer.append(intent)
             writer.append(
                 Outcome(

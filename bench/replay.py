@@ -56,7 +56,8 @@ def main() -> None:
     def player(*given: Any, **named: Any) -> _Player:
         return _Player(recording)
 
-    transport.HttpTransport = player  # type: ignore[misc,assignment]  # the one thing that is not as in the product
+    # the only difference from the product
+    transport.HttpTransport = player  # type: ignore[misc,assignment]
     from reconciler.__main__ import main as reconciler
 
     reconciler()

@@ -7,7 +7,8 @@ from __future__ import annotations
 HEAD = """version: 1
 stack: bench
 defaults:
-  instances: {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, flavor: std_2.4-g1, ssh_keys: [deploy]}
+  instances:
+    {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, flavor: std_2.4-g1, ssh_keys: [deploy]}
 """
 
 
@@ -34,7 +35,8 @@ def stack(servers: int) -> str:
             f"  f{number:04}:\n"
             "    rules:\n"
             "      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}\n"
-            f"      ssh: {{direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.{number % 250}/32}}\n"
+            "      ssh: {direction: in, protocol: tcp, ports: 22, "
+            f"cidr: 203.0.113.{number % 250}/32}}\n"
         )
     lines.append("instances:\n")
     lines += [

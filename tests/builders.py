@@ -371,7 +371,9 @@ ID = {"instances": "i", "block_storages": "v", "firewalls": "f", "rules": "r"}
 
 
 def id_of(address: Address) -> str:
-    """The id of an object in a settled case: `i-web`, `i-web-0`, `v-data`, `f-web`, `r-web-https`."""
+    """The id of an object in a settled case: `i-web`, `i-web-0`, `v-data`, `f-web`,
+    `r-web-https`.
+    """
     kind = "rules" if address.rule else address.kind
     parts = [ID[kind], address.name, address.index, address.rule]
     return "-".join(str(part) for part in parts if part is not None)
@@ -473,7 +475,8 @@ def told(plan: Plan) -> Message:
         ]
         + [f"notice {p.code} {p.address}" for p in plan.problems if p.severity is Severity.NOTICE],
         [
-            f"{c.address}.{f.path} {f.before!r} -> {'?' if f.known_after_apply else repr(f.after)} {f.cause.value}"
+            f"{c.address}.{f.path} {f.before!r} -> "
+            f"{'?' if f.known_after_apply else repr(f.after)} {f.cause.value}"
             for c in plan.changes
             for f in c.fields
         ],

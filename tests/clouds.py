@@ -1,9 +1,9 @@
 """Clouds for tests: the client's exchange over the local cloud, in process and in virtual time, or
 on a socket.
 
-with_virtual = virtual_cloud()                    # nobody sleeps; the clock moves when the exchange
-waits account = with_virtual.read(Wants(kinds=frozenset({"instances"}))) with served_cloud() as served: ...
-# real HTTP on loopback, an ephemeral port
+with_virtual = virtual_cloud() # nobody sleeps; the clock moves when the exchange waits account =
+with_virtual.read(Wants(kinds=frozenset({"instances"}))) with served_cloud() as served: ... # real
+HTTP on loopback, an ephemeral port
 """
 
 from __future__ import annotations
@@ -138,7 +138,9 @@ def served_cloud(
     time_scale: float = 1.0,
     limit: int = IN_FLIGHT_MAX,
 ) -> Iterator[ClientSide]:
-    """A client and a cloud over HTTP on loopback; `time_scale` makes the cloud's own times short."""
+    """A client and a cloud over HTTP on loopback; `time_scale` makes the cloud's own times
+    short.
+    """
     cloud = Cloud(world, switches=dict(switches or {}), time_scale=time_scale)
     with SimulatorServer(cloud) as server:
         requests: list[http.Request] = []

@@ -1,4 +1,6 @@
-"""For all tests: random inputs repeat from run to run, and are never timed (the machine is shared)."""
+"""For all tests: random inputs repeat from run to run, and are never timed (the machine is
+shared).
+"""
 
 from __future__ import annotations
 

@@ -71,7 +71,8 @@ SITUATIONS = {
     "read what would be bound, then add --yes": f"{HINTS}::test_a_lost_state_that_nobody_is_asked_about",
     "use the version of reconciler that wrote it, or a newer one": f"{DAMAGE}[a newer version]",
     "put back state.json and journal of one time; or see `reconciler recover --rebuild`": f"{DAMAGE}[an older copy]",
-    "put back state.json and journal from one copy; without one, move the journal away: `reconciler recover` then "
+    "put back state.json and journal from one copy; without one, move the journal away: "
+    "`reconciler recover` then "
     "searches the account for what it recorded since the state's serial (docs/how-to/recover.md)": f"{DAMAGE}[a scratched journal]",
     "wait (--lock-timeout SECONDS), or, if that run does not respond or its machine is gone, `reconciler state unlock`": (
         "tests/cli/test_simulated_sessions.py::test_another_run_of_the_stack_is_reported_and_exits_6"
@@ -102,17 +103,21 @@ it there.
 """
 
 NOT_PASTED = {
-    "settle it with `reconciler recover`": "a plan gives the same command: tests/cli/test_hints_after_trouble.py pastes it",
+    "settle it with `reconciler recover`": "a plan gives the same command: "
+    "tests/cli/test_hints_after_trouble.py pastes it",
     "run `absorb` again": "a file has to change within a run",
     "run `plan` again: applying this file would no longer do what was reviewed\n{}": "tests/cli/test_simulated_sessions.py does it",
     "run `plan` again when that run has ended": "two runs have to be active",
     "reconciler apply": "a run has to be killed: tests/processes/test_left_exposed.py pastes it",
-    "to adopt it, add it to the file under a name of its own, with `import: {}`\nor look at {} in the console, and delete it there if "
-    "nothing uses it\nor leave it alone: {} --accept {}": "it takes two machines: tests/processes/test_two_machines.py pastes it",
+    "to adopt it, add it to the file under a name of its own, with `import: {}`\nor look at {} in "
+    "the console, and delete it there if "
+    "nothing uses it\nor leave it alone: {} --accept {}": "it takes two machines: "
+    "tests/processes/test_two_machines.py pastes it",
     "take one side whole: git checkout --ours -- {}\nthen bind what only the other side made: reconciler recover --rebuild": (
         "it takes a Git merge: tests/processes/test_ci_ways.py runs both commands"
     ),
-    "write to a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder and file",
+    "write to a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder "
+    "and file",
 }
 """Hints that no session at the command line prints, and why."""
 
@@ -230,11 +235,13 @@ def paste_all(
         pasted.append((paste, code, said))
         shown = shlex.join(("reconciler", *paste.arguments))
         assert code != USAGE, (
-            f"the hint {paste.hint!r} of `{shlex.join(arguments)}` cannot be pasted: `{shown}` says\n{said}"
+            f"the hint {paste.hint!r} of `{shlex.join(arguments)}` cannot be pasted: `{shown}` "
+            f"says\n{said}"
         )
         again = paste.is_option and paste.hint in list(hints_in(said))
         assert not again, (
-            f"the hint {paste.hint!r} of `{shlex.join(arguments)}` does nothing: `{shown}` says\n{said}"
+            f"the hint {paste.hint!r} of `{shlex.join(arguments)}` does nothing: `{shown}` "
+            f"says\n{said}"
         )
 
 

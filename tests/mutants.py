@@ -54,7 +54,8 @@ MUTANTS = (
     Mutant(
         "take over the state of a folder that was copied",
         "reconciler/store/folder_store.py",
-        '            and name not in self._used()\n            and "state.json" not in self._names(self.folder.parent / name)\n',
+        '            and name not in self._used()\n            and "state.json" not in '
+        "self._names(self.folder.parent / name)\n",
         "            and name not in self._used()\n",
         (FORMER,),
         fault=5,
@@ -130,7 +131,8 @@ MUTANTS = (
     Mutant(
         "resend a POST whose answer is lost",
         "reconciler/executor/sender.py",
-        "        if answer.sent:\n            self.waiter.answer_lost(task, Failure(answer.reason, http_status=answer.status))\n            return\n",
+        "        if answer.sent:\n            self.waiter.answer_lost(task, "
+        "Failure(answer.reason, http_status=answer.status))\n            return\n",
         "",
         (of_story("one server"),),
     ),
@@ -194,13 +196,15 @@ MUTANTS = (
         "call every certificate not accepted",
         "reconciler/iwinv/transport.py",
         "    if number == _EXPIRED:\n",
-        '    if True:\n        return "the endpoint\'s certificate was not accepted"\n    if number == _EXPIRED:\n',
+        '    if True:\n        return "the endpoint\'s certificate was not accepted"\n    if '
+        "number == _EXPIRED:\n",
         (TLS,),
     ),
     Mutant(
         "name a dead proxy with its password",
         "reconciler/iwinv/transport.py",
-        '        return f"{parts.hostname}:{parts.port}" if parts.port is not None else parts.hostname\n',
+        '        return f"{parts.hostname}:{parts.port}" if parts.port is not None else '
+        "parts.hostname\n",
         "        return proxy\n",
         (TLS,),
     ),
@@ -235,8 +239,16 @@ MUTANTS = (
     Mutant(
         "record after the send",
         "reconciler/executor/sender.py",
-        "        intent = self.journal.intend(\n            task,\n            asked,\n            nonce=task.write.nonce if create else None,\n            signed=signed,\n            effects=self.operations.if_done(task, signed),\n        )\n        task.note(intent=intent, sent=True)\n        task.advance(StepEvent.SENT, InFlight())\n        self._in_flight[token] = task\n        # The signature has the second of the record, from which the signature fence counts. If this\n        # process was held up since, the cloud refuses the request.\n        client.send(token, call, signed=signed)\n",
-        "        client.send(token, call, signed=signed)\n        intent = self.journal.intend(\n            task,\n            asked,\n            nonce=task.write.nonce if create else None,\n            signed=signed,\n            effects=self.operations.if_done(task, signed),\n        )\n        task.note(intent=intent, sent=True)\n        task.advance(StepEvent.SENT, InFlight())\n        self._in_flight[token] = task\n",
+        "        intent = self.journal.intend(\n            task,\n            asked,\n           "
+        " nonce=task.write.nonce if create else None,\n            signed=signed,\n            "
+        "effects=self.operations.if_done(task, signed),\n        )\n        "
+        "task.note(intent=intent, sent=True)\n        task.advance(StepEvent.SENT, InFlight())\n  "
+        "      self._in_flight[token] = task\n        # The signature has the second of the record, from which the signature fence counts. If this\n        # process was held up since, the cloud refuses the request.\n        client.send(token, call, signed=signed)\n",
+        "        client.send(token, call, signed=signed)\n        intent = self.journal.intend(\n "
+        "           task,\n            asked,\n            nonce=task.write.nonce if create else "
+        "None,\n            signed=signed,\n            effects=self.operations.if_done(task, "
+        "signed),\n        )\n        task.note(intent=intent, sent=True)\n        "
+        "task.advance(StepEvent.SENT, InFlight())\n        self._in_flight[token] = task\n",
         (of_story("one server"),),
     ),
     Mutant(
@@ -337,7 +349,8 @@ MUTANTS = (
     Mutant(
         "take an object for gone because one list misses it",
         "reconciler/schedule/rechecks.py",
-        "        return not self.is_shown(kind, id) and self.lists.kinds[kind].detail is not None\n",
+        "        return not self.is_shown(kind, id) and self.lists.kinds[kind].detail is not "
+        "None\n",
         "        return False\n",
         ("tests/scenarios/test_moved_rows.py",),
     ),
@@ -464,8 +477,10 @@ MUTANTS = (
         "treat 500 as gone",
         "reconciler/iwinv/single_reader.py",
         "    if isinstance(answer, Refused):\n"
-        "        return answer.error_code in kind.absent_errors and errors.is_about_the_call(answer)\n",
-        "    if not isinstance(answer, Accepted):\n        return answer.error_code in kind.absent_errors\n",
+        "        return answer.error_code in kind.absent_errors and "
+        "errors.is_about_the_call(answer)\n",
+        "    if not isinstance(answer, Accepted):\n        return answer.error_code in "
+        "kind.absent_errors\n",
         (
             "tests/iwinv/test_list_reader.py",
             "tests/iwinv/test_every_operation.py",
@@ -482,7 +497,8 @@ MUTANTS = (
     Mutant(
         "take one list without it for gone",
         "reconciler/recovery/evidence.py",
-        "        if self.kind.detail is not None and intent.target not in self.observations[-1].gone:\n",
+        "        if self.kind.detail is not None and intent.target not in "
+        "self.observations[-1].gone:\n",
         "        if False:\n",
         (EVIDENCE,),
     ),
@@ -503,7 +519,8 @@ MUTANTS = (
     Mutant(
         "skip the folder sync",
         "reconciler/store/folder_writer.py",
-        '            disk.sync_folder(folder)\n            disk.rename(folder / "journal.new", folder / "journal")\n'
+        '            disk.sync_folder(folder)\n            disk.rename(folder / "journal.new", '
+        'folder / "journal")\n'
         "            disk.sync_folder(folder)\n",
         '            disk.rename(folder / "journal.new", folder / "journal")\n',
         (STORE_FAULTS,),
@@ -511,7 +528,8 @@ MUTANTS = (
     Mutant(
         "put the journal in place before the state is there",
         "reconciler/store/folder_writer.py",
-        '            disk.rename(folder / "state.json.new", folder / "state.json")\n            disk.sync_folder(folder)\n',
+        '            disk.rename(folder / "state.json.new", folder / "state.json")\n            '
+        "disk.sync_folder(folder)\n",
         '            disk.rename(folder / "state.json.new", folder / "state.json")\n',
         (STORE_FAULTS,),
     ),

@@ -20,7 +20,8 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "leave a create in doubt at an address that the file has moved",
         "reconciler/planner/compare/unsettled.py",
-        "        place = intent.address if options.destroy else moves.place(stack, state, intent.address)\n",
+        "        place = intent.address if options.destroy else moves.place(stack, state, "
+        "intent.address)\n",
         "        place = intent.address\n",
         ("tests/planner/test_unsettled.py", of_story("moved before the next run")),
         fault=1,
@@ -51,7 +52,8 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "move all of a resource but what is in doubt",
         "reconciler/planner/compare/moves.py",
-        '        *(intent.address for intent, result in state.open.values() if result != "accepted"),\n',
+        "        *(intent.address for intent, result in state.open.values() if result != "
+        '"accepted"),\n',
         "",
         ("tests/planner/test_moves.py",),
         fault=1,

@@ -59,7 +59,8 @@ MUTANTS_OF_FILES = (
     Mutant(
         "skip a broken link in the stack folder",
         "reconciler/config/stack_folder.py",
-        "        elif file.is_symlink() and not file.exists():\n            problems.append(_broken(file))\n",
+        "        elif file.is_symlink() and not file.exists():\n            "
+        "problems.append(_broken(file))\n",
         "        elif file.is_symlink() and not file.exists():\n            pass\n",
         ("tests/config/test_yaml_reader.py",),
     ),
@@ -74,7 +75,8 @@ MUTANTS_OF_FILES = (
         "refuse an old move whose target was retired",
         "reconciler/config/moved_removed.py",
         "            found.add(move.source)\n",
-        "            found.add(move.source)\n            ctx.report('missing-reference', 'not defined', move.place)\n",
+        "            found.add(move.source)\n            ctx.report('missing-reference', 'not "
+        "defined', move.place)\n",
         ("tests/config/test_moved_removed.py",),
     ),
 )

@@ -174,7 +174,8 @@ def run(
         for disposition in pool.map(try_one, mutants):
             survived += not disposition.killed
             print(
-                f"{'killed' if disposition.killed else 'SURVIVED':<10}{disposition.seconds:>6.1f} s  {disposition.mutant.name:<46}{disposition.said}",
+                f"{'killed' if disposition.killed else 'SURVIVED':<10}{disposition.seconds:>6.1f} "
+                f"s  {disposition.mutant.name:<46}{disposition.said}",
                 flush=True,
             )
     print(f"{len(mutants) - survived} of {len(mutants)} mutants were killed")

@@ -23,7 +23,8 @@ firewalls:
     rules:
       https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
 """
-"""A stack with a firewall of one rule for a server to stand behind; more of `firewalls` may follow."""
+"""A stack with a firewall of one rule for a server to stand behind; more of `firewalls` may follow.
+"""
 
 
 def problems(

@@ -127,7 +127,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a plan is carried out: the run, the consent given beforehand, and what asks and reports."""
+    """How a plan is carried out: the run, the consent given beforehand, and what asks and
+    reports.
+    """
 
     run: Run
     given: GivenConsent

@@ -1,4 +1,6 @@
-"""`doctor`: facts about the environment of a run, each of them whatever is wrong with the others."""
+"""`doctor`: facts about the environment of a run, each of them whatever is wrong with the
+others.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Check:
 
 
 def cloud(connection: Connection) -> Iterator[Check]:
-    """Whether the endpoint answers, accepts the key, and has the same time. Reads one short list."""
+    """Whether the endpoint answers, accepts the key, and has the same time. Reads one short
+    list.
+    """
     refused: Problem | None = None
     try:
         session.read_account(connection, RefreshScope(catalogue=frozenset({"zones"})))

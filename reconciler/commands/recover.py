@@ -163,7 +163,9 @@ class _Recovery:
         return any(one.finding is Finding.NOT_YET for one in still)
 
     def deny(self) -> None:
-        """Takes the answers that a request was not executed. One that is settled needs no answer."""
+        """Takes the answers that a request was not executed. One that is settled needs no
+        answer.
+        """
         known = {one.address: one for one in self.result.settled}
         for address in self.answers.not_created:
             if address not in known:

@@ -39,8 +39,8 @@ ROUNDS_MAX = 16
 class Settler:
     """What one run knows of open intents. Without a `writer`, as in a plan, nothing is recorded.
 
-    `found` is what the last read shows of each open intent, `not_listed` until when (unix seconds) a
-    new object may be missing from lists, by address. `interrupted`: a wait was interrupted.
+    `found` is what the last read shows of each open intent, `not_listed` until when (unix seconds)
+    a new object may be missing from lists, by address. `interrupted`: a wait was interrupted.
     """
 
     connection: Connection
@@ -123,7 +123,9 @@ class Settler:
         return absence.AbsenceProof(self.connection.time_scale, first)
 
     def _record(self, state: State) -> State:
-        """The state after the records of what is settled, which are written if there is a writer."""
+        """The state after the records of what is settled, which are written if there is a
+        writer.
+        """
         records = settlement_records.notes(self.found, state, self.run)
         if self.writer is None or self.proof is None:
             return fold(state, records)

@@ -1,5 +1,5 @@
-"""Helpers that know neither stacks nor plans: texts, secrets, JSON, a persistent map, address ranges,
-and the traffic that rules allow.
+"""Helpers that know neither stacks nor plans: texts, secrets, JSON, a persistent map, address
+ranges, and the traffic that rules allow.
 
 Two modules know the API's contract, because the client, the executor and the forecast must agree:
 `timing` has the quota, polling intervals and waits, `decoding` reads members of rows.

@@ -87,7 +87,8 @@ def _init(cls: type, own: Sequence[Field[Any]], *, frozen: bool) -> Any:
         lines.append(f" _set_{name}(self, {value})" if frozen else f" self.{name} = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()")
-    exec(f"def __init__({', '.join(parameters)}):\n" + "\n".join(lines or [" pass"]), known)  # noqa: S102  # the names of fields alone
+    code = f"def __init__({', '.join(parameters)}):\n" + "\n".join(lines or [" pass"])
+    exec(code, known)  # noqa: S102  # contains only names of fields
     written = known["__init__"]
     written.__qualname__ = f"{cls.__qualname__}.__init__"
     return written
@@ -117,9 +118,11 @@ def _hash(names: Sequence[str]) -> Any:
 
 
 def _repr(names: Sequence[str]) -> Any:
-    return lambda self: (
-        f"{self.__class__.__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
-    )
+    def show(self: Any) -> str:
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"{self.__class__.__qualname__}({values})"
+
+    return show
 
 
 def _keep_value(self: Any, name: str, value: Any) -> None:

@@ -58,7 +58,9 @@ class Form(NamedTuple):
 
 
 class _Member(NamedTuple):
-    """A field of a class: the name of its member in JSON, and what it is when nothing is written."""
+    """A field of a class: the name of its member in JSON, and what it is when nothing is
+    written.
+    """
 
     attribute: str
     name: str

@@ -15,8 +15,8 @@ _STACK_FILES = (".yaml", ".yml")
 
 
 def read_ordinary(path: Path, limit_bytes: int) -> bytes:
-    """At most that many bytes of a file. Raises `OSError`, also for a named pipe or a device, because
-    reading one might never end.
+    """At most that many bytes of a file. Raises `OSError`, also for a named pipe or a device,
+    because reading one might never end.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

@@ -18,7 +18,9 @@ class PatternError(Exception):
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a regular expression in the syntax of RE2 is found in a text. Raises `PatternError`."""
+    """Whether a regular expression in the syntax of RE2 is found in a text. Raises
+    `PatternError`.
+    """
     if len(pattern) > PATTERN_CHARACTERS_MAX:
         raise PatternError(
             msg("the pattern is longer than {limit} characters", limit=PATTERN_CHARACTERS_MAX)

@@ -3,8 +3,8 @@ such sets as few lines (planning#firewalls-by-meaning).
 
 The order of rules, overlaps, repetitions and host bits make no difference here. Assumed until it is
 known: no firewall allows everything in, and a firewall without a matching rule allows nothing in.
-What no firewall or no rule means for outgoing traffic is unknown (contract#security-groups, open), so
-that direction is compared only if both sides have a firewall, by what its rules name.
+What no firewall or no rule means for outgoing traffic is unknown (contract#security-groups, open),
+so that direction is compared only if both sides have a firewall, by what its rules name.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What may reach an instance, and leave it. `outward` and `ping` are None if nothing is known."""
+    """What may reach an instance, and leave it. `outward` and `ping` are None if nothing is
+    known.
+    """
 
     inward: Traffic
     outward: Traffic | None = None

@@ -1,8 +1,8 @@
-"""A text that must not be shown: first passwords and console links, wrapped when an answer is decoded
-(safety#secrets).
+"""A text that must not be shown: first passwords and console links, wrapped when an answer is
+decoded (safety#secrets).
 
-Printing, formatting, comparing or serializing it reveals nothing. Only `reveal` returns it, and only
-`apply --first-passwords` and `server console` call that.
+Printing, formatting, comparing or serializing it reveals nothing. Only `reveal` returns it, and
+only `apply --first-passwords` and `server console` call that.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The timing of a run: how many calls are in flight, how often a list is read, how long a run waits.
-Apply uses these values, and a forecast computes with them.
+"""The timing of a run: how many calls are in flight, how often a list is read, how long a run
+waits. Apply uses these values, and a forecast computes with them.
 
 Times are seconds at the cloud's own speed.
 """
@@ -35,7 +35,8 @@ POLL_LATER_SECONDS = 12.0
 POLL_PATIENT_SECONDS = 60.0
 
 GAP_SECONDS = 1.0
-"""The minimum between reads of a list for several things that are expected shortly after each other.
+"""The minimum between reads of a list for several things that are expected shortly after each
+other.
 """
 
 ABSENCE_SECONDS = 10.0
@@ -56,8 +57,8 @@ TIGHT = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A measured duration: `look` is the seconds after which a list is read first, `done` those after
-    which the operation was always done.
+    """A measured duration: `look` is the seconds after which a list is read first, `done` those
+    after which the operation was always done.
     """
 
     look: float
@@ -101,8 +102,8 @@ class Throughput:
 
 
 def interval(waited_seconds: float, expected_seconds: float = 0.0) -> float:
-    """Seconds until the next read, after a wait of `waited_seconds` for something that is expected in
-    `expected_seconds`.
+    """Seconds until the next read, after a wait of `waited_seconds` for something that is expected
+    in `expected_seconds`.
     """
     if expected_seconds > 0.0:
         return max(expected_seconds, GAP_SECONDS)

@@ -54,7 +54,9 @@ _STRING = (
 _END = re.compile(rf"(?s:(?P<string>{_STRING})|(?P<quote>[\"'])|(?P<open>\{{)|(?P<close>\}})|.)")
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _PATH = re.compile(
-    rf"\s*({_NAME})((?:\s*\.\s*{_NAME}|\s*\[\s*(?:[0-9]{{1,9}}|\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\])*)\s*"
+    rf"\s*({_NAME})("
+    rf"(?:\s*\.\s*{_NAME}|\s*\[\s*(?:[0-9]{{1,9}}|\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\])*"
+    r")\s*"
 )
 _STEP = re.compile(
     rf"\s*(?:\.\s*(?P<name>{_NAME})|\[\s*(?:(?P<number>[0-9]+)|(?P<text>\"[^\"]*\"|'[^']*'))\s*\])"

@@ -2,7 +2,8 @@
 can contain the address of an instance that the firewall protects (stack-files#graph).
 
 A facet is a part of an object that is created after the object itself: an instance exists before it
-is a member of its firewall, and before its power is as requested. The tables of the kinds name them.
+is a member of its firewall, and before its power is as requested. The tables of the kinds name
+them.
 """
 
 from __future__ import annotations
@@ -163,8 +164,8 @@ def _memberships(stack: Stack) -> Iterator[tuple[DependencyNode, Address]]:
 
 
 def cycles(stack: Stack) -> tuple[Problem, ...]:
-    """Each dependency cycle as an error that shows it as a path. Of cycles that share a node, one is
-    reported.
+    """Each dependency cycle as an error that shows it as a path. Of cycles that share a node, one
+    is reported.
     """
     graph = _suspects(stack)
     found: list[Problem] = []

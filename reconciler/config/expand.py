@@ -78,7 +78,9 @@ def resources(
 
 
 def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, Node]:
-    """The entries with the defaults of the kind. A null removes a default (language#a-stack-file)."""
+    """The entries with the defaults of the kind. A null removes a default
+    (language#a-stack-file).
+    """
     merged = {**defaults, **own} if defaults else dict(own)
     return {key: node for key, node in merged.items() if not is_null(node)}
 

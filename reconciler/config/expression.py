@@ -63,8 +63,8 @@ def compute(template: Template, scope: Mapping[str, Any]) -> Plain:
 def read(
     template: Template, scope: Mapping[str, Any], cardinalities: Cardinalities | None
 ) -> Plain | Unknown:
-    """The value of a text as far as the file determines it, or `Unknown` with the attributes that it
-    reads. Raises `ExpressionError`.
+    """The value of a text as far as the file determines it, or `Unknown` with the attributes that
+    it reads. Raises `ExpressionError`.
 
     `cardinalities` are None until it is known which objects there are.
     """

@@ -34,8 +34,8 @@ UNAVAILABLE = Unavailable()
 @dataclass(slots=True)
 class Cardinalities:
     """The resources of a stack. `left_out` are those that their `when` leaves out; of those in
-    `broken` the number of objects could not be computed, which is reported. `each` are the values of
-    the keys of a `for_each`.
+    `broken` the number of objects could not be computed, which is reported. `each` are the values
+    of the keys of a `for_each`.
     """
 
     known: dict[Name, Cardinality] = field(default_factory=dict)

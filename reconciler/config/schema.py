@@ -126,7 +126,9 @@ def _validator(name: str, kinds: Kinds) -> Any:
 
 
 class _Spelled(str):
-    """A number with its spelling: a string for schemas of strings, a number for schemas of numbers."""
+    """A number with its spelling: a string for schemas of strings, a number for schemas of
+    numbers.
+    """
 
     __slots__ = ("number",)
     number: int | float

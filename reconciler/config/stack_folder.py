@@ -38,8 +38,8 @@ class Files(NamedTuple):
 
 
 def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, tuple[Problem, ...]]:
-    """The document of a file, or of a folder of `*.yaml` files, and every mistake of its YAML. Never
-    raises because of what a file contains.
+    """The document of a file, or of a folder of `*.yaml` files, and every mistake of its YAML.
+    Never raises because of what a file contains.
 
     `instead` contains texts, by file, that are read instead of the file.
     """
@@ -212,7 +212,9 @@ def _in_folder(folder: Path, problems: list[Problem]) -> Files:
 
 
 def _stays(file: Path, problems: list[Problem]) -> bool:
-    """Whether a file is not a link to a place outside the repository, which messages would quote."""
+    """Whether a file is not a link to a place outside the repository, which messages would
+    quote.
+    """
     if not file.is_symlink() or not paths.leaves_repository(file, file.parent):
         return True
     problems.append(

@@ -177,7 +177,10 @@ class _Alias(yaml.ScalarNode):
 
 
 # The composer in Python goes before the one in C, if there is one.
-class _AliasLoader(*((_Loader,) if issubclass(_Loader, _Composer) else (_Composer, _Loader))):  # type: ignore[misc]
+_BASES = (_Loader,) if issubclass(_Loader, _Composer) else (_Composer, _Loader)
+
+
+class _AliasLoader(*_BASES):  # type: ignore[misc]
     """Keeps each alias with its place and the tag `!`, and allows an anchor to be defined again."""
 
     def __init__(self, text: str) -> None:

@@ -148,8 +148,8 @@ class _Executor:
         self.sender.begin(task, token)
 
     def prepare(self) -> None:
-        """Closes accepted requests of earlier runs (their objects are in the state), and records the
-        changes of the plan that need no call.
+        """Closes accepted requests of earlier runs (their objects are in the state), and records
+        the changes of the plan that need no call.
         """
         plan, state = self.inputs.plan, self.inputs.writer.state
         awaited = {step.target for step in plan.steps if waits(step.operation)}

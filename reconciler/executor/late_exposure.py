@@ -55,7 +55,9 @@ def _reach(rules: Iterable[Mapping[str, Any]]) -> Reach:
 
 
 def _rules(known: Known, firewall: Any) -> dict[str, dict[str, Any]]:
-    """The rules of a firewall: as they were seen last, with what this run has made of them since."""
+    """The rules of a firewall: as they were seen last, with what this run has made of them
+    since.
+    """
     found = {
         id: _compared(live.attributes)
         for id, live in known.seen.get(RULES, {}).items()

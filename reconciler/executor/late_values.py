@@ -127,8 +127,8 @@ class _Seen(Mapping[str, Value]):
 
 
 def evaluate(known: Known, stack: Stack, value: Value) -> Any:
-    """A value as it is now. Raises `CannotFill` if something that it reads is still not known, or if
-    the expression fails.
+    """A value as it is now. Raises `CannotFill` if something that it reads is still not known, or
+    if the expression fails.
     """
     if isinstance(value, tuple):
         return tuple(evaluate(known, stack, part) for part in value)

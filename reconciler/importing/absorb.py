@@ -116,7 +116,7 @@ class Absorber:
                 yield file, self._value(resource, field)
 
     # Values
-    # -----------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
 
     def _value(self, resource: Resource, field: FieldChange) -> TextChange:
         text = self._written(resource, field)
@@ -206,7 +206,7 @@ class Absorber:
         return table
 
     # Rules
-    # ------------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
 
     def _with_rules(
         self, resource: Resource, owned: ResourceType, ids: list[str]

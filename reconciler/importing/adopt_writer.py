@@ -91,8 +91,8 @@ def _section(kind: ResourceType, found: list[Adopted]) -> Iterator[str]:
     unreadable = [each.name for each in kind.fields.values() if not each.returned]
     if unreadable:
         yield "# " + msg(
-            "{fields}: only set at creation and not returned by the API. Add them before you create or "
-            "replace an object.",
+            "{fields}: only set at creation and not returned by the API. Add them before you "
+            "create or replace an object.",
             fields=", ".join(unreadable),
         )
     yield f"{kind.name}:"

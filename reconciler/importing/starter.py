@@ -23,8 +23,8 @@ class Choice:
 def text(choice: Choice) -> str:
     """The file, with comments that say what to do next."""
     head = msg(
-        "{stack}: one instance with a firewall. `reconciler plan` shows what it would create; nothing "
-        "is sent before `apply`.",
+        "{stack}: one instance with a firewall. `reconciler plan` shows what it would create; "
+        "nothing is sent before `apply`.",
         stack=choice.stack,
     )
     rules = msg("all of them: a rule that is not listed here is removed")

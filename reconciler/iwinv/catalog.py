@@ -43,7 +43,9 @@ def flavor(row: Any, parent: str | None = None) -> Mapping[str, Any]:
 
 
 def image(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """An image. Only its id is certain (contract#images). `public`: `{os, version}` may select it."""
+    """An image. Only its id is certain (contract#images). `public`: `{os, version}` may
+    select it.
+    """
     row = decoding.mapping(row, "an image")
     os = row.get("os")
     os = os if isinstance(os, Mapping) else {}
@@ -76,8 +78,8 @@ def user_script(row: Any, parent: str | None = None) -> Mapping[str, Any]:
 
 
 def storage_type(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """A type of block storage with its limits in GB. `zones` is None if they are not stated, which is
-    not the same as an empty list (contract#block-storages).
+    """A type of block storage with its limits in GB. `zones` is None if they are not stated, which
+    is not the same as an empty list (contract#block-storages).
     """
     row = decoding.mapping(row, "a storage type")
     return {
@@ -117,8 +119,8 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
 
 
 def _is_available(status: Any) -> bool:
-    """Other texts than `available` are not known (contract#zones, contract#flavors), so a row without
-    a status counts as offered.
+    """Other texts than `available` are not known (contract#zones, contract#flavors), so a row
+    without a status counts as offered.
     """
     return status in (None, "", "available")
 

@@ -35,8 +35,8 @@ _KEY_LENGTH_MIN = 6
 
 _SIGNATURE = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _SLOT_SECONDS_MAX = 20.0
-"""A slot held for longer without a send is given back: the log forgets slots after a while, and must
-not forget one in use.
+"""A slot held for longer without a send is given back: the log forgets slots after a while, and
+must not forget one in use.
 """
 
 
@@ -97,8 +97,8 @@ class _Latency:
 
 
 class _Slots:
-    """When a call may be sent: after a pause that a 429 asked for, with a slot of the quota. `held`:
-    a slot is reserved for the next send.
+    """When a call may be sent: after a pause that a 429 asked for, with a slot of the quota.
+    `held`: a slot is reserved for the next send.
     """
 
     def __init__(self, clock: Clock, quota: QuotaLog, pacing: Pacing) -> None:
@@ -109,7 +109,9 @@ class _Slots:
         self._ask_at = -math.inf
 
     def taken(self) -> tuple[float, ...]:
-        """Seconds until each taken slot is free, without the slot that is held for the next send."""
+        """Seconds until each taken slot is free, without the slot that is held for the next
+        send.
+        """
         taken = self._quota.taken(self._clock.time())
         return taken[:-1] if self.held else taken
 
@@ -157,7 +159,9 @@ class _Slots:
 
 
 class _Pauses:
-    """How long nothing is sent after a 429: as long as the 429 asks for, otherwise longer each time."""
+    """How long nothing is sent after a 429: as long as the 429 asks for, otherwise longer each
+    time.
+    """
 
     def __init__(self, pacing: Pacing) -> None:
         self.refused_in_a_row = 0
@@ -242,7 +246,8 @@ class HttpClient:
     def send(self, token: int, call: Call, *, signed: int | None = None) -> None:
         """Signs, with that unix second or the present one, and sends.
 
-        Raises `UnsafePath` before anything is sent, AssertionError if `ready_in` did not return 0.0.
+        Raises `UnsafePath` before anything is sent, AssertionError if `ready_in` did not return
+        0.0.
         """
         if not self._slots.held or token in self._latency.started:
             raise AssertionError(
@@ -288,7 +293,9 @@ class HttpClient:
 
 
 def without_credentials(text: str, keys: signing.Keys) -> str:
-    """The cloud's message without credentials: it may name the key or the signature that it refuses."""
+    """The cloud's message without credentials: it may name the key or the signature that it
+    refuses.
+    """
     for secret in (keys.access, keys.secret):
         for spelled in (
             secret,
@@ -319,8 +326,8 @@ def _multipart(form: tuple[tuple[str, str], ...]) -> tuple[str, bytes]:
     """A form as multipart/form-data, values percent-encoded once with `%20` for a blank, on which
     all decoders agree (contract#values).
 
-    Commas stay, because they separate lists of ids. The boundary is derived from the content, so that
-    equal forms are equal bytes.
+    Commas stay, because they separate lists of ids. The boundary is derived from the content, so
+    that equal forms are equal bytes.
     """
     values = [(name, quote(value, safe=",")) for name, value in form]
     boundary = "form-" + hashlib.sha256(repr(values).encode()).hexdigest()[:32]

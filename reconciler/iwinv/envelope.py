@@ -22,7 +22,9 @@ from reconciler.model import http
 from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
-"""The largest body that is read: a page has 100 rows, an unpaged list of 10,000 objects about 5 MiB."""
+"""The largest body that is read: a page has 100 rows, an unpaged list of 10,000 objects about 5
+MiB.
+"""
 
 PARTS_MAX = 300_000
 """How many lists and objects a body may contain, counting brackets within texts: an empty one takes

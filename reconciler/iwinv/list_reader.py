@@ -41,10 +41,10 @@ class ListQuery:
     """Which list is read, and how far.
 
     `what` is its name: a kind, `rules:<firewall id>`, `members:<firewall id>`, or a list of the
-    catalogue. `tracked` are ids that the list should show: if one is missing, the list is read to an
-    empty page. `whole`: something is concluded from what the list does not show, so a short first
-    page is not believed to be everything. `lists` are all lists by name: rows of one of them may
-    come with each row (`rules:<firewall id>` in the older firewall form).
+    catalogue. `tracked` are ids that the list should show: if one is missing, the list is read to
+    an empty page. `whole`: something is concluded from what the list does not show, so a short
+    first page is not believed to be everything. `lists` are all lists by name: rows of one of them
+    may come with each row (`rules:<firewall id>` in the older firewall form).
     """
 
     what: str
@@ -288,7 +288,8 @@ class ListReading(BaseReading):
             return
         if self._found.untracked > UNTRACKED_PAGES_MAX and self._found.total is None:
             message = msg(
-                "the list of {list} does not end: {pages} pages in a row show nothing of this stack",
+                "the list of {list} does not end: {pages} pages in a row show nothing of this "
+                "stack",
                 list=self._query.title,
                 pages=UNTRACKED_PAGES_MAX,
             )

@@ -60,7 +60,9 @@ class Slot:
 
 @dataclass(slots=True)
 class QuotaRecord:
-    """The sends of the last minute, and who waits for a slot. A value with rules, without a file."""
+    """The sends of the last minute, and who waits for a slot. A value with rules, without a
+    file.
+    """
 
     slots: list[Slot] = field(default_factory=list)
     slow_until: float = 0.0
@@ -264,7 +266,8 @@ class FileQuotaLog(MemoryQuotaLog):
         self.problem = warning(
             "quota",
             msg(
-                "request log unavailable ({reason}); limiting this run to {calls} requests per minute",
+                "request log unavailable ({reason}); limiting this run to {calls} requests per "
+                "minute",
                 reason=failure.strerror or type(failure).__name__,
                 calls=QUOTA_CALLS // ALONE_PARTS,
             ),

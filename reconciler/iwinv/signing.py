@@ -22,8 +22,8 @@ class UnsafePath(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The access key and the secret key; neither is part of a repr. Raises ValueError if they cannot
-    be keys.
+    """The access key and the secret key; neither is part of a repr. Raises ValueError if they
+    cannot be keys.
     """
 
     access: str = field(repr=False)
@@ -32,7 +32,8 @@ class Keys:
     def __post_init__(self) -> None:
         if _ACCESS.fullmatch(self.access) is None:
             raise ValueError(
-                "the access key is empty or contains blanks, line breaks or characters outside ASCII"
+                "the access key is empty or contains blanks, line breaks or characters outside "
+                "ASCII"
             )
         if (
             not self.secret

@@ -2,8 +2,8 @@
 imports.
 
 Nothing is sent again: no redirect is followed, and no library retries. A write opens a new
-connection, because an idle one that the server has just closed would leave its outcome unknown. Keys
-go to the configured origin only, and the user's netrc is not read. TLS is always verified.
+connection, because an idle one that the server has just closed would leave its outcome unknown.
+Keys go to the configured origin only, and the user's netrc is not read. TLS is always verified.
 """
 
 from __future__ import annotations
@@ -245,8 +245,8 @@ def _of_certificate(number: int | None, host: str | None) -> str:
         return msg("the endpoint's certificate is not for {host}", host=host)
     if number in _UNKNOWN_AUTHORITY:
         return msg(
-            "the endpoint's certificate is from an authority that is not trusted; set {variable} to "
-            "the file of your own authority",
+            "the endpoint's certificate is from an authority that is not trusted; set {variable} "
+            "to the file of your own authority",
             variable=BUNDLES[0],
         )
     return msg("the endpoint's certificate was not accepted")

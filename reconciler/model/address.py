@@ -60,8 +60,8 @@ class Address:
 
     @property
     def sort_key(self) -> tuple[bool, str, str, int, int, str, str]:
-        """Orders by kind, name, then index numerically (planning#order-of-changes: changes are sorted by
-        address, indices numerically).
+        """Orders by kind, name, then index numerically (planning#order-of-changes: changes are
+        sorted by address, indices numerically).
         """
         number = self.index if isinstance(self.index, int) else -1
         key = self.index if isinstance(self.index, str) else ""
@@ -75,7 +75,9 @@ class Address:
 
     @property
     def owner(self) -> Address:
-        """The address of the firewall that a rule belongs to; any other address is its own owner."""
+        """The address of the firewall that a rule belongs to; any other address is its own
+        owner.
+        """
         return (
             self
             if self.rule is None

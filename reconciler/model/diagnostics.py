@@ -1,5 +1,5 @@
-"""Problems: errors, warnings and notices as values, collected and shown together, each with a code, a
-place and a hint.
+"""Problems: errors, warnings and notices as values, collected and shown together, each with a code,
+a place and a hint.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Place:
 class Problem:
     """What is wrong, where, and what to do about it.
 
-    `code` is one of `CODES`; `address` is the text of an address if the problem is about one object;
-    `hint` says what to do.
+    `code` is one of `CODES`; `address` is the text of an address if the problem is about one
+    object; `hint` says what to do.
     """
 
     severity: Severity
@@ -150,7 +150,8 @@ def _naming_resource(text: str, address: str | None) -> str:
 
 CODES: dict[str, str] = {
     # the file
-    "file-missing": "The stack file or folder, or a file of the folder that may be part of the stack, does not exist or is not read.",
+    "file-missing": "The stack file or folder, or a file of the folder that may be part of the "
+    "stack, does not exist or is not read.",
     "file-too-large": "A stack file is larger than 4 MiB.",
     "file-encoding": "A stack file is not UTF-8 text.",
     "yaml-syntax": "The text is not YAML.",
@@ -173,7 +174,8 @@ CODES: dict[str, str] = {
     "bad-reference": "A reference has a form that the language does not support.",
     "unknown-attribute": "A resource of that kind has no such attribute.",
     "expression": "An expression cannot be read or evaluated.",
-    "not-known": "A value that must be known before the plan depends on one known only after apply.",
+    "not-known": "A value that must be known before the plan depends on one known only after "
+    "apply.",
     "cycle": "Objects depend on each other in a cycle.",
     "duplicate-name": "Two objects of a kind have the same remote name.",
     "duplicate-rule": "Two rules of a firewall allow the same traffic.",
@@ -184,28 +186,40 @@ CODES: dict[str, str] = {
     "move": "The state cannot have an object under the address that it is moved to.",
     "rename": "A delete and a create look like one object under a new address.",
     # the account
-    "lookup": "A flavor, image, zone, key, script or object of that name or id is missing or ambiguous.",
+    "lookup": "A flavor, image, zone, key, script or object of that name or id is missing or "
+    "ambiguous.",
     "newer-image": "The catalog has a newer image for a lookup; instances stay on the earlier one.",
     "not-offered": "The cloud does not offer this in the requested zone.",
     "limit": "A limit of the instance or the account is reached.",
     "cannot-change": "A field that can only be set at creation was edited; the edit has no effect.",
     "cannot-clear": "A text was set and is no longer in the file; the API cannot clear it.",
-    "no-longer-managed": "A line is no longer in the file; its value is kept and no longer checked for drift.",
-    "foreign-volume": "A block storage that this stack does not own is attached to an instance that would be deleted.",
-    "foreign-member": "An instance that this stack does not own is a member of a firewall that would be deleted.",
-    "lockout": "A step would remove access that the stack's guard protects, or a new instance will not have it.",
-    "shared": "An object also belongs to another stack, so each of the two could change or delete it.",
+    "no-longer-managed": "A line is no longer in the file; its value is kept and no longer "
+    "checked for drift.",
+    "foreign-volume": "A block storage that this stack does not own is attached to an instance "
+    "that would be deleted.",
+    "foreign-member": "An instance that this stack does not own is a member of a firewall that "
+    "would be deleted.",
+    "lockout": "A step would remove access that the stack's guard protects, or a new instance "
+    "will not have it.",
+    "shared": "An object also belongs to another stack, so each of the two could change or delete "
+    "it.",
     "protected": "An object is protected from what the plan would do.",
-    "missing-object": "A tracked object is missing from the account's complete list, and reconciler did not delete it.",
+    "missing-object": "A tracked object is missing from the account's complete list, and "
+    "reconciler did not delete it.",
     "mass-absence": "So many tracked objects are missing that the list is not trusted.",
     "state-missing": "Objects of this stack exist in the account but are missing from the state.",
-    "untracked": "An object that this stack created, or may have created, is in the account but not in its state.",
-    "former-name": "The objects of this stack are in the state of a name that no file uses any more.",
-    "incomplete": "An object is not ready yet, or not yet confirmed as gone; the next run continues with it.",
-    "doubled": "Two objects of the account carry one marker: the cloud created two objects from one request.",
+    "untracked": "An object that this stack created, or may have created, is in the account but "
+    "not in its state.",
+    "former-name": "The objects of this stack are in the state of a name that no file uses any "
+    "more.",
+    "incomplete": "An object is not ready yet, or not yet confirmed as gone; the next run "
+    "continues with it.",
+    "doubled": "Two objects of the account carry one marker: the cloud created two objects from "
+    "one request.",
     "open-intent": "An earlier run left a request whose outcome is unknown.",
     "object-error": "The cloud reports an object as failed.",
-    "no-login": "An instance would be created without an SSH key, so its first password is the only login.",
+    "no-login": "An instance would be created without an SSH key, so its first password is the "
+    "only login.",
     "absorb": "A change made outside cannot be written into the file.",
     "billed": "An object is still billed although nothing uses it, or no stack lists it any more.",
     "drift": "An object was changed outside.",

@@ -21,7 +21,9 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepWaiting:
-    """The cloud accepted the write and works on it. `status` is the one in the last list, for people."""
+    """The cloud accepted the write and works on it. `status` is the one in the last list, for
+    people.
+    """
 
     key: str
     address: str
@@ -108,4 +110,7 @@ class Summary:
     outputs: Mapping[str, object] = EMPTY
 
 
-Event: TypeAlias = "StepStarted | StepWaiting | StepDone | StepFailed | StepSkipped | StepUnknown | ProblemFound | Message | Summary"
+Event: TypeAlias = (
+    "StepStarted | StepWaiting | StepDone | StepFailed | StepSkipped | StepUnknown"
+    " | ProblemFound | Message | Summary"
+)

@@ -81,7 +81,9 @@ class Kinds(Mapping[str, ResourceType]):
 
     @cached_property
     def protected(self) -> tuple[str, ...]:
-        """What `protect` can forbid, sorted: operations that have a name for it, and a replacement."""
+        """What `protect` can forbid, sorted: operations that have a name for it, and a
+        replacement.
+        """
         operations = (one for kind in self.values() for one in kind.operations.values())
         names = {one.protected_as for one in operations if one.protected_as is not None}
         return tuple(sorted({*names, "replace"}))

@@ -35,14 +35,15 @@ _OWNER = re.compile(
 )
 _OWNER_CUT = re.compile(
     r"""[a-z][a-z0-9-]{0,19} \. (?:-|[a-z][a-z0-9-]{0,11}) \.
-        (?: [a-z][a-z0-9_]{0,23} (?: \[ (?: [0-9]{0,6} | "[^"]{0,16}"? ) \]? | -[a-z0-9-]{0,16} )? )?""",
+        (?: [a-z][a-z0-9_]{0,23}
+            (?: \[ (?: [0-9]{0,6} | "[^"]{0,16}"? ) \]? | -[a-z0-9-]{0,16} )? )?""",
     re.VERBOSE,
 )
 
 
 def owner_text(stack: str, environment: str | None, key: str) -> str:
-    """The text that names the owner of an object: `<stack>.<environment or ->.<key>`, the key with its
-    index (`web[0]`).
+    """The text that names the owner of an object: `<stack>.<environment or ->.<key>`, the key with
+    its index (`web[0]`).
     """
     return f"{stack}.{environment or '-'}.{key}"
 
@@ -68,7 +69,8 @@ def attach(user_text: str | None, owner: str, nonce: str) -> str:
     if user_text:
         if len(user_text) > USER_LIMIT:
             raise ValueError(
-                f"the text has {len(user_text)} characters; beside the marker there is room for {USER_LIMIT}"
+                f"the text has {len(user_text)} characters; beside the marker there is room for "
+                f"{USER_LIMIT}"
             )
         return f"{user_text} rc-{nonce}"
     return f"{owner[:USER_LIMIT]} rc-{nonce}"

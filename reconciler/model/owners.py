@@ -46,8 +46,8 @@ def sent_nonces(state: State) -> frozenset[str]:
 
 
 def owner_of(state: State, live: LiveResource) -> str | None:
-    """The address that an object belongs to: by its entry, as a deposed object, or by the marker of an
-    unsettled request.
+    """The address that an object belongs to: by its entry, as a deposed object, or by the marker of
+    an unsettled request.
     """
     found, old = entry_with(state, live.kind, live.id), state.deposed.get(live.id)
     if found is not None:
@@ -116,8 +116,8 @@ def shared(
         proof=sharer.proof,
     )
     hint = msg(
-        "take it out of {stack} first, by `removed: [{{from: {owner}, keep: true}}]` in its file and "
-        "an apply; if both stacks are to own it: --accept {consent}",
+        "take it out of {stack} first, by `removed: [{{from: {owner}, keep: true}}]` in its file "
+        "and an apply; if both stacks are to own it: --accept {consent}",
         stack=sharer.title,
         owner=sharer.address,
         consent=pasted(f"shared={address}"),

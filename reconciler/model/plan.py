@@ -153,7 +153,9 @@ class DataLoss:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A consent that is needed: a risk class and the address that `--accept CLASS=ADDRESS` names."""
+    """A consent that is needed: a risk class and the address that `--accept CLASS=ADDRESS`
+    names.
+    """
 
     risk: RiskClass
     address: str
@@ -161,8 +163,8 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class TrafficChange:
-    """Traffic that a change opens or closes, and the names of the instances that it reaches (nothing
-    if that is not known). `is_ping`: it is ping, not a port.
+    """Traffic that a change opens or closes, and the names of the instances that it reaches
+    (nothing if that is not known). `is_ping`: it is ping, not a port.
     """
 
     traffic: str
@@ -178,8 +180,8 @@ class TrafficChange:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """The effect of a change on running systems. Seconds are (low, high); `high` is None if the end is
-    not known. Missing numbers are None, never 0.
+    """The effect of a change on running systems. Seconds are (low, high); `high` is None if the end
+    is not known. Missing numbers are None, never 0.
     """
 
     consents: tuple[Consent, ...] = ()
@@ -195,8 +197,8 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one address. `reason` is one line for people, `fields` are sorted by path, and
-    `place` is in the stack file. `deposed` are the ids of its deposed objects that are deleted.
+    """What happens to one address. `reason` is one line for people, `fields` are sorted by path,
+    and `place` is in the stack file. `deposed` are the ids of its deposed objects that are deleted.
     """
 
     address: Address
@@ -238,11 +240,11 @@ class Step:
 
     `key` is unique in the plan and says what it is (`instance.create instances.web[0]`). `target`
     is the id of the object, or None if this plan creates it (then the state has it under `address`
-    when the step is done) or this step does. `inputs` are normal-form values; links and
-    deferred values are resolved just before the send. `after` are keys of steps that must be done;
-    `regardless_of` those of them whose failure does not matter, `after_accepted` those of which it is
-    enough that the cloud has taken them. `instances` are addresses (or ids) of servers on which one
-    thing is done at a time. `fingerprint` names what the second look before a destructive write
+    when the step is done) or this step does. `inputs` are normal-form values; links and deferred
+    values are resolved just before the send. `after` are keys of steps that must be done;
+    `regardless_of` those of them whose failure does not matter, `after_accepted` those of which it
+    is enough that the cloud has taken them. `instances` are addresses (or ids) of servers on which
+    one thing is done at a time. `fingerprint` names what the second look before a destructive write
     must still find (id, creation time, attributes). `deposes`: the create of a successor, its
     address's old object becomes deposed. `applies` are the managed values to record when it is
     done. `not_to_all` are the servers on which a range that is known only after apply must not open
@@ -301,8 +303,8 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one apply would do. The same value is saved, shown and executed. Equal inputs give an equal
-    plan, byte for byte.
+    """What one apply would do. The same value is saved, shown and executed. Equal inputs give an
+    equal plan, byte for byte.
 
     `changes` and `drift` are sorted by address, `steps` in an order in which they could be done one
     after another. `records` are effects on the state that need no call (protection, newly managed

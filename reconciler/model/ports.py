@@ -34,8 +34,8 @@ class Network(Protocol):
         ...
 
     def next(self, timeout_seconds: float) -> tuple[int, http.Response | http.WireError] | None:
-        """The next answer, or None after the timeout. With nothing in flight it sleeps for the whole
-        time: the program's only sleep.
+        """The next answer, or None after the timeout. With nothing in flight it sleeps for the
+        whole time: the program's only sleep.
         """
         ...
 
@@ -252,8 +252,8 @@ class AccountCache(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that works on a stack, for messages. `since` is in unix seconds; `run` is the name
-    of the run in the records.
+    """The process that works on a stack, for messages. `since` is in unix seconds; `run` is the
+    name of the run in the records.
     """
 
     user: str
@@ -374,8 +374,8 @@ class Store(StateReader, Protocol):
     ) -> StateWriter:
         """Takes the lock. Raises `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`.
 
-        If there is no state, the writer's is new, with serial 0. Nothing is written before the first
-        record or `commit`.
+        If there is no state, the writer's is new, with serial 0. Nothing is written before the
+        first record or `commit`.
         """
         ...
 

@@ -47,8 +47,8 @@ EMPTY: Mapping[str, Any] = _Empty()
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A reference to an object by address (`firewall: web`), compared by the id of the address if it
-    has one.
+    """A reference to an object by address (`firewall: web`), compared by the id of the address if
+    it has one.
     """
 
     address: Address
@@ -74,8 +74,8 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A text with `${...}` that reads attributes of other resources; its value needs the account, or
-    an apply.
+    """A text with `${...}` that reads attributes of other resources; its value needs the account,
+    or an apply.
 
     `text` is the scalar as written (templates and literals mixed); `scope` holds the names that the
     file itself decides (`vars`, `locals`, `env`, `stack`, `count`, `each`), shared between all
@@ -90,7 +90,9 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A value that is known only after apply; `source` names the attributes it waits for, sorted."""
+    """A value that is known only after apply; `source` names the attributes it waits for,
+    sorted.
+    """
 
     source: tuple[Ref, ...]
     deferred: Deferred | None = field(default=None, compare=False, repr=False)
@@ -241,20 +243,24 @@ def title_of(stack: str, environment: str | None) -> str:
     return stack if environment is None else f"{stack}/{environment}"
 
 
+CardinalityByResource: TypeAlias = "Mapping[tuple[str, str], int | tuple[str, ...] | None]"
+"""By kind and name: the `count`, the keys of `for_each`, or None for a single object."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A whole stack, expanded: every `count` unfolded, every reference named.
 
-    `resources` is sorted by address (rules included, each after its firewall). `cardinalities` tells for
-    each (kind, name) whether it is single (None), counted (an integer), or keyed (a tuple of keys).
-    `environments` are all that the file defines. `digest` is a hex SHA-256 over the meaning of the
-    files, the environment and the variable values.
+    `resources` is sorted by address (rules included, each after its firewall). `cardinalities`
+    tells for each (kind, name) whether it is single (None), counted (an integer), or keyed (a tuple
+    of keys). `environments` are all that the file defines. `digest` is a hex SHA-256 over the
+    meaning of the files, the environment and the variable values.
     """
 
     name: str
     environment: str | None
     resources: Mapping[Address, Resource]
-    cardinalities: Mapping[tuple[str, str], int | tuple[str, ...] | None] = EMPTY  # type: ignore[assignment]
+    cardinalities: CardinalityByResource = EMPTY  # type: ignore[assignment]
     existing: Mapping[Address, Existing] = EMPTY  # type: ignore[assignment]
     outputs: tuple[Output, ...] = ()
     variables: Mapping[str, Plain] = EMPTY
@@ -284,10 +290,10 @@ class Stack:
 class LiveResource:
     """One object of the account, in the normal form of `Resource`.
 
-    `attributes` are all that were read (see `model.resource_type`). `nonce` is the nonce of the marker
-    at the end of the description, and `marked` the text before that marker; both are None without a
-    marker. `ready` is False while the cloud works on the object, and `failed` is True if the cloud
-    reports an error.
+    `attributes` are all that were read (see `model.resource_type`). `nonce` is the nonce of the
+    marker at the end of the description, and `marked` the text before that marker; both are None
+    without a marker. `ready` is False while the cloud works on the object, and `failed` is True if
+    the cloud reports an error.
     """
 
     kind: str
@@ -301,8 +307,8 @@ class LiveResource:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The catalog. Each list is None if it was not read; rows are as the client decoded them, sorted
-    by id.
+    """The catalog. Each list is None if it was not read; rows are as the client decoded them,
+    sorted by id.
 
     zones: `{id, name, available}`; flavors: `{id, name, available, zones, vcpu, memory_mb, disk_gb,
     price_month, images}` (what it supports, types of images or ids); images: `{id, name, os,
@@ -399,7 +405,7 @@ class RefreshScope:
     - `rules_named`: names of firewalls whose rules are read too, if the list shows such a firewall.
     - `members_for`: ids of instances whose firewall must be known. If one is not a member of any of
       `members_of`, the members of the other firewalls are read too.
-    - `whole`: kinds whose list is read up to an empty page, because a missing object counts as proof.
+    - `whole`: kinds whose list is read up to an empty page, because a missing object is proof.
     - `catalogue`: the lists of `Catalogue` that the run cannot do without.
     - `optional`: the lists of `Catalogue` that only give a price or a size. If one cannot be read,
       the run continues without it.

@@ -65,25 +65,27 @@ class ValueType(Enum):
 class Field:
     """One attribute of a kind.
 
-    In stack files: `forms` are the JSON schemas of the values that may be written, one of which must
-    match; `description` and `examples` explain it. `normal(text)` is the one form of texts that mean
-    the same. `unit` belongs to a number. `link` is the kind that it refers to, `lookup` the catalog.
+    In stack files: `forms` are the JSON schemas of the values that may be written, one of which
+    must match; `description` and `examples` explain it. `normal(text)` is the one form of texts
+    that mean the same. `unit` belongs to a number. `link` is the kind that it refers to, `lookup`
+    the catalog.
 
-    Checks: `required` fields must have a value when an object is created. `check` says what is wrong
-    with a value, `unmarked_check` if the object's description carries no marker, both under the
-    problem `code`. `limited`: a text whose limit matters only if it is sent.
+    Checks: `required` fields must have a value when an object is created. `check` says what is
+    wrong with a value, `unmarked_check` if the object's description carries no marker, both under
+    the problem `code`. `limited`: a text whose limit matters only if it is sent.
 
     Planning: `clearable` is False for texts that the API cannot empty. `identity`: an object with
-    another value is not the one that the file describes. `at_create` is the value that a create sends
-    if the file has none. `from_key`: the value is the key of the object if the file has none. `facet`
-    names the part of an object that the field is about, if other objects can depend on that part
-    alone; `decides` are the other attributes that are known only together with it. `offered_in` names
-    the list of the catalog that shows which values the cloud offers; it is read before a create.
+    another value is not the one that the file describes. `at_create` is the value that a create
+    sends if the file has none. `from_key`: the value is the key of the object if the file has none.
+    `facet` names the part of an object that the field is about, if other objects can depend on that
+    part alone; `decides` are the other attributes that are known only together with it.
+    `offered_in` names the list of the catalog that shows which values the cloud offers; it is read
+    before a create.
 
-    For `adopt` and `absorb`: `returned` is False if the API never returns the value. `written(value)`
-    is the value as a stack file spells it, and `keyword` says that it is a word of the language.
-    `usual` is the value for which `adopt` writes no line. `shared`: `adopt` writes the value once,
-    in `defaults`, if all objects of the kind agree.
+    For `adopt` and `absorb`: `returned` is False if the API never returns the value.
+    `written(value)` is the value as a stack file spells it, and `keyword` says that it is a word of
+    the language. `usual` is the value for which `adopt` writes no line. `shared`: `adopt` writes
+    the value once, in `defaults`, if all objects of the kind agree.
     """
 
     name: str
@@ -181,17 +183,17 @@ class Operation:
     inputs, view)` judges both. Once a create has its receipt, `target` is the id of what it made.
     `proved_by` names the one field that shows whether it was executed: if its value stays the same,
     nothing shows that. `refusal_hints` are what a person can do about errors of the API, by their
-    name; `{address}` is the address of the step. `answered(inputs)` are the attributes of the object after the answer, for
-    writes whose answer is the end.
+    name; `{address}` is the address of the step. `answered(inputs)` are the attributes of the
+    object after the answer, for writes whose answer is the end.
 
     Time: `seconds` is the expected duration (low, usual, high), `first_look` the seconds until its
     end is first looked for, if not the usual ones, and `deadline_seconds` the longest wait
     (safety#incomplete).
 
     Effects: `leaves(inputs)` are the attributes that it changes, with their values afterwards.
-    `cuts_power`: it switches its object off at once. `disrupts`: its object is down until it ends. `loses_disk`: it empties or deletes the disk of
-    its object. `login_field` names a field; without a value for it, the answer to a create contains
-    a password, which is shown only there.
+    `cuts_power`: it switches its object off at once. `disrupts`: its object is down until it ends.
+    `loses_disk`: it empties or deletes the disk of its object. `login_field` names a field; without
+    a value for it, the answer to a create contains a password, which is shown only there.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Plans as plain data: what the JSON plan shows, and what two plans are compared by.
 
 `shown` is for readers (a link is its address, an unknown value is null). `CODEC` writes every
-value, so that it can be read again. `changes_exactly` and `steps_exactly` are equal only if an apply
-would do the same.
+value, so that it can be read again. `changes_exactly` and `steps_exactly` are equal only if an
+apply would do the same.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ CODEC = Codec(
     without=("scope",),
     strict=True,
 )
-"""Plans as they are kept. The names that a deferred value may use are left out: apply makes the plan
-again from the stack files.
+"""Plans as they are kept. The names that a deferred value may use are left out: apply makes the
+plan again from the stack files.
 """
 
 _COMPARED = Codec(

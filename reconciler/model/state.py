@@ -84,10 +84,10 @@ class StateChange:
     """One change of the state: exactly one of the members is set.
 
     `put` sets the entry of its address; `drop` removes the entry of an address; `depose` adds a
-    deposed object, `remove_deposed` removes the one with that id; `output` is a (name, value, reason) to keep
-    (reason where value is None), `unset` names one to keep no longer; `fact` is a (name, value)
-    about the account; `missing_since` is a (subject, unix second) of the first of two lists without
-    it, None if that no longer counts.
+    deposed object, `remove_deposed` removes the one with that id; `output` is a (name, value,
+    reason) to keep (reason where value is None), `unset` names one to keep no longer; `fact` is a
+    (name, value) about the account; `missing_since` is a (subject, unix second) of the first of two
+    lists without it, None if that no longer counts.
     """
 
     put: Entry | None = None
@@ -129,8 +129,8 @@ class Intent:
     type: Literal["intent"] = field(default="intent", repr=False, compare=False)
 
     def done(self, id: str | None, phase: Phase | None = None) -> tuple[StateChange, ...]:
-        """The effects with the id of the created object in place of `MADE`, and in that phase if one
-        is given.
+        """The effects with the id of the created object in place of `MADE`, and in that phase if
+        one is given.
         """
         found = []
         for effect in self.effects:
@@ -254,7 +254,9 @@ def fold(state: State, records: Iterable[Record]) -> State:
 
 
 class _Fold:
-    """What records change in a state: of its large members the changes, of the small ones a copy."""
+    """What records change in a state: of its large members the changes, of the small ones a
+    copy.
+    """
 
     def __init__(self, state: State) -> None:
         self._state = state

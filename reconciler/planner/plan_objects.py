@@ -36,8 +36,8 @@ _PLANNERS = {
 
 
 def plan_objects(builder: PlanBuilder) -> None:
-    """Plans every object, kind by kind in the order of the tables, and rules with their firewall. The
-    planner of a kind may use the steps of the kinds before it.
+    """Plans every object, kind by kind in the order of the tables, and rules with their firewall.
+    The planner of a kind may use the steps of the kinds before it.
     """
     by_kind: dict[str, list[ManagedObject]] = {}
     parts: dict[Address, list[ManagedObject]] = {}

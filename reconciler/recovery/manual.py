@@ -153,8 +153,8 @@ def adopt(
     id: str,
     run: str,
 ) -> Decision | Problem:
-    """A person's decision that the open request of an address was executed, and that `id` is what it
-    created or changed.
+    """A person's decision that the open request of an address was executed, and that `id` is what
+    it created or changed.
     """
     asked = open_at(state, address)
     if not asked:

@@ -155,8 +155,8 @@ class _FormerStack:
             yield notice("undo", message, address=text)
 
     def _bound_since(self, then: Collection[Address]) -> list[tuple[Address, Entry]]:
-        """What a later run bound and did not create. It existed before too, so going back forgets an
-        object, and leaves a rule.
+        """What a later run bound and did not create. It existed before too, so going back forgets
+        an object, and leaves a rule.
         """
         found = (
             (parse(text), entry) for text, entry in sorted(self.now.items()) if entry.made is None

@@ -17,7 +17,8 @@ from reconciler.model.resource_type import Edit, ResourceType
 RULES: Mapping[Edit, str] = {
     Edit.IN_PLACE: msg("the API changes it in place"),
     Edit.RESIZE: msg(
-        "the API changes a flavor by a resize only; it does not say whether the instance keeps running"
+        "the API changes a flavor by a resize only; it does not say whether the instance keeps "
+        "running"
     ),
     Edit.REBUILD: msg(
         "the API changes an image by a rebuild only, which erases the instance's disk"
@@ -28,7 +29,8 @@ RULES: Mapping[Edit, str] = {
         "the API attaches a firewall to an instance and detaches it; an instance has one"
     ),
     Edit.ATTACH: msg(
-        "the API detaches block storage from one instance and attaches it to another; the data stays"
+        "the API detaches block storage from one instance and attaches it to another; the data "
+        "stays"
     ),
     Edit.CREATE_ONLY: msg("the API sets it at creation only"),
 }

@@ -1,5 +1,5 @@
-"""What `recover` found, as lines: what is settled, each open request next to its candidates, and the
-commands that settle it.
+"""What `recover` found, as lines: what is settled, each open request next to its candidates, and
+the commands that settle it.
 """
 
 from __future__ import annotations

@@ -227,8 +227,8 @@ def _describe(attributes: Mapping[str, Any]) -> str:
 
 
 def _disk_gb(attributes: Mapping[str, Any], catalogue: Catalogue) -> int | None:
-    """The size of the root disk: as the instance's row says it, otherwise as the catalog says of its
-    flavor, if that was read.
+    """The size of the root disk: as the instance's row says it, otherwise as the catalog says of
+    its flavor, if that was read.
     """
     size = attributes.get("disk_gb")
     if size is None:
@@ -416,8 +416,8 @@ _OPERATIONS = (
         protected_as="resize",
         disrupts=True,
         refusal_hints={
-            "UNAVAILABLE_COMBINATION": "its image or disk does not fit that flavor: choose another, "
-            "or --replace {address}"
+            "UNAVAILABLE_COMBINATION": "its image or disk does not fit that flavor: choose "
+            "another, or --replace {address}"
         },
     ),
     Operation(

@@ -82,7 +82,9 @@ class Scheduler:
         return self.of(Pending, *UNDER_WAY)
 
     def next(self, now: float) -> Task | None:
-        """The task that may begin or continue now, the heaviest first. It stays until it is taken."""
+        """The task that may begin or continue now, the heaviest first. It stays until it is
+        taken.
+        """
         return self._ready.first(now)
 
     def take(self, task: Task) -> None:

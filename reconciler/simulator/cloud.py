@@ -46,7 +46,8 @@ from reconciler.simulator.world import World
 from reconciler.simulator.worldfile import default_world
 
 ACCESS_KEY = "local-access-key"
-SECRET_KEY = "local-secret-key"  # noqa: S105 - a fixed key of a cloud that exists on this machine only
+# a fixed key of a cloud that exists on this machine only
+SECRET_KEY = "local-secret-key"  # noqa: S105
 P = ParamSpec("P")
 T = TypeVar("T")
 READS = frozenset({"GET", "HEAD"})
@@ -250,8 +251,8 @@ class Cloud:
         return response
 
     def _remembered(self, seconds: float) -> World:
-        """The world before the last change or, with `seconds`, as it was that long ago. If no copy is
-        that old, the oldest copy.
+        """The world before the last change or, with `seconds`, as it was that long ago. If no copy
+        is that old, the oldest copy.
         """
         kept = list(self._past) or [self._world]
         then = self._world.time - seconds
@@ -282,7 +283,9 @@ class Cloud:
         self._world.advance(real + self._offset)
 
     def _execute_late(self, late: _Late) -> None:
-        """Execute a delayed request. Its signature is checked on arrival, like that of any request."""
+        """Execute a delayed request. Its signature is checked on arrival, like that of any
+        request.
+        """
         self._unsaved = True
         try:
             check_caller(

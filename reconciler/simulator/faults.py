@@ -20,20 +20,23 @@ from reconciler.simulator.errors import CODES
 
 # The instants of a request at which it may fail; at most one strikes a request.
 INSTANTS: Mapping[str, str] = {
-    "refused_before": "answered with `status` or `code` before anything is executed; 429 bursts are this with `times`",
+    "refused_before": "answered with `status` or `code` before anything is executed; 429 bursts "
+    "are this with `times`",
     "lost_before": "never arrives: the connection is cut and nothing is executed",
     "answer_lost": "executed, then the connection is cut before the answer",
     "executed_then_5xx": "executed, then answered with a 5xx (`status`, 502 with HTML by default)",
     "executed_late": "executed `seconds` later; the answer is lost, or `status` comes at once",
     "executed_twice": "executed twice; the first answer comes back",
     "answer_cut": "executed; the connection is cut in the middle of the answer",
-    "answer_garbled": "executed; the answer is not JSON (`body`, or a page of HTML under the right status)",
+    "answer_garbled": "executed; the answer is not JSON (`body`, or a page of HTML under the "
+    "right status)",
     "answer_slow": "executed; the answer comes `seconds` later",
 }
 
 # Answers that are whole but strange (contract#switches, end); any number may strike a request.
 DISTORTIONS: Mapping[str, str] = {
-    "stale_read": "a read is answered from the world as it was before the last change, or `seconds` ago",
+    "stale_read": "a read is answered from the world as it was before the last change, or "
+    "`seconds` ago",
     "duplicate_rows": "a page after the first begins with the last row of the page before",
     "changed_total": "`total` is off by `count` on pages after the first",
     "unknown_status": "rows carry a status text outside the known set (`message`)",

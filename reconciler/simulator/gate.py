@@ -30,7 +30,9 @@ SCOPES_MAX = 1_000
 
 
 def signature(secret_key: str, timestamp: str, path: str) -> str:
-    """Lower-case hex HMAC-SHA256 over the digits of the timestamp immediately followed by the path."""
+    """Lower-case hex HMAC-SHA256 over the digits of the timestamp immediately followed by
+    the path.
+    """
     return hmac.new(
         secret_key.encode(), (timestamp + path).encode("utf-8", "surrogateescape"), hashlib.sha256
     ).hexdigest()

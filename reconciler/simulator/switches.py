@@ -193,7 +193,8 @@ class Switches:
         "objects",
     )
     validation_body: str = _choice(
-        "Refused parameters: the envelope, or 422 with `message` and `errors` as on hosted services",
+        "Refused parameters: the envelope, or 422 with `message` and `errors` as on hosted "
+        "services",
         "6",
         "envelope",
         "bare_422",
@@ -241,7 +242,10 @@ class Switches:
         "How long a new object is missing from reads",
         "10, 23",
     )
-    ticks: Ticks = _switch(DEFAULT_TICKS, _TICKS, "Duration of background operations", "10, 23")  # noqa: RUF009 - a frozen default
+    # a frozen default
+    ticks: Ticks = _switch(  # noqa: RUF009
+        DEFAULT_TICKS, _TICKS, "Duration of background operations", "10, 23"
+    )
     create_outcome: str = _choice(
         "Instance creation: works, ends in status error, answer lost, 500 after creating it",
         "23",

@@ -89,7 +89,9 @@ def world_from_text(text: str) -> World:
 
 
 def world_from_data(data: object) -> World:
-    """A world from the mapping that `world_to_data` gives, or from a partial one written by hand."""
+    """A world from the mapping that `world_to_data` gives, or from a partial one written by
+    hand.
+    """
     mapping = _mapping(data)
     if mapping.get("format", FORMAT) != FORMAT:
         raise WorldFileError(f"format {mapping.get('format')!r} is not {FORMAT}")

@@ -25,7 +25,8 @@ def damaged(message: str, data: bytes, *, name: str, hint: str) -> StateDamaged:
         return StateDamaged(message, hint=hint)
     if b"\r\n" in data:
         hint = msg(
-            "convert them: sed -i 's/\\r$//' {name}\nthe .gitattributes of docs/how-to/ci.md prevents it",
+            "convert them: sed -i 's/\\r$//' {name}\nthe .gitattributes of docs/how-to/ci.md "
+            "prevents it",
             name=shlex.quote(name),
         )
         message = msg("{name} has Windows line endings: Git or an editor changed them", name=name)

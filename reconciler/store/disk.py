@@ -62,8 +62,8 @@ class Disk(Protocol):
         ...
 
     def create(self, path: Path) -> File:
-        """A new file that only its owner can read. An existing one is removed, never reused: another
-        process may still have it open.
+        """A new file that only its owner can read. An existing one is removed, never reused:
+        another process may still have it open.
         """
         ...
 
@@ -104,7 +104,9 @@ def write_whole(disk: Disk, path: Path, data: bytes) -> None:
 
 
 def replace_whole(disk: Disk, path: Path, data: bytes) -> None:
-    """Replaces the content of a file atomically; on the medium when it returns. Raises `OSError`."""
+    """Replaces the content of a file atomically; on the medium when it returns. Raises
+    `OSError`.
+    """
     fresh = path.with_name(path.name + ".new")
     write_whole(disk, fresh, data)
     disk.rename(fresh, path)

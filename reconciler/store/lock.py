@@ -31,8 +31,8 @@ _YEAR_9999 = 253402300800
 
 @dataclass(slots=True)
 class Lock:
-    """A held lock. `epoch` is the token written on acquisition; a different token on disk means that
-    the lock was lost.
+    """A held lock. `epoch` is the token written on acquisition; a different token on disk means
+    that the lock was lost.
     """
 
     disk: Disk
@@ -163,7 +163,8 @@ def _holder(disk: Disk, folder: Path) -> Holder | None:
 
 def _locked(holder: Holder | None) -> Locked:
     hint = msg(
-        "wait (--lock-timeout SECONDS), or, if that run does not respond or its machine is gone, `reconciler state unlock`"
+        "wait (--lock-timeout SECONDS), or, if that run does not respond or its machine is gone, "
+        "`reconciler state unlock`"
     )
     if holder is None:
         return Locked(msg("another run works on this stack"), holder=None, hint=hint)

@@ -41,8 +41,8 @@ def folder_name(stack: str, environment: str | None) -> str:
 def kept_environments(
     stack_file: Path, stack: str, *, simulated: bool, environ: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """The environments of a stack that have a state in its place, sorted, even if the file no longer
-    defines them.
+    """The environments of a stack that have a state in its place, sorted, even if the file no
+    longer defines them.
     """
     place = _place(stack_file, simulated=simulated, environ=environ)
     try:
@@ -69,6 +69,7 @@ def _base(stack_file: Path, environ: Mapping[str, str]) -> Path:
     chosen = environ.get("RECONCILER_STATE_DIR")
     if chosen:
         # A shell does not expand `~` within quotes, nor does a CI system in its settings.
-        return Path(os.path.expanduser(chosen))  # noqa: PTH111  (it leaves a `~user` that nobody has as it is, instead of failing)
+        # Unlike Path.expanduser, this leaves an unknown `~user` unchanged instead of failing.
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111
     own = stack_file if stack_file.is_dir() else stack_file.parent
     return own / "state"

@@ -36,7 +36,8 @@ STATE_BYTES_MAX = 256 * 1024 * 1024
 """A longer state is neither written nor read."""
 
 HINT_DAMAGED = msg(
-    "put back a whole copy of the state's folder; its own older states are in history/ (docs/how-to/recover.md)"
+    "put back a whole copy of the state's folder; its own older states are in history/ "
+    "(docs/how-to/recover.md)"
 )
 HINT_NEWER = msg("use the version of reconciler that wrote it, or a newer one")
 

@@ -34,8 +34,8 @@ class Steering:
     same world.
 
     The program and its cloud share one clock, which is `ahead` seconds ahead of the machine's. A
-    wait with no request in flight moves it instead of waiting. A pasted hint runs at the time at which
-    it was printed.
+    wait with no request in flight moves it instead of waiting. A pasted hint runs at the time at
+    which it was printed.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,8 @@ def test_the_graph_as_json_is_nodes_and_edges(capsys: pytest.CaptureFixture[str]
 
 def test_names_in_a_graph_break_out_of_no_quotes(capsys: pytest.CaptureFixture[str]) -> None:
     write(
-        'version: 1\nstack: shop\ninstances:\n  web:\n    for_each: {"a]-->b;": 1}\n    zone: kr1-z01\n    flavor: std_2.4-g1\n'
+        'version: 1\nstack: shop\ninstances:\n  web:\n    for_each: {"a]-->b;": 1}\n    zone: '
+        "kr1-z01\n    flavor: std_2.4-g1\n"
         "    image: {id: X-1}\n    ssh_keys: [deploy]\n"
     )
 
@@ -228,8 +229,8 @@ def test_why_shows_the_chain_from_the_line_to_the_steps(capsys: pytest.CaptureFi
         and "consent    downtime=instances.web" in out
     )
     assert (
-        "or else  if the cloud answers CHECK_PARAM or IN_USE: stop instance, resize instance, start instance"
-        in out
+        "or else  if the cloud answers CHECK_PARAM or IN_USE: stop instance, resize instance, "
+        "start instance" in out
     )
     assert (
         found["fields"][0]["place"] == {"file": "web.yaml", "line": 13}
@@ -276,7 +277,8 @@ def test_why_shows_the_zone_canary_and_the_cost_of_an_object(
     write(
         text.replace(
             "  web:\n    zone",
-            "  api: {zone: kr1-z01, flavor: std_1.1-g1, image: {os: ubuntu, version: '22.04'}}\n  web:\n    zone",
+            "  api: {zone: kr1-z01, flavor: std_1.1-g1, image: {os: ubuntu, version: '22.04'}}\n  "
+            "web:\n    zone",
         )
     )
 
@@ -286,8 +288,8 @@ def test_why_shows_the_zone_canary_and_the_cost_of_an_object(
     found = json.loads(call(capsys, "show", "instances.web", "--why", *AT, "--format", "json")[1])
 
     assert (
-        "create instance instances.web: the first in its zone runs alone until the cloud has accepted it"
-        in " ".join(first.split())
+        "create instance instances.web: the first in its zone runs alone until the cloud has "
+        "accepted it" in " ".join(first.split())
     )
     assert (
         "once the cloud has accepted create instance instances.api: only then is it known whether"

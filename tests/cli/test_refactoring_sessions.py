@@ -92,7 +92,8 @@ def test_moved_and_removed_lines_change_the_state_alone(capsys: pytest.CaptureFi
     assert ids(capsys)["firewalls.front"] == before["firewalls.web"]
 
     write(
-        "version: 1\nstack: shop\nremoved: [{from: instances.web, keep: true}, {from: firewalls.front, keep: true}]\n"
+        "version: 1\nstack: shop\nremoved: [{from: instances.web, keep: true}, "
+        "{from: firewalls.front, keep: true}]\n"
     )
     assert planned(capsys) == {"instances.web": "forget", "firewalls.front": "forget", "exit": 0}
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0

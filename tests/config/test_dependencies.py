@@ -125,22 +125,28 @@ CYCLES = [
     (
         "names",
         'instances:\n  a: {name: "${instances.b.id}"}\n  b: {name: "${instances.a.id}"}',
-        "instances.a (stack.yaml:4:3) -> instances.b (stack.yaml:5:3) -> instances.a (stack.yaml:4:3)",
+        "instances.a (stack.yaml:4:3) -> instances.b (stack.yaml:5:3) -> instances.a "
+        "(stack.yaml:4:3)",
     ),
     (
         "itself",
         'instances:\n  a: {description: "x ${instances.a.name} y ${instances.a.status}"}',
-        "instances.a (stack.yaml:4:3) -> power of instances.a (stack.yaml:4:3) -> instances.a (stack.yaml:4:3)",
+        "instances.a (stack.yaml:4:3) -> power of instances.a (stack.yaml:4:3) -> instances.a "
+        "(stack.yaml:4:3)",
     ),
     (
         "depends_on",
-        "instances:\n  a: {depends_on: [firewalls.w]}\nfirewalls:\n  w: {depends_on: [instances.a]}",
-        "firewalls.w (stack.yaml:6:3) -> instances.a (stack.yaml:4:3) -> firewalls.w (stack.yaml:6:3)",
+        "instances:\n  a: {depends_on: [firewalls.w]}\nfirewalls:\n  w: "
+        "{depends_on: [instances.a]}",
+        "firewalls.w (stack.yaml:6:3) -> instances.a (stack.yaml:4:3) -> firewalls.w "
+        "(stack.yaml:6:3)",
     ),
     (
         "a volume and its server",
-        'instances:\n  a: {description: "${block_storages.d.id}"}\nblock_storages:\n  d: {instance: a}',
-        "block_storages.d (stack.yaml:6:3) -> instances.a (stack.yaml:4:3) -> block_storages.d (stack.yaml:6:3)",
+        'instances:\n  a: {description: "${block_storages.d.id}"}\nblock_storages:\n  d: '
+        "{instance: a}",
+        "block_storages.d (stack.yaml:6:3) -> instances.a (stack.yaml:4:3) -> block_storages.d "
+        "(stack.yaml:6:3)",
     ),
 ]
 

@@ -107,7 +107,8 @@ RIGHT = [
     "block_storages: {d: {size: '${vars.gb}', instance: 'web[0]', import: {a: X}}}",
     "environments: {prod: null, staging: {accept: [delete, 'gone=instances.a']}}",
     "moved: [{from: instances.a, to: instances.b}]\nremoved: [{from: instances.c, keep: false}]",
-    "components: {shop: {use: parts/a.yaml, with: {n: 2, m: {a: [1]}}}}\nstacks: {n: {path: ../n, env: '${env.name}'}}",
+    "components: {shop: {use: parts/a.yaml, with: {n: 2, m: {a: [1]}}}}\nstacks: "
+    "{n: {path: ../n, env: '${env.name}'}}",
     "guard: {admin: ['${vars.c}'], ports: [22, 8000-8010], servers: [db]}",
 ]
 

@@ -305,7 +305,8 @@ MANY: Mapping[str, Any] = {
     [
         "vars.l.map(a, vars.l.map(b, vars.l.map(c, c)).size()).size()",
         "vars.l.map(a, vars.l).map(b, b.map(c, b))",
-        "vars.l.all(a, a in vars.b && a in vars.b && a in vars.b && a in vars.b && a in vars.b && a in vars.b)",
+        "vars.l.all(a, a in vars.b && a in vars.b && a in vars.b && a in vars.b && a in vars.b && "
+        "a in vars.b)",
         "vars.l.exists(a, vars.b.map(b, b).size() < 0) || true",
         "locals.nested.map(a, a.map(b, a.map(c, [a, b, c])))",
         "(" + " + ".join(["vars.b"] * 100) + ") == []",
@@ -357,8 +358,10 @@ def test_values_that_grow_without_end_are_refused() -> None:
 def test_the_parser_is_loaded_only_for_more_than_a_path() -> None:
     code = (
         "import sys; from reconciler.config import expression as e;"
-        "t = e.parse('${vars.x.y[0]} ${vars.n}'); e.compute(t, {'vars': {'x': {'y': (1,)}, 'n': 2}});"
-        "assert 'lark' not in sys.modules; e.compute(e.parse('${1 + 1}'), {}); assert 'lark' in sys.modules"
+        "t = e.parse('${vars.x.y[0]} ${vars.n}'); e.compute(t, "
+        "{'vars': {'x': {'y': (1,)}, 'n': 2}});"
+        "assert 'lark' not in sys.modules; e.compute(e.parse('${1 + 1}'), {}); assert 'lark' in "
+        "sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -89,7 +89,8 @@ WRONG: list[tuple[str, str, str, str]] = [
     ),
     (
         "twice",
-        "moved: [{from: instances.x, to: instances.app}, {from: instances.x, to: 'instances.web[0]'}]",
+        "moved: [{from: instances.x, to: instances.app}, "
+        "{from: instances.x, to: 'instances.web[0]'}]",
         "bad-combination",
         "keep one of the two lines",
     ),
@@ -145,7 +146,8 @@ def test_an_old_line_whose_target_was_retired_may_stay(text: str) -> None:
     "text",
     [
         "moved: [{from: instances.x, to: instances.app}]",
-        "moved: [{from: instances.x, to: instances.gone}]\nremoved: [{from: instances.gone, keep: false}]",
+        "moved: [{from: instances.x, to: instances.gone}]\nremoved: "
+        "[{from: instances.gone, keep: false}]",
     ],
 )
 def test_a_line_whose_target_is_defined_or_removed_is_not_retired(text: str) -> None:

@@ -253,7 +253,8 @@ def test_a_part_of_a_stack_that_is_not_read_is_reported(tmp_path: Path, name: st
     assert [(p.code, p.message, p.hint) for p in found] == [
         (
             "file-missing",
-            f"{tmp_path / name} contains part of a stack, but only *.yaml files of the folder are read",
+            f"{tmp_path / name} contains part of a stack, but only *.yaml files of the folder are "
+            f"read",
             f"rename {name} to common.yaml, or move it out of the folder",
         )
     ]

@@ -55,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         total.boundaries += tally.boundaries
     _say(total)
     print(
-        f"{time.perf_counter() - began:.0f} s; a person was asked in {total.answered} of {total.breaks} trials"
+        f"{time.perf_counter() - began:.0f} s; a person was asked in {total.answered} of "
+        f"{total.breaks} trials"
     )
     for line in total.failed[:SHOWN_MAX]:
         print(line)

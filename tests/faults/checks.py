@@ -104,7 +104,8 @@ class AtSend:
             if doubtful and not restores:
                 self._violated(
                     1,
-                    f"{intent.operation} {intent.address} is sent while {other.operation} is unsettled",
+                    f"{intent.operation} {intent.address} is sent while {other.operation} is "
+                    f"unsettled",
                 )
         shown = {
             step.key
@@ -200,7 +201,8 @@ class AtSend:
             ):
                 self._violated(
                     2,
-                    f"{id} of {self._bench.nonces.get(nonce)} is in the account, and neither on record nor told",
+                    f"{id} of {self._bench.nonces.get(nonce)} is in the account, and neither on "
+                    f"record nor told",
                 )
 
     def _will_be_told(self, state: State | None, nonce: str) -> bool:

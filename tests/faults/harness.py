@@ -36,7 +36,8 @@ EXECUTED = frozenset(
 )
 
 RECOVERY_SECONDS_MAX = 1200.0
-"""One wait for the fence (450 s) and the two lists past it, besides what the steps themselves take."""
+"""One wait for the fence (450 s) and the two lists past it, besides what the steps themselves take.
+"""
 
 
 CHAINED_RUNS, CHAINED_SECONDS = 6, 240.0

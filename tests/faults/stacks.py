@@ -80,7 +80,8 @@ REPLACED = WITH_DISK.replace(
 )
 DELETE_FIRST = WITH_DISK.replace(
     "std_4.8-g1}",
-    'std_4.8-g1, image: {os: ubuntu, version: "24.04"}, lifecycle: {on_image_change: replace, replace: delete_first}}',
+    'std_4.8-g1, image: {os: ubuntu, version: "24.04"}, lifecycle: '
+    "{on_image_change: replace, replace: delete_first}}",
 )
 TWO = _stack("a: {}\nb: {}", "data: {type: ssd, size: 100, instance: a}")
 MANY = _stack(
@@ -93,8 +94,10 @@ TEN_BEFORE = _stack(
     GROUP,
 )
 TEN = _stack(
-    "web: {count: 3, firewall: web}\ndb: {flavor: mio_4.16-g1, firewall: db, power: on, name: database}",
-    'data: {type: ssd, size: 100, instance: "web[0]"}\nlog: {type: ssd, size: 20, instance: db}\nnew: {type: ssd, size: 30, instance: db}',
+    "web: {count: 3, firewall: web}\ndb: "
+    "{flavor: mio_4.16-g1, firewall: db, power: on, name: database}",
+    'data: {type: ssd, size: 100, instance: "web[0]"}\nlog: '
+    "{type: ssd, size: 20, instance: db}\nnew: {type: ssd, size: 30, instance: db}",
     GROUP.replace("ssh:", "shell:")
     + """
 db:
@@ -121,7 +124,8 @@ MOVED = (
         .replace("https:", "tls:"),
     )
     + "moved:\n  - {from: instances.app, to: instances.front}\n  - {from: block_storages.data, to: block_storages.disk}\n"
-    "  - {from: firewalls.web, to: firewalls.edge}\n  - {from: firewalls.edge.rules.https, to: firewalls.edge.rules.tls}\n"
+    "  - {from: firewalls.web, to: firewalls.edge}\n  - "
+    "{from: firewalls.edge.rules.https, to: firewalls.edge.rules.tls}\n"
 )
 COUNTED = NAMED.replace(
     "{firewall: web, name: app, description: of the shop}",

@@ -1,5 +1,5 @@
-"""A long life at random: edits, applies, kills, other people's edits, lag and jumps of the clock in any order;
-at the end all is as the file says.
+"""A long life at random: edits, applies, kills, other people's edits, lag and jumps of the clock in
+any order; at the end all is as the file says.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def main() -> int:
         end = time.monotonic() + chosen.seconds / len(mine)
         report = fuzz(target, seed=chosen.seed, until=lambda _, end=end: time.monotonic() >= end)  # type: ignore[misc]
         print(
-            f"{target.name:<10} {report.tried:>7} inputs  {len(report.lines):>6} lines reached  slowest {report.slowest_seconds:.2f} s"
+            f"{target.name:<10} {report.tried:>7} inputs  {len(report.lines):>6} lines reached  "
+            f"slowest {report.slowest_seconds:.2f} s"
             f"  {len(report.finds)} found  (seed {chosen.seed})",
             flush=True,
         )

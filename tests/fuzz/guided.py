@@ -57,7 +57,9 @@ class Report:
 
 
 def fuzz(target: Target, *, seed: int, until: Callable[[Report], bool]) -> Report:
-    """Tries inputs until it is time to stop. Never raises for what an input does: that is a find."""
+    """Tries inputs until it is time to stop. Never raises for what an input does: that is a
+    find.
+    """
     chance = random.Random(f"{target.name} {seed}")
     report = Report()
     kept: list[bytes] = []

@@ -89,7 +89,9 @@ def _secrets(body: bytes) -> Iterator[str]:
 
 @dataclass
 class HostileSession:
-    """Runs commands; `said` gathers everything that came out of them, as (command, stdout, stderr)."""
+    """Runs commands; `said` gathers everything that came out of them, as (command, stdout,
+    stderr).
+    """
 
     cloud: HeardCloud
     folder: Path

@@ -22,8 +22,10 @@ from tests.hostile.hostile_inputs import (
 CORPUS = {
     "control": "x\x1b[2J\x1b]0;owned\x07\x1b[31m\r\nover\bwritten\x9b1m\x7f\x00end",
     "bidi": "x\u202egnp.exe\u2066\u2069\u200f\u200b\u2060\ufeff\U000e0041\u3164\u00ad end",
-    "ci": "x\n::set-output name=a::b\n ::error file=a::b\n##[error]bad\n##vso[task.setvariable variable=a]b\n##teamcity[x]",
-    "markup": "x</details><script>alert(1)</script>```\n# head\n| a | b |\n[x](javascript:alert(1)) <!-- @everyone `",
+    "ci": "x\n::set-output name=a::b\n ::error file=a::b\n##[error]bad\n##vso[task.setvariable "
+    "variable=a]b\n##teamcity[x]",
+    "markup": "x</details><script>alert(1)</script>```\n# head\n| a | b "
+    "|\n[x](javascript:alert(1)) <!-- @everyone `",
     "huge": "가" * 20_000 + "\x1b[31m",
 }
 READING = (

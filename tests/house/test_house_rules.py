@@ -67,7 +67,9 @@ LARGE_FOLDERS = {
     "reconciler/config": 36,
     "reconciler/cli": 23,
 }
-"""Folders of more than `MODULES_MAX` modules, each with the number that it may not exceed. The list only shrinks."""
+"""Folders of more than `MODULES_MAX` modules, each with the number that it may not exceed. The list
+only shrinks.
+"""
 
 MODULES_MAX, ROOM_SHARE_MAX = 15, 0.20
 
@@ -160,7 +162,9 @@ def part(path: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """Every module that a file imports, wherever in it, with the line; types for checkers included."""
+    """Every module that a file imports, wherever in it, with the line; types for checkers
+    included.
+    """
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
@@ -257,7 +261,8 @@ SAME_NAME = {"commands", "cli"}
 
 
 def test_no_two_modules_have_one_name() -> None:
-    # A module of `commands` or `cli` may bear the name of its command; the local cloud is a program of its own.
+    # A module of `commands` or `cli` may bear the name of its command; the local cloud is a program
+    # of its own.
     places: dict[str, list[str]] = {}
     for path in SOURCES:
         if part(path) not in SAME_NAME and part(path) != "simulator" and path.name != "__init__.py":
@@ -440,7 +445,9 @@ LONG_FILES: dict[str, int] = {
     "tests/simulator/test_switches.py": 874,
     "tests/stories/life.py": 819,
 }
-"""Files that are longer, each with the number of lines that it may not exceed. The list only shrinks."""
+"""Files that are longer, each with the number of lines that it may not exceed. The list only
+shrinks.
+"""
 
 LONG_FUNCTIONS: dict[str, int] = {
     "reconciler/cli/output_command.py output": 70,

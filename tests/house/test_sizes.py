@@ -72,8 +72,8 @@ MANY_FIELDS: dict[str, int] = {
     "reconciler/simulator/cloud.py Cloud": 19,
     "reconciler/simulator/world.py World": 10,
 }
-"""Mutable classes that hold more, likewise. The parameters of `Cloud` are the documented interface of
-the local cloud, and a `World` is plain data.
+"""Mutable classes that hold more, likewise. The parameters of `Cloud` are the documented interface
+of the local cloud, and a `World` is plain data.
 """
 
 

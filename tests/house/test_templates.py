@@ -1,4 +1,6 @@
-"""Texts that a person sees are templates with named fields, so that a catalog can translate them."""
+"""Texts that a person sees are templates with named fields, so that a catalog can translate
+them.
+"""
 
 from __future__ import annotations
 

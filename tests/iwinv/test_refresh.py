@@ -1,4 +1,6 @@
-"""Reading an account: each list once, side by side, and no conclusion from what could not be read."""
+"""Reading an account: each list once, side by side, and no conclusion from what could not
+be read.
+"""
 
 from __future__ import annotations
 

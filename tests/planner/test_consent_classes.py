@@ -54,7 +54,8 @@ TABLE: list[tuple[str, Callable[[], Plan], list[str]]] = [
     ),
     ("a rule deleted", lambda: _without("firewalls.web.rules.https"), []),
     (
-        "a server deleted with its volume on it: the volume that stays is detached for it, and asks nothing more",
+        "a server deleted with its volume on it: the volume that stays is detached for it, and "
+        "asks nothing more",
         lambda: shop().edit("block_storages.data", instance=OMIT).leave_out("instances.web").plan(),
         ["delete=instances.web"],
     ),

@@ -78,7 +78,8 @@ def test_a_volume_that_its_server_leaves_is_named() -> None:
         .edit("block_storages.slow", instance=OMIT)
     )
     assert billed(gone.plan()) == [
-        "block_storages.data, block_storages.slow will be detached and still billed (at least 12,000 KRW a month)"
+        "block_storages.data, block_storages.slow will be detached and still billed (at least "
+        "12,000 KRW a month)"
     ]
     moved = (
         case.leave_out("instances.db")
@@ -99,12 +100,14 @@ def test_what_is_forgotten_is_named_with_what_it_costs() -> None:
     )
     plan = case.leave_out("instances.web", "block_storages.data").plan()
     assert billed(plan) == [
-        "block_storages.data, instances.web will belong to no stack and still be billed (22,000 KRW a month)"
+        "block_storages.data, instances.web will belong to no stack and still be billed (22,000 "
+        "KRW a month)"
     ]
     dear = replace(case, catalogue=replace(CATALOGUE, flavors=()))
     plan = dear.leave_out("instances.web", "block_storages.data").plan()
     assert billed(plan) == [
-        "block_storages.data, instances.web will belong to no stack and still be billed (at least 12,000 KRW a month)"
+        "block_storages.data, instances.web will belong to no stack and still be billed (at least "
+        "12,000 KRW a month)"
     ]
 
 

@@ -300,7 +300,8 @@ RENAMES: list[tuple[str, Case, str | None]] = [
         gone(TWO, "instances.web[0]", "instances.web[1]").add(
             server('web["a"]'), server('web["b"]')
         ),
-        "moved: [{from: 'instances.web[0]', to: 'instances.web[\"a\"]'}, {from: 'instances.web[1]', to: 'instances.web[\"b\"]'}]",
+        "moved: [{from: 'instances.web[0]', to: 'instances.web[\"a\"]'}, "
+        "{from: 'instances.web[1]', to: 'instances.web[\"b\"]'}]",
     ),
     (
         "a count that becomes fewer keys",
@@ -314,7 +315,8 @@ RENAMES: list[tuple[str, Case, str | None]] = [
             'instances.web["a"]',
             'instances.web["b"]',
         ).add(server("web[0]"), server("web[1]"), server("web[2]")),
-        "moved: [{from: 'instances.web[\"a\"]', to: 'instances.web[0]'}, {from: 'instances.web[\"b\"]', to: 'instances.web[1]'}]",
+        "moved: [{from: 'instances.web[\"a\"]', to: 'instances.web[0]'}, "
+        "{from: 'instances.web[\"b\"]', to: 'instances.web[1]'}]",
     ),
     (
         "a single one that becomes keys",
@@ -382,8 +384,8 @@ def test_a_changed_shape_that_is_not_a_rename_is_reported_once() -> None:
     )
     (problem,) = case.plan().problems
     assert (
-        "removed: [{from: 'instances.web[0]', keep: false}, {from: 'instances.web[1]', keep: false}]"
-        in str(problem.hint)
+        "removed: [{from: 'instances.web[0]', keep: false}, "
+        "{from: 'instances.web[1]', keep: false}]" in str(problem.hint)
     )
     done = removed(case, ("instances.web[0]", False), ("instances.web[1]", False)).plan()
     assert done.problems == () and len(done.steps) == 4

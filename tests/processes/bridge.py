@@ -58,7 +58,8 @@ instances:
 )
 
 Strike = Callable[["StruckCloud", Request, int], "Answer | None"]
-"""Called with each request before it is executed: None lets it through, an answer takes its place."""
+"""Called with each request before it is executed: None lets it through, an answer takes its place.
+"""
 
 
 class StruckCloud(Cloud):

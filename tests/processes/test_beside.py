@@ -126,7 +126,9 @@ def test_the_lock_of_a_dead_run_is_free_and_its_holder_record_is_removed(tmp_pat
             and "instance.create instances.web" in found.out
         ), found.text
         story = place.run("state", "unlock", "--stack", "shop.yaml")
-        assert story.code == 0 and "no longer exists" in story.out and f"process {first.pid}" in story.out, (
-            story.text
-        )
+        assert (
+            story.code == 0
+            and "no longer exists" in story.out
+            and f"process {first.pid}" in story.out
+        ), story.text
         assert "the state is not locked" in place.run("state", "unlock", "--stack", "shop.yaml").out

@@ -1,5 +1,5 @@
-"""The two ways of `docs/how-to/ci.md`, by the very scripts that stand there: fresh checkouts, a runner
-that dies, a push that never came.
+"""The two ways of `docs/how-to/ci.md`, by the very scripts that stand there: fresh checkouts, a
+runner that dies, a push that never came.
 """
 
 from __future__ import annotations

@@ -69,7 +69,9 @@ def _bears(place: Desk, nonce: str | None) -> bool:
 
 
 def check_the_end(place: Desk, said: str) -> None:
-    """One of each, in place, as the state says; the plan is empty; what is not ours is as it was."""
+    """One of each, in place, as the state says; the plan is empty; what is not ours is as
+    it was.
+    """
     assert world_of(place.cloud) == CALM, said
     world, state = place.cloud.snapshot(), place.state
     ids = {

@@ -78,7 +78,8 @@ def test_a_generous_umask_makes_no_file_that_everybody_may_write(tmp_path: Path)
     with desk(tmp_path) as place:
         found = in_shell(
             place,
-            "umask 0; reconciler apply shop.yaml --yes && reconciler adopt --all --out new.yaml --stack shop.yaml",
+            "umask 0; reconciler apply shop.yaml --yes && reconciler adopt --all --out new.yaml "
+            "--stack shop.yaml",
         )
         assert found.code == 0, found.text
         files = [
@@ -109,6 +110,7 @@ def test_a_deleted_current_folder_is_a_message(tmp_path: Path) -> None:
         assert found.code == 64 and "the current folder was deleted" in found.err, found.text
         found = in_shell(
             place,
-            f"mkdir gone && cd gone && rmdir ../gone && reconciler --chdir {place.folder} plan shop.yaml",
+            f"mkdir gone && cd gone && rmdir ../gone && reconciler --chdir {place.folder} plan "
+            f"shop.yaml",
         )
         assert found.code == 0, found.text

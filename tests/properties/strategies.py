@@ -122,7 +122,9 @@ def desired_values(draw: st.DrawFn) -> AdoptRequest:
 
 @st.composite
 def edits(draw: st.DrawFn) -> tuple[AdoptRequest, AdoptRequest]:
-    """A stack and another one; in the second, volumes that are there already may be on no server."""
+    """A stack and another one; in the second, volumes that are there already may be on no
+    server.
+    """
     first, second = draw(desired_values()), draw(desired_values())
     volumes = dict(second.block_storages)
     for key in sorted(set(volumes) & set(first.block_storages)):

@@ -60,7 +60,9 @@ def meanings(stack: Stack) -> dict[Address, Resource]:
 
 
 def checked(text: str, *changes: Change) -> str:
-    """The text with the changes in it, which say what is meant and nothing else of other objects."""
+    """The text with the changes in it, which say what is meant and nothing else of other
+    objects.
+    """
     before, now = built(text), absorbed(text, *changes)
     after = built(now)
     touched = {change.address for change in changes}

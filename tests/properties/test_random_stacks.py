@@ -34,7 +34,8 @@ FEW = settings(
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )
-"""Whole lives in virtual time: few, and not made smaller when one fails, which would take minutes."""
+"""Whole lives in virtual time: few, and not made smaller when one fails, which would take minutes.
+"""
 
 ACCOUNTS = [
     ({"attach_mode": "single_refuse"}, "security-groups"),
@@ -166,8 +167,8 @@ def must_be_ordered(plan: Plan) -> None:
 @FEW
 @given(desired_values())
 def test_a_stack_comes_up_is_at_rest_and_goes(desired: AdoptRequest) -> None:
-    # Goal: apply, empty plan, world as written, destroy: only other people's objects are left, and the state is
-    # empty.
+    # Goal: apply, empty plan, world as written, destroy: only other people's objects are left, and
+    # the state is empty.
     made = harness()
     stack = applied(made, desired)
     must_be_empty(made, stack, desired)

@@ -1,5 +1,5 @@
-"""Golden text: compared byte by byte, renewed by `RENEW_GOLDEN=1 pytest tests/render`, read in review
-like code.
+"""Golden text: compared byte by byte, renewed by `RENEW_GOLDEN=1 pytest tests/render`, read in
+review like code.
 """
 
 from __future__ import annotations

@@ -68,7 +68,8 @@ def test_an_empty_plan_is_one_line() -> None:
     empty = plans.plan(unchanged=11, calls=CallBudget(read=5))
 
     assert shown(empty) == (
-        " No changes. 11 objects match the configuration.    shop/prod    key ..9f41    state state/shop.prod (serial 12)    "
+        " No changes. 11 objects match the configuration.    shop/prod    key ..9f41    state "
+        "state/shop.prod (serial 12)    "
         "read 5 calls    21 Nov 14:01 KST\n"
     )
 

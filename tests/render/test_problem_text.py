@@ -49,7 +49,8 @@ def test_a_narrow_screen_folds_lines_and_leaves_nothing_out() -> None:
 
     assert max(map(len, lines)) <= 40
     assert " ".join(" ".join(lines).split()) == (
-        "error[lookup] a long message that does not fit into so few cells hint: and a hint that is long too, really"
+        "error[lookup] a long message that does not fit into so few cells hint: and a hint that "
+        "is long too, really"
     )
 
 

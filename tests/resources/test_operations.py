@@ -1,4 +1,6 @@
-"""Operations of the kinds: the call each makes, what its receipt gives, and when its end is seen."""
+"""Operations of the kinds: the call each makes, what its receipt gives, and when its end is
+seen.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A kind that only one table and one file of the local cloud add: it goes through a whole life without
-a change to any file of the product.
+"""A kind that only one table and one file of the local cloud add: it goes through a whole life
+without a change to any file of the product.
 """
 
 from __future__ import annotations

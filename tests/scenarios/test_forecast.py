@@ -87,7 +87,8 @@ def test_a_mixed_change_takes_as_long_as_its_plan_says(tmp_path: Path, latency: 
         ("default: 2\n", "default: 4\n"),
         (
             "      https: {",
-            "      alt: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8}\n      https: {",
+            "      alt: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8}\n      "
+            "https: {",
         ),
         ("size: 100", "size: 200"),
     ):

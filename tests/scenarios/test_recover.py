@@ -81,8 +81,8 @@ PROPOSED: list[Proposal] = []
 
 
 def left_open(tmp: Path, fault: Fault, text: str = STACK) -> tuple[CloudHarness, Stack]:
-    """A cloud harness whose first apply lost the answer to its first create of a server, and did not
-    wait.
+    """A cloud harness whose first apply lost the answer to its first create of a server, and did
+    not wait.
     """
     harness = CloudHarness(faults=(fault,))
     stack = harness.stack(text, tmp)
@@ -345,8 +345,8 @@ def test_an_impossible_decision_is_refused(
 
 
 def test_an_object_with_the_marker_cannot_be_decided_as_not_created(tmp_path: Path) -> None:
-    """Goal: an object with our marker that is not as requested: only a person can tell, and not against
-    the marker.
+    """Goal: an object with our marker that is not as requested: only a person can tell, and not
+    against the marker.
     """
     harness, stack = left_open(tmp_path, LOST)
     assert harness.state is not None

@@ -1,5 +1,5 @@
-"""The damages of `docs/how-to/recover.md`, done to a real state: each is told as the page says, and its
-repair leads to an empty plan.
+"""The damages of `docs/how-to/recover.md`, done to a real state: each is told as the page says, and
+its repair leads to an empty plan.
 """
 
 from __future__ import annotations

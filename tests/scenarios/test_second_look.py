@@ -311,8 +311,8 @@ def test_a_server_that_somebody_has_put_behind_another_firewall_meanwhile_is_not
 
 
 class _Acting(CloudHarness):
-    """A cloud harness in which somebody acts on the world just after a request with that end has been
-    answered.
+    """A cloud harness in which somebody acts on the world just after a request with that end has
+    been answered.
     """
 
     after: tuple[str, Callable[[World], object]] | None = None
@@ -486,7 +486,8 @@ def test_a_text_that_somebody_has_changed_meanwhile_is_not_overwritten(
 def test_a_name_that_somebody_gave_a_firewall_meanwhile_is_not_taken_back_by_a_description(
     tmp_path: Path,
 ) -> None:
-    # Goal: every edit of a firewall carries its name (contract#security-groups), which is not ours to reset.
+    # Goal: every edit of a firewall carries its name (contract#security-groups), which is not ours
+    # to reset.
     harness = CloudHarness()
     assert harness.apply(harness.stack(TEXTS, tmp_path)).exit_code == 0
     web = id_of(harness, "firewalls.web")

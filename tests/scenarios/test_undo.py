@@ -174,7 +174,8 @@ def test_objects_that_were_not_managed_then_are_kept_and_reported(tmp_path: Path
     assert [(n.address, n.message) for n in notices] == [
         (
             "instances.db",
-            "description was not managed then; its previous value is unknown and it is left unchanged",
+            "description was not managed then; its previous value is unknown and it is left "
+            "unchanged",
         )
     ]
     assert harness.plan(former, undo=options.undo, pinned=options.pinned).steps == ()

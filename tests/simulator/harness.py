@@ -167,7 +167,9 @@ class Account:
         data: Any = None,
         at: float | None = None,
     ) -> Request:
-        """A signed request; a form goes as multipart, texts percent-encoded as the contract asks."""
+        """A signed request; a form goes as multipart, texts percent-encoded as the contract
+        asks.
+        """
         timestamp = str(int(self.clock() if at is None else at))
         headers = [("X-iwinv-Timestamp", timestamp), ("X-iwinv-Credential", self.cloud.access_key)]
         headers.append(("X-iwinv-Signature", signature(self.cloud.secret_key, timestamp, path)))

@@ -43,7 +43,8 @@ def switches() -> str:
 
 def errors() -> str:
     rows = [
-        f"| `{hex(code.number)}` | `{code.name}` | {code.status} | {code.provoked_by or '**by fault script only**'} |"
+        f"| `{hex(code.number)}` | `{code.name}` | {code.status} | "
+        f"{code.provoked_by or '**by fault script only**'} |"
         for code in CODES.values()
     ]
     return "\n".join(["| code | name | HTTP | comes from |", "|---|---|---|---|", *rows])

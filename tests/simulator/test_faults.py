@@ -1,4 +1,6 @@
-"""Every fault at every instant, how it is aimed, and that chance repeats (contract#switches, end)."""
+"""Every fault at every instant, how it is aimed, and that chance repeats
+(contract#switches, end).
+"""
 
 from __future__ import annotations
 

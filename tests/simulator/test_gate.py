@@ -186,7 +186,9 @@ def statuses(one: Account, count: int) -> list[int]:
 
 
 def test_the_61st_call_in_a_minute_is_429_without_an_envelope() -> None:
-    """Section 4: 60 in any 60 seconds, a bare body, Retry-After; a slot frees 60 s after its call."""
+    """Section 4: 60 in any 60 seconds, a bare body, Retry-After; a slot frees 60 s after
+    its call.
+    """
     one = account({"rate_limit": 60})
     assert statuses(one, 30) == [200] * 30
     one.wait(20)

@@ -128,7 +128,9 @@ def test_one_call_creates_up_to_ten_servers() -> None:
 
 
 def test_everything_optional_is_kept_or_echoed() -> None:
-    """Section 14: keys and scripts are in the receipt and nowhere else; `ip` tells of the address."""
+    """Section 14: keys and scripts are in the receipt and nowhere else; `ip` tells of the
+    address.
+    """
     one = account()
     keys = list(one.world.ssh_keys)[:2]
     script = next(iter(one.world.user_scripts))

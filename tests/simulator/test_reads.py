@@ -11,7 +11,9 @@ from tests.simulator.harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, ac
 
 @pytest.fixture(scope="module")
 def full() -> Account:
-    """Twelve servers of which two are off, one a gpu, one a solution, one Windows in another zone."""
+    """Twelve servers of which two are off, one a gpu, one a solution, one Windows in
+    another zone.
+    """
     one = account()
     for number in range(9):
         one.instance(f"web-{number:02}", ready=False)

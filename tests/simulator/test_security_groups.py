@@ -462,7 +462,9 @@ def billed() -> Account:
     ("query", "count"), BILL_FILTERS, ids=[str(query) for query, _ in BILL_FILTERS]
 )
 def test_bills_are_filtered(billed: Account, query: dict[str, Any], count: int) -> None:
-    """Section 19: dates against `bill_date`, prices against the price without VAT, both inclusive."""
+    """Section 19: dates against `bill_date`, prices against the price without VAT, both
+    inclusive.
+    """
     answer = billed.get("/v1/bill", **query)
     assert answer.body["count"] == count
     assert (answer.body["page_no"], answer.body["page_size"]) == ("1", "10")

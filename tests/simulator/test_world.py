@@ -46,7 +46,9 @@ def busy_world() -> Account:
 
 
 def test_the_default_world_is_the_contracts_catalogue_and_nothing_else() -> None:
-    """local-cloud#the-local-cloud: an SSH key named deploy, and no servers, volumes or firewalls."""
+    """local-cloud#the-local-cloud: an SSH key named deploy, and no servers, volumes or
+    firewalls.
+    """
     world = default_world()
     assert (len(world.zones), len(world.flavors), len(world.images), len(world.storage_types)) == (
         4,

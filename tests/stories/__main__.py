@@ -23,7 +23,9 @@ SHOWN_MAX = 10
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Lives the stories, prints each that fails in its shortest form, and returns 1 where one does."""
+    """Lives the stories, prints each that fails in its shortest form, and returns 1 where
+    one does.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.stories", description=__doc__)
     parser.add_argument(
         "--stories", type=int, default=200, metavar="N", help="how many (default %(default)s)"
@@ -75,7 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{stories.shortest(told)}", flush=True)
     counted = Counter(number for told in failed for number in stories.kinds(told.violations))
     print(
-        f"\n{len(failed)} of {chosen.stories} stories fail {dict(counted)}; {time.perf_counter() - began:.0f} s"
+        f"\n{len(failed)} of {chosen.stories} stories fail {dict(counted)}; "
+        f"{time.perf_counter() - began:.0f} s"
     )
     return 1 if failed else 0
 

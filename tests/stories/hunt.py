@@ -106,7 +106,8 @@ def main(numbers: Sequence[int] | None, *, stories: int, seed: int, jobs: int) -
             found[hunted.number] = found.get(hunted.number, False) or bool(hunted.found)
             word = {True: "found", False: "missed", None: "NOT TRIED"}[hunted.found]
             print(
-                f"{word:<10}{hunted.seconds:>6.0f} s {hunted.number:>3}  {hunted.mutant.name:<60}  {hunted.said[:110]}",
+                f"{word:<10}{hunted.seconds:>6.0f} s {hunted.number:>3}  {hunted.mutant.name:<60} "
+                f" {hunted.said[:110]}",
                 flush=True,
             )
     missed = [
@@ -115,6 +116,7 @@ def main(numbers: Sequence[int] | None, *, stories: int, seed: int, jobs: int) -
         if not is_found
     ]
     print(
-        f"faults found: {sum(found.values())} of {len(found)}; missed: {', '.join(missed) or 'none'}"
+        f"faults found: {sum(found.values())} of {len(found)}; missed: "
+        f"{', '.join(missed) or 'none'}"
     )
     return 1 if any(hunted.found is None for hunted in results) or not results else 0

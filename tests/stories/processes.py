@@ -53,9 +53,9 @@ GONE = re.compile(r"--accept '?gone=([^'\s]+)'?")
 class How:
     """How the next process is run.
 
-    `fault` breaks the request of that number among those of a `place`, or the deed of the disk. `typed`
-    is what somebody types at the question; None is `--yes`. `meddle` is what somebody does to the
-    account when the plan is shown, or at the request `meddle_at` after it.
+    `fault` breaks the request of that number among those of a `place`, or the deed of the disk.
+    `typed` is what somebody types at the question; None is `--yes`. `meddle` is what somebody does
+    to the account when the plan is shown, or at the request `meddle_at` after it.
     """
 
     fault: str | None = None

@@ -145,7 +145,8 @@ def live(story: Story) -> Message:
         _act(life, scene)
     if not life.violations:
         life.lines.append(
-            f"  nothing is broken any more: apply{'' if story.waits else ' --no-wait'}, until it is done"
+            f"  nothing is broken any more: apply{'' if story.waits else ' --no-wait'}, until it "
+            f"is done"
         )
         life.come_to_the_end(wait=story.waits)
     return Message(story, tuple(life.lines), tuple(dict.fromkeys(life.violations)))

@@ -1,3 +1,3 @@
-"""A fifth kind that exists only here: `backups`, one table for the program (`backup`) and one file for
-the local cloud (`backup_cloud`).
+"""A fifth kind that exists only here: `backups`, one table for the program (`backup`) and one file
+for the local cloud (`backup_cloud`).
 """

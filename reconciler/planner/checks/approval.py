@@ -1,7 +1,8 @@
 """Consent: what a plan needs consent to, what was accepted before, and whether it may be applied
 (consent#classes).
 
-Pure: the terminal, the typed text and the options come as arguments. `decide` tells whether to go, to ask or to refuse; after asking, `answer` judges what was typed.
+Pure: the terminal, the typed text and the options come as arguments. `decide` tells whether to go,
+to ask or to refuse; after asking, `answer` judges what was typed.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ class Approval(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict. `open` are the consents still needed, `given` those already given; `problem` says
-    why the plan is refused.
+    """The verdict. `open` are the consents still needed, `given` those already given; `problem`
+    says why the plan is refused.
     """
 
     verdict: Approval
@@ -190,7 +191,8 @@ def _emptying(
         "empty",
         why,
         hint=msg(
-            "If this is intended, add --allow-empty; to remove the whole stack, use `reconciler destroy`."
+            "If this is intended, add --allow-empty; to remove the whole stack, use `reconciler "
+            "destroy`."
         ),
     )
 

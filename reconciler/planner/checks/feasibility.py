@@ -26,8 +26,8 @@ SIZE_STEP_GB = 10
 def check(
     assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Value], edited: frozenset[str]
 ) -> Iterator[Problem]:
-    """What would certainly make a create or an edit fail. `edited` are the fields that the plan would
-    send.
+    """What would certainly make a create or an edit fail. `edited` are the fields that the plan
+    would send.
     """
     made = item.disposition in (Disposition.CREATE, Disposition.REPLACE)
     if made or edited:
@@ -67,7 +67,9 @@ class _Check:
         return problem
 
     def _row(self, name: str, value: Any) -> Mapping[str, Any] | None:
-        """The row of the catalog for a value of a field, None if the list was not read or lacks it."""
+        """The row of the catalog for a value of a field, None if the list was not read or
+        lacks it.
+        """
         rows = self._rows(self.item.kind.fields[name])
         return next((row for row in rows or () if row["id"] == value), None)
 
@@ -104,8 +106,8 @@ class _Check:
                 yield required.problem
 
     def _filled_in(self) -> Iterator[Problem]:
-        """A value that an expression gives is checked like one that is written: an apply would refuse
-        it too.
+        """A value that an expression gives is checked like one that is written: an apply would
+        refuse it too.
         """
         written = self.item.resource.attributes if self.item.resource is not None else {}
         for name, value in sorted(self.wanted.items()):
@@ -157,7 +159,8 @@ class _Check:
             others = ", ".join(str(row["id"]) for row in rows if row.get("available", True))
             hint = msg("offered: {others}", others=others) if others else None
             yield self._problem(error, "not-offered", name, message, hint)
-        # A row without zones does not state where it is offered (contract#flavors, contract#images).
+        # A row without zones does not state where it is offered (contract#flavors,
+        # contract#images).
         zones = row.get("zones")
         if zones and zone is not None and zone not in zones:
             message = msg("{name} {id} is not offered in zone {zone}", name=name, id=id, zone=zone)
@@ -174,7 +177,8 @@ class _Check:
                 continue
             if sizes[1] < sizes[0]:
                 message = msg(
-                    "{name} {after} has a smaller disk ({after_gb} GB) than {before} ({before_gb} GB)",
+                    "{name} {after} has a smaller disk ({after_gb} GB) than {before} ({before_gb} "
+                    "GB)",
                     name=name,
                     after=after["id"],
                     after_gb=sizes[1],
@@ -182,7 +186,8 @@ class _Check:
                     before_gb=sizes[0],
                 )
                 hint = msg(
-                    "the API does not say whether a disk can shrink; --replace {address} creates a new instance instead",
+                    "the API does not say whether a disk can shrink; --replace {address} creates "
+                    "a new instance instead",
                     address=pasted(self.item.address),
                 )
                 yield self._problem(warning, "not-offered", name, message, hint)

@@ -1,5 +1,5 @@
-"""Newer images: reported if the catalog has one, never planned, because the result of a lookup stays
-as it is once used (stack-files#lookups).
+"""Newer images: reported if the catalog has one, never planned, because the result of a lookup
+stays as it is once used (stack-files#lookups).
 """
 
 from __future__ import annotations

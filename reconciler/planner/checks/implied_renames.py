@@ -1,5 +1,5 @@
-"""Renames without a `moved` line: what would be deleted and created although it looks like one object
-under another address.
+"""Renames without a `moved` line: what would be deleted and created although it looks like one
+object under another address.
 
 The plan stops there with the `moved` lines to paste, because an instance that an edit of its name
 deletes is lost.
@@ -27,8 +27,8 @@ from reconciler.planner.compare.rule_matching import meaning
 from reconciler.resources import rule as rule_kind
 
 Group: TypeAlias = "tuple[str, str, type]"
-"""Kind, name, and the form of the index: number, text or none. A change of cardinality deletes objects
-of one form and creates objects of another.
+"""Kind, name, and the form of the index: number, text or none. A change of cardinality deletes
+objects of one form and creates objects of another.
 """
 
 

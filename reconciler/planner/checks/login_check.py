@@ -1,5 +1,5 @@
-"""Logins of new instances: without an SSH key the first password is the only one, and only one answer
-of the API holds it (safety#secrets).
+"""Logins of new instances: without an SSH key the first password is the only one, and only one
+answer of the API holds it (safety#secrets).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def without_login(plan: Plan, stack: Stack) -> Iterator[Problem]:
         yield warning(
             "no-login",
             msg(
-                "{address} is created without {field}: its first password is the only login and is not stored",
+                "{address} is created without {field}: its first password is the only login and "
+                "is not stored",
                 address=step.address,
                 field=login,
             ),

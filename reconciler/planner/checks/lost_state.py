@@ -23,7 +23,9 @@ from reconciler.resources import all_kinds
 
 
 def unowned_objects(assessment: Assessment) -> Iterator[tuple[str, LiveResource]]:
-    """Objects of the account that no entry, deposed object or open intent names, with their kind."""
+    """Objects of the account that no entry, deposed object or open intent names, with their
+    kind.
+    """
     state = assessment.state
     known = {entry.id for entry in state.entries.values()} | set(state.deposed)
     known |= {item.live.id for item in assessment.items.values() if item.live is not None}
@@ -79,7 +81,8 @@ def missing_state(assessment: Assessment) -> Iterator[Problem]:
         yield error(
             "state-missing",
             msg(
-                "{live_id} {what} ({live!r}) but is missing from the state; creating {at} would duplicate it",
+                "{live_id} {what} ({live!r}) but is missing from the state; creating {at} would "
+                "duplicate it",
                 live_id=live.id,
                 what=what,
                 live=_name(live),
@@ -87,7 +90,8 @@ def missing_state(assessment: Assessment) -> Iterator[Problem]:
             ),
             address=at,
             hint=msg(
-                "restore the state, or run `reconciler recover --rebuild`; if it is not yours: --accept {consent}",
+                "restore the state, or run `reconciler recover --rebuild`; if it is not yours: "
+                "--accept {consent}",
                 consent=pasted(f"duplicate={at}"),
             ),
         )
@@ -111,8 +115,8 @@ def _named_address(assessment: Assessment, kind: str, live: LiveResource) -> str
 def _formerly_at(
     assessment: Assessment, kind: str, live: LiveResource, created: frozenset[str]
 ) -> str | None:
-    """The address to be created that a marker names under an environment of this stack that the file
-    no longer has.
+    """The address to be created that a marker names under an environment of this stack that the
+    file no longer has.
     """
     parts = None if live.nonce is None else marker.owner_parts(live.marked)
     if parts is None:
@@ -130,14 +134,16 @@ def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
     return error(
         "former-name",
         msg(
-            "{id} was created by {stack}, which is no longer in the file; creating {address} would duplicate it",
+            "{id} was created by {stack}, which is no longer in the file; creating {address} "
+            "would duplicate it",
             id=live.id,
             stack=whose,
             address=at,
         ),
         address=at,
         hint=msg(
-            "restore the state of {stack} and the environments of the file; if it is not yours: --accept {consent}",
+            "restore the state of {stack} and the environments of the file; if it is not yours: "
+            "--accept {consent}",
             stack=whose,
             consent=pasted(f"duplicate={at}"),
         ),
@@ -204,8 +210,8 @@ def effects(bindings: tuple[Binding, ...]) -> tuple[StateChange, ...]:
 
 
 def unsettled_create(item: ManagedObject) -> Problem | None:
-    """Why nothing can be bound to an address yet: a create for it is unsettled, and may have created its
-    object.
+    """Why nothing can be bound to an address yet: a create for it is unsettled, and may have
+    created its object.
     """
     known = reason_kind(item.reason) is not ReasonKind.UNKNOWN_OUTCOME
     if item.entry is not None or known:

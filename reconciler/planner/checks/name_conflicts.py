@@ -44,8 +44,8 @@ def within_stack(assessment: Assessment) -> Iterator[Problem]:
 
 
 def with_others(assessment: Assessment, changes: Mapping[Address, Change]) -> Iterator[Problem]:
-    """A warning for each object to be created or renamed whose new name belongs to an object that is
-    not part of the stack.
+    """A warning for each object to be created or renamed whose new name belongs to an object that
+    is not part of the stack.
     """
     names = {
         address: name
@@ -76,7 +76,8 @@ def with_others(assessment: Assessment, changes: Mapping[Address, Change]) -> It
             place=place,
             address=str(address),
             hint=msg(
-                "give it another `name:` if the two could be confused in the console or in a lookup by name"
+                "give it another `name:` if the two could be confused in the console or in a "
+                "lookup by name"
             ),
         )
 

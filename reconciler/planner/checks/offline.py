@@ -14,8 +14,8 @@ from reconciler.planner.compare import lookup
 
 
 def unanswered(stack: Stack, catalogue: Catalogue | None) -> Iterator[Problem]:
-    """A warning for each lookup that a cached catalog does not answer. The cache may be a day old, so it
-    is never an error. Without a catalog there are no warnings.
+    """A warning for each lookup that a cached catalog does not answer. The cache may be a day old,
+    so it is never an error. Without a catalog there are no warnings.
     """
     if catalogue is None:
         return

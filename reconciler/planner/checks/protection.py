@@ -30,7 +30,8 @@ def block(builder: PlanBuilder) -> None:
             risks=risks,
         )
         hint = msg(
-            "--unprotect {address} lifts it for this run; `protect: false` and an apply lift it for later runs",
+            "--unprotect {address} lifts it for this run; `protect: false` and an apply lift it "
+            "for later runs",
             address=pasted(address),
         )
         builder.problems.append(

@@ -1,5 +1,5 @@
-"""Objects that belong to another stack as well: held back until `--accept shared=ADDRESS` states that
-both own them.
+"""Objects that belong to another stack as well: held back until `--accept shared=ADDRESS` states
+that both own them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Instances that an earlier run stopped in the middle of a change, and that a plan does not start."""
+"""Instances that an earlier run stopped in the middle of a change, and that a plan does not
+start.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from reconciler.resources import instance as instance_kind
 
 
 def left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
-    """A warning for each of them that is neither started nor deleted: held back, left out of the plan,
-    or forgotten.
+    """A warning for each of them that is neither started nor deleted: held back, left out of the
+    plan, or forgotten.
     """
     handled = {
         str(step.address)
@@ -29,7 +31,8 @@ def left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]
         )
         if off and str(address) not in handled and item.wanted.get("power") != "off":
             message = msg(
-                "{address} is powered off: an earlier run stopped it, and this plan does not start it",
+                "{address} is powered off: an earlier run stopped it, and this plan does not "
+                "start it",
                 address=address,
             )
             yield warning(

@@ -1,8 +1,8 @@
 """Instances without the firewall that the file gives them: after a run that was killed, or because
 somebody detached it.
 
-`plan`, `drift` and `doctor` judge by the account, `show` by the state alone. An instance that is off
-is not exposed.
+`plan`, `drift` and `doctor` judge by the account, `show` by the state alone. An instance that is
+off is not exposed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from reconciler.resources import instance as instance_kind
 
 
 def by_account(assessment: Assessment) -> Iterator[Problem]:
-    """A warning for each running instance without a firewall. None while a run is at work: it attaches
-    them itself.
+    """A warning for each running instance without a firewall. None while a run is at work: it
+    attaches them itself.
     """
     if assessment.options.running is not None or assessment.options.destroy:
         return
@@ -55,7 +55,8 @@ def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
             yield _problem(
                 text,
                 msg(
-                    "{address} may run without a firewall: its create was sent, and nothing after it",
+                    "{address} may run without a firewall: its create was sent, and nothing after "
+                    "it",
                     address=text,
                 ),
                 wanted,

@@ -33,7 +33,9 @@ class Untracked:
 
 
 def find(assessment: Assessment) -> Iterator[Untracked]:
-    """The objects, by kind and id. None while a run is at work: it records itself what it creates."""
+    """The objects, by kind and id. None while a run is at work: it records itself what it
+    creates.
+    """
     if assessment.options.running is not None:
         return
     state = assessment.state
@@ -59,8 +61,8 @@ def find(assessment: Assessment) -> Iterator[Untracked]:
 
 
 def _names(assessment: Assessment) -> Mapping[tuple[str, Any], str]:
-    """The addresses by kind and remote name: those of the file, also in a destroy, and those of live
-    objects.
+    """The addresses by kind and remote name: those of the file, also in a destroy, and those of
+    live objects.
     """
     found: dict[tuple[str, Any], str] = {}
     for address, resource in assessment.stack.resources.items():
@@ -84,21 +86,25 @@ def problems(assessment: Assessment) -> Iterator[Problem]:
             yield notice(
                 "untracked",
                 msg(
-                    "{id} is ignored from now on, because you accepted that it does not belong to this stack",
+                    "{id} is ignored from now on, because you accepted that it does not belong to "
+                    "this stack",
                     id=id,
                 ),
                 address=address,
             )
             continue
         hint = msg(
-            "to adopt it, add it to the file under a name of its own, with `import: {id}`\nor look at {id} in the console, and delete it there if nothing uses it\nor leave it alone: {command} --accept {consent}",
+            "to adopt it, add it to the file under a name of its own, with `import: {id}`\nor "
+            "look at {id} in the console, and delete it there if nothing uses it\nor leave it "
+            "alone: {command} --accept {consent}",
             id=id,
             command=command,
             consent=pasted(f"duplicate={address}"),
         )
         if found.sure:
             message = msg(
-                "{id} was created by this stack for {address} and is not in its state: no command changes or deletes it",
+                "{id} was created by this stack for {address} and is not in its state: no command "
+                "changes or deletes it",
                 id=id,
                 address=address,
             )
@@ -106,7 +112,8 @@ def problems(assessment: Assessment) -> Iterator[Problem]:
         else:
             name = found.live.attributes.get("name")
             message = msg(
-                "{id} has a marker and the name {name!r} of {address}, and is not in the state: it may be a duplicate",
+                "{id} has a marker and the name {name!r} of {address}, and is not in the state: "
+                "it may be a duplicate",
                 id=id,
                 name=name,
                 address=address,

@@ -41,11 +41,12 @@ class PlanOptions:
     `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are
     the ids a saved plan's lookups gave, address to field to text to id. `unsettled` gives by
     address the reason why an open intent there could not be settled; `unproved` are ids that an
-    earlier run deleted and whose absence is not proved yet. `only` and `without` are the patterns of `--only` and
-    `--except`. `first_passwords`: somebody keeps those of new instances. `running` is the name of a
-    run that is at work now, whose open intents do not count as unsettled. `undo` is the serial of the kept
-    state that the plan goes back to. `unmanaged`: objects that are not the stack's are to be listed
-    with their price. `elsewhere` is what other states of the same place hold.
+    earlier run deleted and whose absence is not proved yet. `only` and `without` are the patterns
+    of `--only` and `--except`. `first_passwords`: somebody keeps those of new instances. `running`
+    is the name of a run that is at work now, whose open intents do not count as unsettled. `undo`
+    is the serial of the kept state that the plan goes back to. `unmanaged`: objects that are not
+    the stack's are to be listed with their price. `elsewhere` is what other states of the same
+    place hold.
     """
 
     destroy: bool = False
@@ -159,7 +160,9 @@ class Assessment:
         object.__setattr__(self, "_groups", firewalls)
 
     def name_of(self, id: str | None) -> str | None:
-        """The address of an id of the stack or of an object that it refers to, otherwise the id itself."""
+        """The address of an id of the stack or of an object that it refers to, otherwise the id
+        itself.
+        """
         return None if id is None else self.names.get(id, id)
 
     def id_of(self, address: Address) -> str | None:
@@ -171,8 +174,8 @@ class Assessment:
         return None if item is None else item.id
 
     def firewall_of(self, instance_id: str) -> str | None:
-        """The id of the firewall that an instance has, as far as members were read; of several, the one
-        that the file wants.
+        """The id of the firewall that an instance has, as far as members were read; of several, the
+        one that the file wants.
         """
         return next(iter(self._groups.get(instance_id, ())), None)
 

@@ -200,7 +200,8 @@ class _Classifier:
         if owner is not None:
             hint = (
                 msg(
-                    "to give it this address: moved: [{{from: {owner}, to: {text}}}], without `import`",
+                    "to give it this address: moved: [{{from: {owner}, to: {text}}}], without "
+                    "`import`",
                     owner=owner,
                     text=text,
                 )

@@ -1,4 +1,6 @@
-"""Classify the rules of all firewalls: matched by traffic and key, after everything else is known."""
+"""Classify the rules of all firewalls: matched by traffic and key, after everything else is
+known.
+"""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ def deleted(
                 owner=owner,
             )
             hint = msg(
-                "keep it in the file and refer to it by its key; or, to hand it to another stack: removed: [{{from: {owner}, keep: true}}]",
+                "keep it in the file and refer to it by its key; or, to hand it to another stack: "
+                "removed: [{{from: {owner}, keep: true}}]",
                 owner=owner,
             )
             yield error(
@@ -135,8 +136,8 @@ def unknown_import(
 
 
 def suggestion(account: Account, kind: str, value: str, *, by: str = "id") -> str | None:
-    """A suggestion for an id (or a name) that no object of the kind has: an id of another kind, a name,
-    or a near miss.
+    """A suggestion for an id (or a name) that no object of the kind has: an id of another kind, a
+    name, or a near miss.
     """
     rows = account.objects.get(kind, EMPTY).values()
     found = next(

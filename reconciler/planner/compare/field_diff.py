@@ -59,8 +59,8 @@ def live_value(assessment: Assessment, item: ManagedObject, name: str) -> Any:
 
 
 def _our_text(assessment: Assessment, item: ManagedObject) -> str:
-    """The text before the marker if the user wrote none. Exactly that counts as none, not everything
-    that looks like it.
+    """The text before the marker if the user wrote none. Exactly that counts as none, not
+    everything that looks like it.
     """
     key = str(item.address).removeprefix(f"{item.address.kind}.")
     return marker.owner_text(assessment.stack.name, assessment.stack.environment, key)[
@@ -94,8 +94,8 @@ def compare(assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Va
 def _as_it_is(
     assessment: Assessment, item: ManagedObject, name: str, applied: Mapping[str, Any]
 ) -> Any:
-    """What a field is now. What the cloud does not return is taken as it was left, so that nothing is
-    done on a guess.
+    """What a field is now. What the cloud does not return is taken as it was left, so that nothing
+    is done on a guess.
     """
     live = _normal(live_value(assessment, item, name))
     return _normal(applied.get(name, ABSENT)) if live is ABSENT else live
@@ -117,8 +117,8 @@ def _change(
 
 
 def _notice(item: ManagedObject, field: Field, desired: Any, live: Any) -> list[Problem] | None:
-    """Why an edit of this field is not done, or None if it is. An empty list: there is nothing to do
-    and nothing to report.
+    """Why an edit of this field is not done, or None if it is. An empty list: there is nothing to
+    do and nothing to report.
     """
     if field.edit is Edit.CREATE_ONLY:
         return []
@@ -188,8 +188,8 @@ def _drift(
     shown: Mapping[str, Any],
     applied: Mapping[str, Any],
 ) -> tuple[FieldChange, ...]:
-    """Managed fields that are not as they were left, whatever the file wants now. `shown` is what they
-    are taken to be.
+    """Managed fields that are not as they were left, whatever the file wants now. `shown` is what
+    they are taken to be.
     """
     found = []
     for name in sorted(desired):

@@ -21,7 +21,8 @@ _STEADY = ("id", "name", "description", "zone", "made", "type", "size", rule_kin
 """What does not change while the cloud works on an object."""
 
 _PASSING = frozenset({"status", "volumes"})
-"""`status` changes by itself, and `power` says what matters of it; `volumes` are compared as a set."""
+"""`status` changes by itself, and `power` says what matters of it; `volumes` are compared as a set.
+"""
 
 _SETS = {"kind", "volumes", "attached", "members", firewall_kind.NAME, rule_kind.NAME}
 """What is not compared as one value."""
@@ -65,7 +66,9 @@ def of(live: LiveResource, account: Account) -> dict[str, Any]:
 
 
 def digests(account: Account, ids: Collection[str | None]) -> dict[str, str]:
-    """The digest of each of these objects, by id: a saved plan is refused if one of them differs."""
+    """The digest of each of these objects, by id: a saved plan is refused if one of them
+    differs.
+    """
     found = {
         id: digest(of(live, account))
         for rows in account.objects.values()
@@ -103,12 +106,12 @@ def differences(
     left: Mapping[str, tuple[Any, ...]] = EMPTY,
     moved: Callable[[str], bool] = lambda id: False,
 ) -> tuple[str, ...]:
-    """What is not as planned, one clause each: the field, its value in the plan, its value now. Empty
-    if all is as planned.
+    """What is not as planned, one clause each: the field, its value in the plan, its value now.
+    Empty if all is as planned.
 
     `account` is what was read since the plan; what was not read is not compared. `left` are the
-    values that steps of this run have given a field, in place of the planned one
-    (`ANYTHING`: not compared). `moved` tells whether a step of this run has moved an id.
+    values that steps of this run have given a field, in place of the planned one (`ANYTHING`: not
+    compared). `moved` tells whether a step of this run has moved an id.
     """
     now = of(found, account)
     lines = []
@@ -165,7 +168,9 @@ def _sets(
 
 
 def _block_storages_on(instance: str, account: Account) -> tuple[str, ...] | None:
-    """The block storages on an instance by the list of block storages, None if that was not read."""
+    """The block storages on an instance by the list of block storages, None if that was not
+    read.
+    """
     if storage_kind.NAME not in account.objects:
         return None
     found = account.having(storage_kind.NAME, instance_kind.SINGULAR, instance)
@@ -185,4 +190,5 @@ def _rule(rule: Mapping[str, Any]) -> str:
         str(rule[name]) if rule.get(name) else "" for name in ("title", "description")
     )
     texts = f" ({title}: {description})" if description else f" ({title})" if title else ""
-    return f"{rule.get('direction')} {rule.get('protocol')}/{rule.get('ports')} {rule.get('cidr')}{texts}"
+    direction, protocol, ports, cidr = map(rule.get, ("direction", "protocol", "ports", "cidr"))
+    return f"{direction} {protocol}/{ports} {cidr}{texts}"

@@ -170,7 +170,8 @@ def _quoted(lookup: Lookup) -> str:
 def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
     if lookup.catalogue == "user_scripts" and "\n" in lookup.value:
         return msg(
-            "save the script in the console, and write its name or id here: `reconciler catalog scripts` lists them"
+            "save the script in the console, and write its name or id here: `reconciler catalog "
+            "scripts` lists them"
         )
     known = sorted(
         {str(row["id"]) for row in rows} | {str(row["name"]) for row in rows if row.get("name")}

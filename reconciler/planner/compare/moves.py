@@ -53,8 +53,8 @@ def place(stack: Stack, state: State, text: str) -> str:
 
 
 def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
-    """An error for each line that would move an object to an address that the file does not define: the
-    object would be deleted, which a typing error must not do.
+    """An error for each line that would move an object to an address that the file does not define:
+    the object would be deleted, which a typing error must not do.
     """
     lines = {line.target: line for line in stack.moved if line.retired}
     for text, target in sorted(targets.items()) if lines else ():
@@ -77,7 +77,8 @@ def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
             }
         spelled = hint_for(address.rule or address.name, known)
         hint = msg(
-            "correct the line, or state what happens to the object: removed: [{{from: '{target}', keep: false}}]",
+            "correct the line, or state what happens to the object: removed: "
+            "[{{from: '{target}', keep: false}}]",
             target=target,
         )
         message = msg(
@@ -110,7 +111,8 @@ def rename(state: State, source: Address, target: Address) -> Moved:
         )
     if source.kind != target.kind or apart or (source.rule is None) != (target.rule is None):
         message = msg(
-            "{source} cannot become {target}: the kind must be the same, and a rule stays in its firewall",
+            "{source} cannot become {target}: the kind must be the same, and a rule stays in its "
+            "firewall",
             source=source,
             target=target,
         )
@@ -131,8 +133,8 @@ def rename(state: State, source: Address, target: Address) -> Moved:
 
 
 def _mixed(staying: Iterable[str], targets: Mapping[str, str]) -> Iterator[Problem]:
-    """An error for each object whose index would have another form than others of its resource: no file
-    can define `c` and `c[0]`, or `c[0]` and `c["a"]`.
+    """An error for each object whose index would have another form than others of its resource: no
+    file can define `c` and `c[0]`, or `c[0]` and `c["a"]`.
     """
     forms: dict[tuple[str, str], dict[type, str]] = {}
     for text in sorted(staying):
@@ -148,7 +150,8 @@ def _mixed(staying: Iterable[str], targets: Mapping[str, str]) -> Iterator[Probl
             )
             if other_form is not None:
                 message = msg(
-                    "{source} cannot become {target} beside {other_form}: a file cannot define both",
+                    "{source} cannot become {target} beside {other_form}: a file cannot define "
+                    "both",
                     source=text,
                     target=target,
                     other_form=other_form,
@@ -240,7 +243,8 @@ def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
         other = taken.setdefault(target, text)
         if operation is not None:
             message = msg(
-                "{source} cannot become {target} while the outcome of {operation}, sent by an earlier run, is not known",
+                "{source} cannot become {target} while the outcome of {operation}, sent by an "
+                "earlier run, is not known",
                 source=text,
                 target=target,
                 operation=operation,
@@ -262,21 +266,23 @@ def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
             )
         elif target in state.entries and target not in targets:
             message = msg(
-                "{source} cannot become {target}: the state holds both, {source_id} and {target_id}",
+                "{source} cannot become {target}: the state holds both, {source_id} and "
+                "{target_id}",
                 source=text,
                 target=target,
                 source_id=state.entries[text].id,
                 target_id=state.entries[target].id,
             )
             hint = msg(
-                "remove the line from `moved`, or forget one of them: reconciler state forget '{target}'",
+                "remove the line from `moved`, or forget one of them: reconciler state forget "
+                "'{target}'",
                 target=target,
             )
             yield error("move", message, address=target, hint=hint)
 
 
 # Which entry moves where
-# -------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def _targets(stack: Stack, state: State, texts: Iterable[str]) -> Iterator[tuple[str, Address]]:

@@ -24,7 +24,9 @@ MEANING = ("direction", "protocol", "ports", "cidr")
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The items of one firewall's rules, and the live rules that are not part of the stack, by id."""
+    """The items of one firewall's rules, and the live rules that are not part of the stack,
+    by id.
+    """
 
     items: tuple[ManagedObject, ...]
     unmanaged_rules: tuple[LiveResource, ...]
@@ -58,9 +60,9 @@ def match(
     from the complete list is created again (contract#absence).
 
     Traffic goes before key: a desired rule takes the live rule that allows its traffic already,
-    whichever key that had. So no traffic is cut to be opened again, and traffic may change keys in a
-    circle although the cloud refuses two equal rules. `traffic` is what a desired rule allows, with
-    references filled in as far as they are known. `unsettled` gives the reason why a rule is
+    whichever key that had. So no traffic is cut to be opened again, and traffic may change keys in
+    a circle although the cloud refuses two equal rules. `traffic` is what a desired rule allows,
+    with references filled in as far as they are known. `unsettled` gives the reason why a rule is
     unsettled, by address. `sent` maps the traffic of unsettled creates at addresses that the file
     does not have to the reason why a new rule for it must wait.
     """

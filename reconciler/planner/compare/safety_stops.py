@@ -47,7 +47,8 @@ def mass_absence(
             yield error(
                 "mass-absence",
                 msg(
-                    "{id} is not in the account's list of {kind}: {missing} of {tracked} tracked objects are missing; refusing to trust this list",
+                    "{id} is not in the account's list of {kind}: {missing} of {tracked} tracked "
+                    "objects are missing; refusing to trust this list",
                     id=entry.id,
                     kind=kind,
                     missing=len(missing),
@@ -82,7 +83,8 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
                 yield error(
                     "doubled",
                     msg(
-                        "{id} carries the marker of an earlier create of {address} that was recorded as not executed; the cloud listed it late",
+                        "{id} carries the marker of an earlier create of {address} that was "
+                        "recorded as not executed; the cloud listed it late",
                         id=id,
                         address=late,
                     ),
@@ -96,7 +98,8 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
             yield error(
                 "doubled",
                 msg(
-                    "{id} carries the marker of {address}, which is {known_id}: the cloud created two objects from one request",
+                    "{id} carries the marker of {address}, which is {known_id}: the cloud created "
+                    "two objects from one request",
                     id=id,
                     address=address,
                     known_id=id_of_ours,
@@ -107,11 +110,12 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
 
 
 def _remove_in_console(kind: str, id: str) -> str:
-    """The way out. No command deletes it: only one row of a list shows that it is a duplicate, and a
-    row may belong to somebody else's object.
+    """The way out. No command deletes it: only one row of a list shows that it is a duplicate, and
+    a row may belong to somebody else's object.
     """
     return msg(
-        "open {id} under the {kinds} in the console; if it is the duplicate, delete it there: it is billed and no stack uses it",
+        "open {id} under the {kinds} in the console; if it is the duplicate, delete it there: it "
+        "is billed and no stack uses it",
         id=id,
         kinds=all_kinds()[kind].nouns,
     )

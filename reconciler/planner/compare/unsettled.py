@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """The unsettled addresses: `reasons` by the address that the file has for each now; `creates` are
-    the creates at addresses that it does not have.
+    """The unsettled addresses: `reasons` by the address that the file has for each now; `creates`
+    are the creates at addresses that it does not have.
     """
 
     reasons: Mapping[str, str] = EMPTY
@@ -155,7 +155,8 @@ def not_proved_gone(address: str, what: str, options: PlanOptions) -> Problem:
     that of the next run is enough.
     """
     message = msg(
-        "{what} was deleted and is no longer listed; a second check, {seconds} s after the first, must confirm it",
+        "{what} was deleted and is no longer listed; a second check, {seconds} s after the first, "
+        "must confirm it",
         what=what,
         seconds=f"{ABSENCE_SECONDS:g}",
     )
@@ -169,7 +170,8 @@ def not_proved_gone(address: str, what: str, options: PlanOptions) -> Problem:
 
 def _may_be_same(intent: Intent) -> str:
     text = msg(
-        "unknown outcome of {operation}, sent by an earlier run for {address}: this may be the same object",
+        "unknown outcome of {operation}, sent by an earlier run for {address}: this may be the "
+        "same object",
         operation=intent.operation,
         address=intent.address,
     )

@@ -1,5 +1,5 @@
-"""What the objects of a stack cost a month before and after a plan, without VAT (planning#cost), and
-what continues to cost money although no row says so.
+"""What the objects of a stack cost a month before and after a plan, without VAT (planning#cost),
+and what continues to cost money although no row says so.
 
 Instances are priced by the catalog, block storage by `prices:` of the stack, since the API has no
 prices for it (contract#prices). Instances that are off and detached block storage are billed too.

@@ -97,7 +97,9 @@ def _task(
 
 
 def _fallbacks(operations: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """What is done after the first request, for each step of which that is expected to be refused."""
+    """What is done after the first request, for each step of which that is expected to be
+    refused.
+    """
     return {key: names[1:] for key, names in operations.items() if _is_refused(names)}
 
 
@@ -173,7 +175,9 @@ def _has_none(attach: Step) -> bool:
 
 
 def seconds_of(step: Step, kinds: Mapping[str, ResourceType]) -> float:
-    """How many seconds a step usually takes, with its call. A run uses it to choose the next step."""
+    """How many seconds a step usually takes, with its call. A run uses it to choose the
+    next step.
+    """
     return CALL_SECONDS + float(operation_of(kinds, step.operation).seconds[1])
 
 

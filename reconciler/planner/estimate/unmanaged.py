@@ -1,5 +1,5 @@
-"""Objects of the account that no entry of the state names: what they are, and what they cost a month
-(planning#unmanaged-objects).
+"""Objects of the account that no entry of the state names: what they are, and what they cost a
+month (planning#unmanaged-objects).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from reconciler.resources import all_kinds
 
 @dataclass(frozen=True, slots=True)
 class Unmanaged:
-    """One object that is not this stack's. `monthly` is KRW without VAT, None if unknown; `marked` is
-    the text before its marker.
+    """One object that is not this stack's. `monthly` is KRW without VAT, None if unknown; `marked`
+    is the text before its marker.
     """
 
     kind: str

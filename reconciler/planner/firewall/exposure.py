@@ -3,8 +3,8 @@ instances (planning#firewalls-by-meaning).
 
 The net effect of the whole plan is shown at the changes that cause it: what another rule allows
 anyway, before or after, is neither opened nor closed. An instance with the same firewall before and
-after sees what its rules change; one that gets another firewall sees the difference of the two. A new
-instance is shown with new rules as if it had existed before.
+after sees what its rules change; one that gets another firewall sees the difference of the two. A
+new instance is shown with new rules as if it had existed before.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class _Exposure:
 
 
 def fill(builder: PlanBuilder, steps: Sequence[Step]) -> None:
-    """Puts into the changes what the steps open and close, and the consent for ports opened to the whole
-    internet.
+    """Puts into the changes what the steps open and close, and the consent for ports opened to the
+    whole internet.
     """
     if not firewall_state.concerns(steps):
         return
@@ -87,8 +87,8 @@ def _with_note(reason: str, note: str) -> str:
 
 @dataclass(slots=True)
 class _ExposureBuilder:
-    """The firewalls before and after the plan, and the edits of each firewall: the address, and what it
-    allows before and after.
+    """The firewalls before and after the plan, and the edits of each firewall: the address, and
+    what it allows before and after.
     """
 
     builder: PlanBuilder
@@ -151,8 +151,8 @@ class _ExposureBuilder:
                     self._add_consents(address, there)
 
     def instances(self) -> None:
-        """What another firewall means to the instances that get it, and what is open to new ones from
-        the start.
+        """What another firewall means to the instances that get it, and what is open to new ones
+        from the start.
         """
         for instance, firewall in sorted(self.after.member.items()):
             address = parse(self.builder.assessment.names.get(instance, instance))

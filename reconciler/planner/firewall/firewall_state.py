@@ -98,8 +98,8 @@ class FirewallState:
             self.member[instance] = firewall
         elif step.operation == instance_kind.DELETE:
             self.member.pop(instance, None)
-        # The fallback of a switch detaches the former firewall. An instance that has another firewall
-        # meanwhile keeps it.
+        # The fallback of a switch detaches the former firewall. An instance that has another
+        # firewall meanwhile keeps it.
         elif firewall is None or self.member.get(instance, firewall) == firewall:
             self.member[instance] = None
 

@@ -41,8 +41,8 @@ from reconciler.resources import (
 
 @dataclass(slots=True)
 class _Loss:
-    """What a change takes away from which instances, by address, and the firewall that would have to
-    allow it.
+    """What a change takes away from which instances, by address, and the firewall that would have
+    to allow it.
     """
 
     address: Address
@@ -172,7 +172,8 @@ class _Watch:
                 yield warning(
                     "lockout",
                     msg(
-                        "{address} is new and does not allow the access that `guard` requires: {missing}",
+                        "{address} is new and does not allow the access that `guard` requires: "
+                        "{missing}",
                         address=item.address,
                         missing=", ".join(reachability.lines(lacks)),
                     ),

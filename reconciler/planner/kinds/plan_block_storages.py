@@ -104,8 +104,8 @@ def _owner_address(builder: PlanBuilder, owner_id: str) -> Address | None:
 
 
 def _leaves_for_good(builder: PlanBuilder, owner_id: str) -> bool:
-    """Whether this plan deletes or replaces the instance with that id, so that detaching from it needs
-    no consent of its own.
+    """Whether this plan deletes or replaces the instance with that id, so that detaching from it
+    needs no consent of its own.
     """
     if owner_id in builder.assessment.state.deposed:
         return True
@@ -137,8 +137,8 @@ def _detach(builder: PlanBuilder, item: ManagedObject, owner_id: str, *, suffix:
     for delete in builder.provided(("removed", address)) if address is not None else ():
         builder.before(key, delete)
         if builder.steps[delete].deposed and address is not None:
-            # Create-first: the new instance has its firewall before the block storage leaves the old
-            # one.
+            # Create-first: the new instance has its firewall before the block storage leaves the
+            # old one.
             builder.before_node(key, ("object", address))
             builder.before_soft(key, ("membership", address))
     return key
@@ -209,8 +209,8 @@ def _follow(builder: PlanBuilder, item: ManagedObject, owner_id: str) -> None:
 
 
 def leave(builder: PlanBuilder, item: ManagedObject) -> None:
-    """Detaches a block storage that stays although the file does not have it (kept, forgotten) before
-    its instance is deleted (planning#steps).
+    """Detaches a block storage that stays although the file does not have it (kept, forgotten)
+    before its instance is deleted (planning#steps).
     """
     owner_id = _current_owner(item)
     if (
@@ -224,8 +224,8 @@ def leave(builder: PlanBuilder, item: ManagedObject) -> None:
 def _move(
     builder: PlanBuilder, item: ManagedObject, asked: Value, owner_id: str | None, *, follows: bool
 ) -> tuple[Action, Impact]:
-    """Moves it from one instance to another: detach (proved), attach. Leaving an instance that stays
-    needs consent.
+    """Moves it from one instance to another: detach (proved), attach. Leaving an instance that
+    stays needs consent.
     """
     after: tuple[str, ...] = ()
     impact = Impact()
@@ -243,8 +243,8 @@ def _move(
 def _same_zone(
     builder: PlanBuilder, item: ManagedObject, owner: Link, owner_id: str | None
 ) -> None:
-    """Block storage stays in its zone (contract#block-storages): an instance of another zone cannot take
-    it. For an instance that changes its zone, see `plan_instances`.
+    """Block storage stays in its zone (contract#block-storages): an instance of another zone cannot
+    take it. For an instance that changes its zone, see `plan_instances`.
     """
     instance = builder.assessment.items.get(owner.address)
     zone = None if item.live is None else item.live.attributes.get("zone")
@@ -271,8 +271,8 @@ def _same_zone(
 
 
 def _goes_first(builder: PlanBuilder, owner_id: str) -> bool:
-    """Whether an instance is deleted before its successor is created: then its block storage is detached
-    before there is a new one.
+    """Whether an instance is deleted before its successor is created: then its block storage is
+    detached before there is a new one.
     """
     address = _owner_address(builder, owner_id)
     deletes = builder.provided(("removed", address)) if address is not None else ()
@@ -285,7 +285,8 @@ def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
     old, owner_id, owner = item.live_id, _current_owner(item), wanted.get("instance")
     if not isinstance(owner, Link):
         message = msg(
-            "{address} cannot be replaced while it is detached: iwinv creates block storage attached",
+            "{address} cannot be replaced while it is detached: iwinv creates block storage "
+            "attached",
             address=item.address,
         )
         hint = msg("name an instance first")

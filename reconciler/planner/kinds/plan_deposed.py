@@ -1,5 +1,5 @@
-"""Steps of deposed objects: what an earlier replacement left behind is deleted when its successor is
-ready and what was attached to it has moved.
+"""Steps of deposed objects: what an earlier replacement left behind is deleted when its successor
+is ready and what was attached to it has moved.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Changes and steps of one firewall and of its rules: only what differs is changed, and an instance is
-neither open nor locked in between.
+"""Changes and steps of one firewall and of its rules: only what differs is changed, and an instance
+is neither open nor locked in between.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def _remove(
 
 
 def _delete(builder: PlanBuilder, item: ManagedObject) -> None:
-    """A firewall is deleted when every member has left it. One that keeps a member that this plan does
-    not move is not deleted.
+    """A firewall is deleted when every member has left it. One that keeps a member that this plan
+    does not move is not deleted.
     """
     if item.live is None:
         return
@@ -157,7 +157,9 @@ def _address_of(builder: PlanBuilder, id: str) -> Address | None:
 
 
 def _deposed_at(builder: PlanBuilder, id: str) -> Address | None:
-    """The address of an old instance that an earlier replacement left behind and this plan deletes."""
+    """The address of an old instance that an earlier replacement left behind and this plan
+    deletes.
+    """
     old = builder.assessment.state.deposed.get(id)
     live = builder.assessment.account.find("instances", id)
     return (
@@ -180,8 +182,8 @@ def _leaves(builder: PlanBuilder, id: str) -> bool:
 
 @dataclass(slots=True)
 class _RuleGroup:
-    """The rules of one firewall while their order is determined: which rule has which traffic now, and
-    which step frees it.
+    """The rules of one firewall while their order is determined: which rule has which traffic now,
+    and which step frees it.
     """
 
     holder: dict[tuple[object, ...], str]
@@ -296,8 +298,8 @@ def _in_order(
     firewall: _RuleGroup,
     edits: list[tuple[str, Mapping[str, Value], str | None]],
 ) -> None:
-    """Adds and edits come before removals, but traffic that another rule still has only after that rule
-    frees it (contract#security-groups, duplicates).
+    """Adds and edits come before removals, but traffic that another rule still has only after that
+    rule frees it (contract#security-groups, duplicates).
     """
     forced: set[tuple[str, str]] = set()
     for key, desired_value, own in edits:

@@ -151,8 +151,8 @@ def _is_left_stopped(item: ManagedObject, wanted: Mapping[str, Value]) -> bool:
 
 
 def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
-    """Create-first unless the file says otherwise: the old instance is deposed and deleted last, when
-    nothing that the stack owns is attached to it.
+    """Create-first unless the file says otherwise: the old instance is deposed and deleted last,
+    when nothing that the stack owns is attached to it.
     """
     wanted, address = builder.resolver.wanted(item), item.address
     compared = field_diff.compare(builder.assessment, item, wanted)
@@ -204,12 +204,14 @@ def _block_storages_can_follow(
             and target.address == item.address
         ):
             message = msg(
-                "{address} cannot move to another zone while {block_storage} stays attached: block storage cannot leave its zone",
+                "{address} cannot move to another zone while {block_storage} stays attached: "
+                "block storage cannot leave its zone",
                 address=item.address,
                 block_storage=address,
             )
             hint = msg(
-                "set `instance: none` on {address}, move it to an instance of its zone, or remove it",
+                "set `instance: none` on {address}, move it to an instance of its zone, or remove "
+                "it",
                 address=address,
             )
             builder.reject(item, "bad-combination", message, hint=hint)

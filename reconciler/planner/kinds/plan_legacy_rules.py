@@ -1,5 +1,5 @@
-"""Rules in the older firewall form (contract#older-firewall): they are part of the requests for their
-firewall, and every edit writes the complete set.
+"""Rules in the older firewall form (contract#older-firewall): they are part of the requests for
+their firewall, and every edit writes the complete set.
 
 The cloud deletes all former rules before it creates those sent, so for a moment a firewall may have
 none: each running member is exposed for that long, and the plan shows it. Ids of rules change with
@@ -70,7 +70,9 @@ def plan(builder: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObje
 def _rule(
     builder: PlanBuilder, owner: ManagedObject, item: ManagedObject
 ) -> tuple[list[dict[str, Value]], bool]:
-    """What a rule is written as (nothing if it is deleted), and whether it differs from the live one."""
+    """What a rule is written as (nothing if it is deleted), and whether it differs from the live
+    one.
+    """
     if item.disposition is Disposition.DELETE:
         change(builder, item, Action.DELETE, item.reason)
         return [], True
@@ -92,8 +94,8 @@ def _of(attributes: Mapping[str, Any], address: str) -> dict[str, Value]:
 
 
 def _create(builder: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Value]]) -> None:
-    """The firewall is created with the rules that are known; those that wait for something follow with
-    one more write of the complete set.
+    """The firewall is created with the rules that are known; those that wait for something follow
+    with one more write of the complete set.
     """
     key = f"firewall.create {owner.address}"
     known = tuple(rule for rule in whole if not unknowns(rule))

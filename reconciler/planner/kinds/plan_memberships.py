@@ -27,9 +27,9 @@ def attach(
     target: str | None,
     former: str | None,
 ) -> str:
-    """Adds the membership: after the instance, the firewall, and every rule of it that does not wait
-    for this instance itself. `target` is the id of an instance that exists, `former` the firewall
-    that it leaves.
+    """Adds the membership: after the instance, the firewall, and every rule of it that does not
+    wait for this instance itself. `target` is the id of an instance that exists, `former` the
+    firewall that it leaves.
     """
     inputs: dict[str, Value] = {
         "firewall": firewall,
@@ -100,8 +100,8 @@ def switch(
         and former is not None
         and former != first == builder.assessment.id_of(firewall.address)
     ):
-        # It has a second firewall: somebody attached it, or a run stopped between the two calls of a
-        # switch.
+        # It has a second firewall: somebody attached it, or a run stopped between the two calls of
+        # a switch.
         _detach(builder, item, target, former, stays=firewall)
         return [], None
     known_way = builder.assessment.state.facts.get("attach")

@@ -1,5 +1,5 @@
-"""Changes and steps of a kind that needs no planning of its own: create, update, replace and delete,
-as its table says.
+"""Changes and steps of a kind that needs no planning of its own: create, update, replace and
+delete, as its table says.
 """
 
 from __future__ import annotations

@@ -67,13 +67,14 @@ def foreign_block_storages(builder: PlanBuilder, instance: LiveResource) -> list
 
 
 def foreign_block_storage(address: Address, instance_id: str, foreign: list[str]) -> Problem:
-    """The error for an instance that stays, because block storage is attached to it that the stack does
-    not own.
+    """The error for an instance that stays, because block storage is attached to it that the stack
+    does not own.
     """
     return error(
         "foreign-volume",
         msg(
-            "{address} ({id}) is not removed: {attached} is attached to it and does not belong to this stack",
+            "{address} ({id}) is not removed: {attached} is attached to it and does not belong to "
+            "this stack",
             address=address,
             id=instance_id,
             attached=", ".join(foreign),

@@ -16,8 +16,8 @@ from reconciler.planner.steps.plan_builder import PlanBuilder
 from reconciler.resources import block_storage as storage_kind
 
 BLOCK_STORAGES_PER_INSTANCE = 3
-"""If the instance does not return its own number (contract#limits). Whether it applies to each type is
-unknown.
+"""If the instance does not return its own number (contract#limits). Whether it applies to each type
+is unknown.
 """
 
 
@@ -37,12 +37,16 @@ class BlockStorageLimits:
 
     @property
     def room_for_both(self) -> bool:
-        """Whether old and new of every replacement fit at the same time; what leaves is detached first."""
+        """Whether old and new of every replacement fit at the same time; what leaves is detached
+        first.
+        """
         return self.there - self.leaving + len(self.arriving) <= self.limit
 
     @property
     def beyond(self) -> tuple[Address, ...]:
-        """The arriving block storages for which there is no room even at the end, the last by address."""
+        """The arriving block storages for which there is no room even at the end, the last by
+        address.
+        """
         over = self.there - self.leaving - self.replaced + len(self.arriving) - self.limit
         return self.arriving[-over:] if over > 0 else ()
 
@@ -103,8 +107,8 @@ def _leaves(block_storage: ManagedObject, instance: Address) -> bool:
 
 
 def check(builder: PlanBuilder) -> Iterator[Problem]:
-    """An error for each block storage beyond the limit of its instance; a warning if the limit is only
-    the usual one.
+    """An error for each block storage beyond the limit of its instance; a warning if the limit is
+    only the usual one.
     """
     for instance in sorted(builder.index.wanted_on, key=lambda address: address.sort_key):
         found = of(builder, instance)
@@ -121,7 +125,8 @@ def check(builder: PlanBuilder) -> Iterator[Problem]:
             )
             report = error if found.sure else warning
             message = msg(
-                "{instance} supports at most {limit} block storages; {address} would exceed the limit",
+                "{instance} supports at most {limit} block storages; {address} would exceed the "
+                "limit",
                 instance=instance,
                 limit=found.limit,
                 address=address,

@@ -13,8 +13,8 @@ from reconciler.planner.steps.plan_builder import PlanBuilder, dropped
 
 
 def held_by(builder: PlanBuilder, address: Address, by: Address) -> None:
-    """Holds back what would be done to an address, because another one is unsettled. An address that
-    stays as it is is left alone.
+    """Holds back what would be done to an address, because another one is unsettled. An address
+    that stays as it is is left alone.
     """
     row = builder.changes.get(address)
     if row is None or row.action in (Action.NONE, Action.DECIDE):

@@ -68,8 +68,8 @@ def change(
 def _with_consents(
     builder: PlanBuilder, item: ManagedObject, action: Action, impact: Impact
 ) -> Impact:
-    """The impact of a create with the consents that it depends on: that an object is gone, and that a
-    similar one is not part of the stack (consent#classes).
+    """The impact of a create with the consents that it depends on: that an object is gone, and that
+    a similar one is not part of the stack (consent#classes).
     """
     if action is not Action.CREATE:
         return impact
@@ -127,14 +127,16 @@ def rule_made(builder: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Va
     change(builder, item, Action.CREATE, item.reason, Compared(rows))
 
 
-def traffic_of(a: Mapping[str, Any]) -> str:
+def traffic_of(rule: Mapping[str, Any]) -> str:
     """What a rule allows, and its title."""
-    return f"{a.get('direction')} {a.get('protocol')}/{a.get('ports')} {a.get('cidr')} ({a.get('title')})"
+    names = ("direction", "protocol", "ports", "cidr", "title")
+    direction, protocol, ports, cidr, title = map(rule.get, names)
+    return f"{direction} {protocol}/{ports} {cidr} ({title})"
 
 
 def taken_over(builder: PlanBuilder, owner: ManagedObject, item: ManagedObject) -> Action:
-    """The action for a rule that matches the file: it is bound with its firewall, or has another key
-    than before. One that somebody added outside, and that is in the file now, changes only the
+    """The action for a rule that matches the file: it is bound with its firewall, or has another
+    key than before. One that somebody added outside, and that is in the file now, changes only the
     state.
     """
     if item.disposition is not Disposition.BIND or item.live is None:
@@ -176,8 +178,8 @@ def replace_reason(item: ManagedObject, *, delete_first: bool, why: str = "") ->
 
 
 def fingerprint(builder: PlanBuilder, live: LiveResource | None) -> Mapping[str, Any]:
-    """What the precondition of a destructive write must find again: the object that the plan was made
-    from.
+    """What the precondition of a destructive write must find again: the object that the plan was
+    made from.
     """
     return EMPTY if live is None else fingerprints.of(live, builder.assessment.account)
 

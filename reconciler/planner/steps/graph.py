@@ -73,8 +73,8 @@ def _give_way(graph: nx.DiGraph[str]) -> None:
 
 
 def tails(after: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> dict[str, float]:
-    """For each key the seconds from its start to the end of everything that depends on it: the longer,
-    the sooner it should be sent.
+    """For each key the seconds from its start to the end of everything that depends on it: the
+    longer, the sooner it should be sent.
 
     `after` is in topological order (as `order` gives it). The greatest value is the critical path.
     """

@@ -1,5 +1,5 @@
-"""What is attached to what, found once for a plan: block storages by instance, instances by id, rules
-by firewall.
+"""What is attached to what, found once for a plan: block storages by instance, instances by id,
+rules by firewall.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from reconciler.planner.compare.assessment import Assessment, ManagedObject
 class Index:
     """Looked up instead of searched, because a plan of thousands of objects asks for each of them.
 
-    `instances` maps the id of a live instance of the stack to its address. `attached` maps the id of
-    an instance to the stack's block storages on it, `listed_on` to the ids of all block storages that
-    the account lists on it. `wanted_on` maps the address of an instance to the block storages that
-    the file attaches to it. `rules` maps the address of a firewall to those of its rules. `indexed`
-    maps an address without index to all objects under it.
+    `instances` maps the id of a live instance of the stack to its address. `attached` maps the id
+    of an instance to the stack's block storages on it, `listed_on` to the ids of all block storages
+    that the account lists on it. `wanted_on` maps the address of an instance to the block storages
+    that the file attaches to it. `rules` maps the address of a firewall to those of its rules.
+    `indexed` maps an address without index to all objects under it.
     """
 
     instances: Mapping[str, Address]

@@ -17,8 +17,8 @@ from reconciler.model.state import STALE
 
 @dataclass(frozen=True, slots=True)
 class OutputChange:
-    """One output whose value changes. `after` is None if the output is removed, an `Unknown` if it is
-    known only after apply, and a `NoValue` if it cannot be computed.
+    """One output whose value changes. `after` is None if the output is removed, an `Unknown` if it
+    is known only after apply, and a `NoValue` if it cannot be computed.
     """
 
     name: str

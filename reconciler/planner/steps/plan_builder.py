@@ -263,8 +263,8 @@ class PlanBuilder:
 def dropped(
     steps: tuple[Step, ...], roots: Mapping[Address, str]
 ) -> tuple[dict[str, str], tuple[Step, ...]]:
-    """The keys of the steps that are dropped because their address, or a step that they wait for, is
-    blocked, each with the text of the blocked address; and the steps that remain.
+    """The keys of the steps that are dropped because their address, or a step that they wait for,
+    is blocked, each with the text of the blocked address; and the steps that remain.
     """
     first = {step.key: str(step.address) for step in steps if step.address in roots}
     after = {

@@ -58,8 +58,8 @@ def effects(builder: PlanBuilder, held: frozenset[Address]) -> tuple[StateChange
 
 
 def _protection_of(item: ManagedObject) -> Iterator[StateChange]:
-    """The protection of the file is recorded even if the change is held back: it counts for the next
-    apply.
+    """The protection of the file is recorded even if the change is held back: it counts for the
+    next apply.
     """
     protect = item.resource.lifecycle.protect if item.resource is not None else None
     if item.entry is not None and protect is not None and protect != item.entry.protect:
@@ -108,8 +108,8 @@ def _applied(
     wanted: Mapping[str, Value],
     before: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The managed values as they are now. What a step will change keeps its old value until the step is
-    done.
+    """The managed values as they are now. What a step will change keeps its old value until the
+    step is done.
     """
     row = builder.changes.get(item.address)
     pending = {f.path for f in row.fields} if row is not None else set()
@@ -141,7 +141,9 @@ def depends_on(resource: Resource) -> tuple[str, ...]:
 
 
 def protection(builder: PlanBuilder) -> None:
-    """Shows a change of protection: it changes the state alone, and counts from the following apply on."""
+    """Shows a change of protection: it changes the state alone, and counts from the following apply
+    on.
+    """
     for item in builder.assessment.items.values():
         if (
             item.resource is None

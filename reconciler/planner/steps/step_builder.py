@@ -32,8 +32,8 @@ def create_step(
     deposes: bool = False,
     instances: tuple[str, ...] = (),
 ) -> Step:
-    """The create of an object. Fields of `apart` are set by steps of their own. With `deposes` it is
-    the successor of the live object, which must still be as planned.
+    """The create of an object. Fields of `apart` are set by steps of their own. With `deposes` it
+    is the successor of the live object, which must still be as planned.
     """
     operation = item.kind.operation_name(CREATE)
     sent = {

@@ -31,8 +31,8 @@ class Selection:
 
 
 def matches(address: Address, pattern: str) -> bool:
-    """Whether a pattern matches an address: spelled out, the resource of an index, the firewall of a
-    rule, or with `*` and `?`.
+    """Whether a pattern matches an address: spelled out, the resource of an index, the firewall of
+    a rule, or with `*` and `?`.
     """
     pattern = suggestions.spelled(pattern)
     if pattern in tuple(
@@ -127,11 +127,11 @@ def _left_out(steps: Sequence[Step], out: set[Address]) -> dict[Address, str]:
 def narrow(
     builder: PlanBuilder, steps: tuple[Step, ...], part: Selection, held: frozenset[Address]
 ) -> tuple[tuple[Step, ...], frozenset[Address]]:
-    """The steps of the selected addresses, and the addresses of which nothing is recorded. Takes the
-    changes of all others out of the builder.
+    """The steps of the selected addresses, and the addresses of which nothing is recorded. Takes
+    the changes of all others out of the builder.
     """
-    # A deposed object may have an address that neither file nor state has: then it has a change, and
-    # no item.
+    # A deposed object may have an address that neither file nor state has: then it has a change,
+    # and no item.
     others = frozenset(
         address
         for address in (*builder.assessment.items, *builder.changes)

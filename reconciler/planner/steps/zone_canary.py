@@ -1,8 +1,8 @@
 """The first instance in a zone where the stack has none is created alone (planning#feasibility).
 
-Whether an account may create instances in a zone shows only when it tries (contract#zones): a listed
-zone is not a permission. So the other creates of such a zone wait until the cloud has accepted one.
-If it does not, they are not sent, and the restricted zone has cost one request.
+Whether an account may create instances in a zone shows only when it tries (contract#zones): a
+listed zone is not a permission. So the other creates of such a zone wait until the cloud has
+accepted one. If it does not, they are not sent, and the restricted zone has cost one request.
 """
 
 from __future__ import annotations

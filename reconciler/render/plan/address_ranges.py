@@ -1,5 +1,5 @@
-"""Many addresses of one resource in a short form: `instances.web[0..3, 7]`, `instances.web["a", "b",
-...]`.
+"""Many addresses of one resource in a short form: `instances.web[0..3, 7]`, `instances.web["a",
+"b", ...]`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def span(addresses: Sequence[Address], *, head: str | None = None) -> str:
 
 
 def spans(addresses: Iterable[Address]) -> list[str]:
-    """Addresses without their kind, those of one resource together: `web[0..3]`, `db`, `web.https`."""
+    """Addresses without their kind, those of one resource together: `web[0..3]`, `db`,
+    `web.https`.
+    """
     ordered = sorted(addresses, key=lambda each: each.sort_key)
     groups = grouped(ordered, lambda each: (each.resource, each.rule))
     return [span(group, head=group[0].name) for group in groups]

@@ -238,7 +238,9 @@ def _value(path: str, value: Any) -> str:
 
 
 def new_object(kind: ResourceType, fields: Mapping[str, FieldChange]) -> str:
-    """What a new object is: the summary of its kind first, then the other fields as `name value`."""
+    """What a new object is: the summary of its kind first, then the other fields as `name
+    value`.
+    """
     new = {name: _new(field) for name, field in sorted(fields.items())}
     shown = {name: text for name, text in new.items() if text is not None}
     rest = [

@@ -41,7 +41,9 @@ def monthly(plan: Plan) -> str:
 
 
 def _uncounted(plan: Plan) -> str:
-    """The objects without a price that are created, deleted or changed: the difference lacks them."""
+    """The objects without a price that are created, deleted or changed: the difference
+    lacks them.
+    """
     changed = {str(change.address) for change in plan.changes if change.action in _CHANGES_COST}
     found = [address for address in plan.cost.unknown if address in changed]
     names = spans(address for text in found if (address := parse(text)) is not None)

@@ -1,5 +1,5 @@
-"""A plan on a screen: danger first, one line per object, totals last (planning#order-of-changes). It
-shows the plan and decides nothing.
+"""A plan on a screen: danger first, one line per object, totals last (planning#order-of-changes).
+It shows the plan and decides nothing.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ from reconciler.render import escape
 
 
 class JsonLines:
-    """Writes each event as one line of JSON. `now` gives unix seconds, `write` takes a whole line."""
+    """Writes each event as one line of JSON. `now` gives unix seconds, `write` takes a
+    whole line.
+    """
 
     def __init__(self, *, run: str, now: Callable[[], float], write: Callable[[str], None]) -> None:
         self._run = run

@@ -1,5 +1,5 @@
-"""A run as it happens: events as a live table at a terminal, as one line per step elsewhere; and its
-end as a few lines.
+"""A run as it happens: events as a live table at a terminal, as one line per step elsewhere; and
+its end as a few lines.
 
 Both views write to stderr. They have no clock but the one they are given, and nothing depends on
 what they show.

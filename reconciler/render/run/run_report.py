@@ -1,5 +1,5 @@
-"""What the events of a run have reported so far: for each row of the plan which steps have ended, and
-for the end of the run what failed, was skipped or is unknown.
+"""What the events of a run have reported so far: for each row of the plan which steps have ended,
+and for the end of the run what failed, was skipped or is unknown.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Lines with a tone, and the colour of each tone on a screen: every view makes such lines, and only this
-module adds colour.
+"""Lines with a tone, and the colour of each tone on a screen: every view makes such lines, and only
+this module adds colour.
 
 Colour never carries meaning alone: without it, every line says the same.
 """

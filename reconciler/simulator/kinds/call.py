@@ -29,8 +29,8 @@ _DECODERS: Mapping[str, Callable[[str], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A success: `result`, and the members of the envelope about it. Lists count their rows; `page` is
-    None on unpaged ones.
+    """A success: `result`, and the members of the envelope about it. Lists count their rows; `page`
+    is None on unpaged ones.
     """
 
     result: object

@@ -135,7 +135,9 @@ def supports(flavor: Row, image: Row) -> bool:
 
 
 def in_zone(row: Row, zone_id: str) -> bool:
-    """Whether a flavor or image is offered in a zone; ids are compared exactly (contract#values)."""
+    """Whether a flavor or image is offered in a zone; ids are compared exactly
+    (contract#values).
+    """
     return zone_id in _zones(row)
 
 

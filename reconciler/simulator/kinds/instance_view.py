@@ -70,7 +70,9 @@ def is_well_formed(instance_id: str) -> bool:
 
 
 def mask_of(call: Call) -> int:
-    """The mask asked for; unknown bits are ignored, 0 and text are CHECK_PARAM (contract#fields)."""
+    """The mask asked for; unknown bits are ignored, 0 and text are CHECK_PARAM
+    (contract#fields).
+    """
     return call.integer("fields", default=call.switches.default_fields, minimum=1) & ALL_FIELDS
 
 
@@ -85,7 +87,9 @@ def instance_rows(call: Call, instances: list[Instance], mask: int) -> list[Row]
 
 
 def instance_row(world: World, instance: Instance, mask: int, attached: list[str]) -> Row:
-    """The members whose bits are set; those not asked for are left out, not null (contract#fields)."""
+    """The members whose bits are set; those not asked for are left out, not null
+    (contract#fields).
+    """
     return {
         name: make(world, instance, attached)
         for bit, (name, make) in enumerate(_MEMBERS)
