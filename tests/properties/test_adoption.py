@@ -233,11 +233,13 @@ def test_a_companys_account_is_taken_over_folded_and_named() -> None:
 def test_what_another_stack_made_is_written_as_comments(tmp_path: Path) -> None:
     harness = CloudHarness()
     made = harness.stack(
-        """version: 1 stack: other firewalls: {web: {rules: {https: {direction: in, protocol: tcp,
-        ports: 443, cidr: 0.0.0.0/0}}}} instances: {web: {zone: kr1-z01, flavor: std_1.2-g1, image:
-        {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], firewall: web}} block_storages: {data:
-        {type: ssd, size: 10, instance: web, description: mine}}
-        """,
+        """
+version: 1
+stack: other
+firewalls: {web: {rules: {https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}}}
+instances: {web: {zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], firewall: web}}
+block_storages: {data: {type: ssd, size: 10, instance: web, description: mine}}
+""",
         tmp_path,
     )
     assert harness.apply(made).exit_code == 0
