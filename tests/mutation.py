@@ -57,14 +57,14 @@ def of_story(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Disposition:
-    """What became of a mutant: `killed` by a test, or not; `said` is the first test that turned
+class Outcome:
+    """What became of a mutant: `killed` by a test, or not; `text` is the first test that turned
     red, or why there is no answer.
     """
 
     mutant: Mutant
     killed: bool
-    said: str
+    text: str
     seconds: float
 
 
@@ -113,24 +113,24 @@ def broken(mutant: Mutant, folder: Path) -> str | None:
     target = folder / mutant.file
     text = target.read_text(encoding="utf-8")
     if text.count(mutant.before) != 1:
-        return f"its text stands {text.count(mutant.before)} times in {mutant.file}"
+        return f"its text is {text.count(mutant.before)} times in {mutant.file}"
     target.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
     return None
 
 
-def try_one(mutant: Mutant) -> Disposition:
+def try_one(mutant: Mutant) -> Outcome:
     """Breaks a copy and runs the tests that have to notice."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wrong = broken(mutant, folder)
         if wrong is not None:
-            return Disposition(mutant, False, wrong, time.perf_counter() - began)
-        code, said = run_tests(folder, mutant.tests)
-    return Disposition(
+            return Outcome(mutant, False, wrong, time.perf_counter() - began)
+        code, text = run_tests(folder, mutant.tests)
+    return Outcome(
         mutant,
         code == RED,
-        said if code != GREEN else "SURVIVED: no test turned red",
+        text if code != GREEN else "SURVIVED: no test turned red",
         time.perf_counter() - began,
     )
 
@@ -139,8 +139,8 @@ def try_none(tests: tuple[str, ...]) -> str | None:
     """Why the tests say nothing: they are red without a mutant."""
     with tempfile.TemporaryDirectory() as name:
         copy_to(Path(name))
-        code, said = run_tests(Path(name), tests)
-    return None if code == GREEN else said
+        code, text = run_tests(Path(name), tests)
+    return None if code == GREEN else text
 
 
 def run(
@@ -171,11 +171,11 @@ def run(
         return 1
     survived = 0
     with ThreadPoolExecutor(max_workers=chosen.jobs) as pool:
-        for disposition in pool.map(try_one, mutants):
-            survived += not disposition.killed
+        for outcome in pool.map(try_one, mutants):
+            survived += not outcome.killed
             print(
-                f"{'killed' if disposition.killed else 'SURVIVED':<10}{disposition.seconds:>6.1f} "
-                f"s  {disposition.mutant.name:<46}{disposition.said}",
+                f"{'killed' if outcome.killed else 'SURVIVED':<10}{outcome.seconds:>6.1f} "
+                f"s  {outcome.mutant.name:<46}{outcome.text}",
                 flush=True,
             )
     print(f"{len(mutants) - survived} of {len(mutants)} mutants were killed")
