@@ -150,8 +150,8 @@ def _size(state: State | None) -> str:
         return "none yet"
     rules = sum(1 for entry in state.entries.values() if entry.parent is not None)
     objects = len(state.entries) - rules
-    parts = [f"serial {state.serial}", f"{objects} object{'' if objects == 1 else 's'}"]
-    parts += [f"{rules} rule{'' if rules == 1 else 's'}"] if rules else []
+    parts = [f"serial {state.serial}", f"{objects} object{'s' * (objects != 1)}"]
+    parts += [f"{rules} rule{'s' * (rules != 1)}"] if rules else []
     parts += [f"{len(state.deposed)} left behind"] if state.deposed else []
     return ", ".join(parts)
 

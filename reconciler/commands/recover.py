@@ -27,7 +27,7 @@ from reconciler.planner.compare.assessment import Assessment, PlanOptions
 from reconciler.planner.compare.classify import classify
 from reconciler.recovery import evidence, manual
 from reconciler.recovery.evidence import Finding
-from reconciler.recovery.manual import Binding, Decision, Proposal, Recovered, Settled
+from reconciler.recovery.manual import Binding, ManualDecision, Proposal, Recovered, Settled
 from reconciler.recovery.signature_fence import fence, is_far_ahead
 
 
@@ -186,7 +186,7 @@ class _Recovery:
                 problem = error("bad-combination", message, address=address)
                 self.result.problems.append(problem)
 
-    def _take(self, address: str, decided: Decision | Problem) -> None:
+    def _take(self, address: str, decided: ManualDecision | Problem) -> None:
         if isinstance(decided, Problem):
             self.result.problems.append(decided)
             return

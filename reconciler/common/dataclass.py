@@ -45,11 +45,8 @@ def _made(plain: type, *, frozen: bool, eq: bool, order: bool) -> type:
     compared = [one.name for one in own if one.compare]
     if eq:
         methods["__eq__"] = _comparison(operator.eq, compared)
-        methods["__hash__"] = (
-            _hash([one.name for one in own if (one.compare if one.hash is None else one.hash)])
-            if frozen
-            else None
-        )
+        hashed = [one.name for one in own if one.hash or (one.hash is None and one.compare)]
+        methods["__hash__"] = _hash(hashed) if frozen else None
     if order:
         methods |= {name: _comparison(holds, compared) for name, holds in _ORDER.items()}
     if frozen:

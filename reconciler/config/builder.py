@@ -250,7 +250,10 @@ def _cardinalities(ctx: BuildContext, root: Table) -> None:
             found = (None, EMPTY)
         shape, values = found
         cardinalities.known[kind, name], cardinalities.each[kind, name] = shape, values
-        total += 1 if shape is None else shape if isinstance(shape, int) else len(shape)
+        if shape is None:
+            total += 1
+        else:
+            total += shape if isinstance(shape, int) else len(shape)
         if total > cardinality.OBJECTS_MAX:
             limit = cardinality.OBJECTS_MAX
             message = msg("the stack has more than {limit:,} objects", limit=limit)

@@ -262,13 +262,10 @@ class Evaluator:
             raise ExpressionError(
                 msg("{name}() is called with too few or too many values", name=name)
             ) from None
-        self._spend(
-            len(made) // _CHARACTERS_PER_STEP
-            if isinstance(made, str)
-            else len(made)
-            if is_list(made)
-            else 0
-        )
+        if isinstance(made, str):
+            self._spend(len(made) // _CHARACTERS_PER_STEP)
+        elif is_list(made):
+            self._spend(len(made))
         return made
 
     def macro(self, node: CelNode) -> Any:

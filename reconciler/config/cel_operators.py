@@ -90,15 +90,11 @@ def bounded(value: Any) -> Any:
 
 def _divided(left: Any, right: Any) -> Any:
     if isinstance(left, float):
-        return (
-            left / right
-            if right
-            else float("nan")
-            if not left
-            else float("inf")
-            if left > 0
-            else float("-inf")
-        )
+        if right:
+            return left / right
+        if not left:
+            return float("nan")
+        return float("inf") if left > 0 else float("-inf")
     if right == 0:
         raise ExpressionError(msg("a division by zero"))
     return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)

@@ -316,13 +316,9 @@ def _method(at: int, parts: tuple[CelNode, ...], name: str, name_at: int) -> Cel
 
 def _number(text: str, at: int) -> int | float:
     digits = text.rstrip("uU")
-    value = (
-        int(digits, 16)
-        if digits[:2] in ("0x", "0X")
-        else int(digits)
-        if digits.isdigit()
-        else float(digits)
-    )
+    hexadecimal = digits[:2] in ("0x", "0X")
+    base = 16 if hexadecimal else 10
+    value = int(digits, base) if hexadecimal or digits.isdigit() else float(digits)
     if isinstance(value, int) and value >= 2**63:
         raise ExpressionError(msg("the number is too large"), offset=at)
     return value

@@ -239,13 +239,10 @@ def _problems(failure: Any, root: Node) -> Iterator[Problem]:
         inner: Node = root
         where: tuple[str, ...] = ()
         for step in specific.absolute_path:
-            inner = (
-                inner.items[step]
-                if isinstance(inner, Sequence)
-                else inner.entries[step]
-                if isinstance(inner, Table)
-                else inner
-            )
+            if isinstance(inner, Sequence):
+                inner = inner.items[step]
+            elif isinstance(inner, Table):
+                inner = inner.entries[step]
             where = (*where, str(step))
         if specific.validator == "propertyNames" and isinstance(inner, Table):
             yield from _bad_keys(specific.schema, inner)

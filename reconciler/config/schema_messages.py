@@ -290,13 +290,10 @@ def _not_allowed(allowed: list[str], node: Node, name: str) -> Problem:
         close = next(
             (value for value in _VALUES.get(word, ()) if value in allowed), None
         ) or nearest(word, allowed)
-        hint = (
-            msg("did you mean `{close}`?", close=close)
-            if close is not None
-            else _ELSEWHERE.get(word)
-            if "tcp" in allowed
-            else None
-        )
+        if close is not None:
+            hint = msg("did you mean `{close}`?", close=close)
+        elif "tcp" in allowed:
+            hint = _ELSEWHERE.get(word)
     return _must_be(
         "not-allowed", name, msg("one of {allowed}", allowed=", ".join(allowed)), node, hint=hint
     )

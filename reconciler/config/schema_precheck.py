@@ -76,9 +76,8 @@ def _compiled(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[st
 def _members(schema: Mapping[str, Any], inner: Callable[[Any], Fits]) -> Fits:
     members = {key: inner(member) for key, member in schema.get("properties", {}).items()}
     of_others = schema.get("additionalProperties", True)
-    others = (
-        _nothing if of_others is False else _anything if of_others is True else inner(of_others)
-    )
+    fixed = {False: _nothing, True: _anything}
+    others = fixed[of_others] if isinstance(of_others, bool) else inner(of_others)
 
     def fits(node: Node) -> bool:
         return not isinstance(node, Table) or all(
@@ -192,7 +191,9 @@ def _text(node: Node) -> str | None:
     """What the validator sees as a text: a text, or a number as it is written."""
     if not isinstance(node, Scalar):
         return None
-    return node.value if isinstance(node.value, str) else node.text if _is_number(node) else None
+    if isinstance(node.value, str):
+        return node.value
+    return node.text if _is_number(node) else None
 
 
 def _is_number(node: Node) -> bool:

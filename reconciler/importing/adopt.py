@@ -18,7 +18,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.importing import adopt_fields
 from reconciler.importing.adopt_names import Names, slug
-from reconciler.importing.adopt_rules import NO_RULES, Rules, rules_of
+from reconciler.importing.adopt_rules import NO_RULES, AdoptedRules, rules_of
 from reconciler.importing.yaml_writer import Raw
 from reconciler.model import marker
 from reconciler.model.resource import EMPTY, Account, LiveResource
@@ -53,7 +53,7 @@ class Adopted:
     body: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     remarks: Mapping[str, str] = EMPTY
-    rules: Rules = NO_RULES
+    rules: AdoptedRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class _Adopter:
     def adopted(self, group: _SimilarObjects) -> Adopted:
         """The resource for the objects of a group."""
         first, kind = group.members[0][1], group.kind
-        written = adopt_fields.Written(self.account, self.names)
+        written = adopt_fields.WrittenField(self.account, self.names)
         skipped = set(self.defaults.get(kind.name, ()))
         if group.is_folded:
             _fold(group, written.body)
@@ -247,7 +247,7 @@ class _Adopter:
             kind.name, group.key, written.body, tuple(written.notes), written.remarks, rules
         )
 
-    def _rules(self, kind: ResourceType, live: LiveResource) -> Rules:
+    def _rules(self, kind: ResourceType, live: LiveResource) -> AdoptedRules:
         owned = resources.all_kinds().owned_by(kind.name)
         if owned is None:
             return NO_RULES

@@ -19,7 +19,7 @@ from reconciler.planner.compare import lookup
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenField:
     """The members of one adopted object. `notes` are about the whole object, `remarks` about single
     members.
     """

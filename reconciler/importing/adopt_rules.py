@@ -19,7 +19,7 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,24}")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AdoptedRules:
     """`written` maps the key to the members of each rule, in the order of the account; `left` are
     the others as text with the reason. `section` is the key under which a firewall has them.
     """
@@ -29,10 +29,10 @@ class Rules:
     section: str = rule.NAME
 
 
-NO_RULES = Rules()
+NO_RULES = AdoptedRules()
 
 
-def rules_of(rows: Iterable[LiveResource], *, taken: Collection[str | None] = ()) -> Rules:
+def rules_of(rows: Iterable[LiveResource], *, taken: Collection[str | None] = ()) -> AdoptedRules:
     """The rules of one firewall as a stack has them; `taken` are keys that they may not get."""
     fields = resources.all_kinds()[rule.NAME].fields
     written: dict[str, Mapping[str, Any]] = {}
@@ -55,7 +55,7 @@ def rules_of(rows: Iterable[LiveResource], *, taken: Collection[str | None] = ()
             for name, each in fields.items()
             if shown.get(name) and not (name == "title" and shown[name] == key)
         }
-    return Rules(written, tuple(left))
+    return AdoptedRules(written, tuple(left))
 
 
 def _unwritable(shown: Mapping[str, Any]) -> str | None:

@@ -65,7 +65,8 @@ class Address:
         """
         number = self.index if isinstance(self.index, int) else -1
         key = self.index if isinstance(self.index, str) else ""
-        rank = 0 if self.index is None else 1 if isinstance(self.index, int) else 2
+        form = 1 if isinstance(self.index, int) else 2
+        rank = 0 if self.index is None else form
         return (self.existing, self.kind, self.name, rank, number, key, self.rule or "")
 
     @property

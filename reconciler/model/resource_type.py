@@ -268,7 +268,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ObjectSummary:
     """How a new object is described. `parts(values)` makes texts of the values of `fields`, which
     it gets in this order and as people read them; a field that is not set is missing. Other fields
     follow as `name value`.
@@ -335,7 +335,7 @@ class ResourceType:
     describe: Callable[[Mapping[str, Any]], str] = lambda attributes: ""
     disk: str | None = None
     disk_gb: Callable[[Mapping[str, Any], Catalogue], int | None] = lambda attributes, rows: None
-    summary: Summary = Summary()
+    summary: ObjectSummary = ObjectSummary()
     attachment: str | None = field(init=False)
     membership: str | None = field(init=False)
     power: str | None = field(init=False)

@@ -74,7 +74,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ManualDecision:
     """What a person decided about the open requests of an address: whether they were executed, the
     reason, and the records that settle them.
     """
@@ -152,7 +152,7 @@ def adopt(
     address: str,
     id: str,
     run: str,
-) -> Decision | Problem:
+) -> ManualDecision | Problem:
     """A person's decision that the open request of an address was executed, and that `id` is what
     it created or changed.
     """
@@ -180,7 +180,7 @@ def adopt(
         effects += lost(intent)
     reason = msg("{id}, decided by a person", id=id)
     record = Note(state.sequence + 1, run, f"settled: done: {reason}", effects, intent.sequence)
-    return Decision(done=True, reason=reason, records=(record,))
+    return ManualDecision(done=True, reason=reason, records=(record,))
 
 
 def _mismatch(state: State, intent: Intent, live: LiveResource, kind: ResourceType) -> str | None:
@@ -231,7 +231,7 @@ def _with_marker(effect: StateChange, live: LiveResource) -> StateChange:
 
 def not_created(
     state: State, settlements: Sequence[Settlement], *, address: str, now: float, run: str
-) -> Decision | Problem:
+) -> ManualDecision | Problem:
     """A person's decision that the open requests of an address were not executed.
 
     Nobody can know that before the signature fence: the cloud may still accept them, unless they
@@ -267,7 +267,7 @@ def not_created(
         return error("bad-combination", message, address=address, hint=hint)
     reason = msg("not done, decided by a person")
     records = ((f"settled: {reason}", lost(intent), intent.sequence) for intent in asked)
-    return Decision(done=False, reason=reason, records=_numbered(state, run, records))
+    return ManualDecision(done=False, reason=reason, records=_numbered(state, run, records))
 
 
 def free_for(state: State, binding: Binding) -> Problem | None:

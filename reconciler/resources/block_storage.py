@@ -12,11 +12,11 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Listing,
+    ObjectSummary,
     Operation,
     Paging,
     Progress,
     ResourceType,
-    Summary,
     View,
 )
 from reconciler.resources import _fields, _texts
@@ -67,7 +67,7 @@ def kind(firewall_api: str) -> ResourceType:
         describe=_describe,
         disk="volume",
         disk_gb=_disk_gb,
-        summary=Summary(("size", "type", "instance"), _summary),
+        summary=ObjectSummary(("size", "type", "instance"), _summary),
     )
 
 

@@ -20,11 +20,11 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Listing,
+    ObjectSummary,
     Operation,
     Paging,
     Progress,
     ResourceType,
-    Summary,
     View,
 )
 from reconciler.resources import _fields, _rule_rows
@@ -62,7 +62,7 @@ def kind(firewall_api: str) -> ResourceType:
         order=3,
         spellings=("firewall",),
         zonal=False,
-        summary=Summary(("icmp",), _summary),
+        summary=ObjectSummary(("icmp",), _summary),
     )
 
 

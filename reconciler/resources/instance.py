@@ -12,10 +12,10 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Listing,
+    ObjectSummary,
     Operation,
     Progress,
     ResourceType,
-    Summary,
     View,
 )
 from reconciler.resources import _fields, _texts
@@ -73,7 +73,7 @@ def kind(firewall_api: str) -> ResourceType:
         describe=_describe,
         disk="root",
         disk_gb=_disk_gb,
-        summary=Summary(("flavor", "image", "zone")),
+        summary=ObjectSummary(("flavor", "image", "zone")),
     )
 
 

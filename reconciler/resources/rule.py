@@ -15,10 +15,10 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Listing,
+    ObjectSummary,
     Operation,
     Paging,
     ResourceType,
-    Summary,
 )
 from reconciler.resources import _fields, _rule_rows, firewall
 from reconciler.resources import _operations as common
@@ -51,7 +51,7 @@ def kind(firewall_api: str) -> ResourceType:
         order=4,
         owner=firewall.NAME,
         owner_attribute=OWNER,
-        summary=Summary(tuple(field.name for field in _FIELDS), _summary),
+        summary=ObjectSummary(tuple(field.name for field in _FIELDS), _summary),
     )
 
 

@@ -21,7 +21,7 @@ from reconciler.model.http import Request, Response, WireError
 from reconciler.simulator.answers import (
     CUT_AFTER,
     Answer,
-    Entry,
+    LogEntry,
     distort,
     failure,
     refusal,
@@ -39,7 +39,7 @@ from reconciler.simulator.errors import (
 )
 from reconciler.simulator.faults import INSTANTS, Fault, FaultPlan
 from reconciler.simulator.gate import Quota, check_caller, signed_request
-from reconciler.simulator.kinds.call import Call
+from reconciler.simulator.kinds.call import OperationCall
 from reconciler.simulator.kinds.registry import Route, find_route
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
@@ -107,7 +107,7 @@ class Cloud:
             switches if isinstance(switches, Switches) else Switches.parse(switches or {})
         )
         self.faults = FaultPlan(faults, seed=seed)
-        self.log: deque[Entry] = deque(maxlen=10_000)
+        self.log: deque[LogEntry] = deque(maxlen=10_000)
         # called with a copy of the world after each request or edit that may have changed it,
         # before the answer goes out
         self.on_change: Callable[[World], None] | None = None
@@ -154,7 +154,7 @@ class Cloud:
         answer = self._answer(request, peer, operation, drawn)
         response = answer.response
         self.log.append(
-            Entry(
+            LogEntry(
                 number=self._number,
                 time=self._world.time,
                 method=request.method,
@@ -235,7 +235,7 @@ class Cloud:
             world = self._remembered(stale.seconds)
         elif not is_read and any(each.instant == "stale_read" for each in self.faults.faults):
             self._past.append(world.copy())
-        call = Call(
+        call = OperationCall(
             world=world,
             switches=self.switches,
             now=world.time,
@@ -361,7 +361,7 @@ class Cloud:
         self.faults.faults.extend(faults)
 
     @_locked
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LogEntry]:
         """The log of requests as it is now, newest last."""
         return list(self.log)
 

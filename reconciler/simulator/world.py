@@ -18,7 +18,7 @@ from reconciler.simulator.kinds.records import (
     Firewall,
     Instance,
     Membership,
-    Pending,
+    PendingWork,
     Row,
     Rule,
 )
@@ -66,7 +66,7 @@ class World:
         self.charged = 0
         self.month_end = 0.0
         # what is pending on which object, in the order in which it began
-        self.working: dict[Key, Pending] = {}
+        self.working: dict[Key, PendingWork] = {}
 
     def copy(self) -> World:
         """An independent world with the same content."""

@@ -25,7 +25,7 @@ from typing import IO, Any, TypeVar
 import yaml
 
 from reconciler.simulator.clock import TIME_MAX, read_time
-from reconciler.simulator.kinds.records import Instance, Membership, Pending, Row, Rule
+from reconciler.simulator.kinds.records import Instance, Membership, PendingWork, Row, Rule
 from reconciler.simulator.kinds.registry import KINDS, Kind
 from reconciler.simulator.world import World
 
@@ -217,7 +217,7 @@ def _record(world: World, record: Any, data: Mapping[str, Any], where: str) -> A
         )
     values = dict(data)
     if isinstance(values.get("pending"), Mapping):
-        values["pending"] = _record(world, Pending, values["pending"], where)
+        values["pending"] = _record(world, PendingWork, values["pending"], where)
     if isinstance(values.get("ssh_key_ids"), list):
         values["ssh_key_ids"] = tuple(values["ssh_key_ids"])
     if "rules" in values and not isinstance(values["rules"], tuple):

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from reconciler.model import http, marker
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.kinds.call import Call
+from reconciler.simulator.kinds.call import OperationCall
 from reconciler.simulator.kinds.records import BlockStorage, Firewall, Instance
 from reconciler.simulator.world import World
 
@@ -48,7 +48,7 @@ def twin(cloud: Cloud, request: http.Request) -> None:
     our marker.
     """
     world = cloud.world
-    call = Call(
+    call = OperationCall(
         world=world,
         switches=cloud.switches,
         now=world.time,
@@ -114,7 +114,7 @@ def _id(world: World, kind: str) -> str:
     return world.new_id(kind)
 
 
-def _decoded(call: Call) -> dict[str, str]:
+def _decoded(call: OperationCall) -> dict[str, str]:
     return {name: unquote(value) for name, value in call.form().items()}
 
 

@@ -85,3 +85,23 @@ def test_functions_take_few_parameters() -> None:
 def test_mutable_objects_have_few_fields() -> None:
     many = {text: count for text, count in mutable_classes() if count > FIELDS_MAX}
     assert not_listed(many, MANY_FIELDS) == {}
+
+
+def test_conditional_expressions_are_not_nested() -> None:
+    nested = [
+        f"{name(path)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.IfExp)
+        and any(isinstance(inner, ast.IfExp) for inner in ast.walk(node) if inner is not node)
+    ]
+    assert nested == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name(path))
+    assert {each: found for each, found in places.items() if len(found) > 1} == {}

@@ -12,7 +12,7 @@ from reconciler.importing import adopt, adopt_writer
 from reconciler.importing.adopt import AdoptRequest
 from reconciler.model.plan import Action, Change, Reason, ReasonKind
 from reconciler.model.resource import EMPTY, Account, Catalogue, LiveResource, Plain
-from reconciler.model.resource_type import Edit, ResourceType, Summary
+from reconciler.model.resource_type import Edit, ObjectSummary, ResourceType
 from reconciler.planner.estimate.unmanaged import Unmanaged
 from reconciler.render import format
 from reconciler.render.plan import change_text
@@ -44,7 +44,7 @@ DISK_IMAGES = ResourceType(
     decode=lambda row: LiveResource("disk_images", str(row["id"]), {}),
     order=9,
     price=lambda attributes, prices: 100,
-    summary=Summary(("quality",), lambda values: [f"{values['quality']} quality"]),
+    summary=ObjectSummary(("quality",), lambda values: [f"{values['quality']} quality"]),
 )
 
 

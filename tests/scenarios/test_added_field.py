@@ -22,7 +22,7 @@ from reconciler.model.resource import LiveResource
 from reconciler.model.resource_type import Edit, Operation, ResourceType
 from reconciler.resources import _fields, _operations
 from reconciler.simulator.kinds import registry
-from reconciler.simulator.kinds.call import Call, Reply
+from reconciler.simulator.kinds.call import OperationCall, Reply
 from reconciler.simulator.kinds.registry import Route
 from tests.builders import at
 from tests.cloud_harness import CloudHarness
@@ -101,7 +101,7 @@ class LabelledCloud:
 
     def route(self, route: Route) -> Route:
         """The route with the field in its requests and answers."""
-        handlers: Mapping[str, Callable[[Call], Reply]] = {
+        handlers: Mapping[str, Callable[[OperationCall], Reply]] = {
             "createInstance": self._create,
             "editInstance": self._edit,
             "listInstances": self._show,
@@ -110,20 +110,20 @@ class LabelledCloud:
         self._plain = {**getattr(self, "_plain", {}), route.operation: route.handler}
         return replace(route, handler=handlers.get(route.operation, route.handler))
 
-    def _create(self, call: Call) -> Reply:
+    def _create(self, call: OperationCall) -> Reply:
         reply: Reply = self._plain["createInstance"](call)
         rows: Any = reply.result
         self.labels[rows[0]["instance_id"]] = call.form().get("label", "")
         return reply
 
-    def _edit(self, call: Call) -> Reply:
+    def _edit(self, call: OperationCall) -> Reply:
         form = call.form()
         if "label" in form:
             self.labels[call.ids[0]] = form["label"]
         operation = "editInstance" if form.keys() - {"label"} else "getInstance"
         return self._labelled(self._plain[operation](call))
 
-    def _show(self, call: Call) -> Reply:
+    def _show(self, call: OperationCall) -> Reply:
         ids = "getInstance" if call.ids else "listInstances"
         return self._labelled(self._plain[ids](call))
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from reconciler.simulator.errors import found, refuse_if
-from reconciler.simulator.kinds.call import Call, Reply, required, whole_number
+from reconciler.simulator.kinds.call import OperationCall, Reply, required, whole_number
 from reconciler.simulator.kinds.instance_view import at_rest
-from reconciler.simulator.kinds.records import Pending
+from reconciler.simulator.kinds.records import PendingWork
 from reconciler.simulator.kinds.registry import Kind, Route
 
 
@@ -24,28 +24,28 @@ class Backup:
     tier: str
     keep_days: int
     status: str = "active"
-    pending: Pending | None = None
+    pending: PendingWork | None = None
 
 
-def _table(call: Call) -> dict[str, Backup]:
+def _table(call: OperationCall) -> dict[str, Backup]:
     return call.world.table("backup")
 
 
-def _row(call: Call, backup: Backup) -> dict[str, object]:
+def _row(call: OperationCall, backup: Backup) -> dict[str, object]:
     call.seen.append(("backup", backup.backup_id))
     members = ("backup_id", "instance_id", "name", "description", "tier", "keep_days", "status")
     return {member: getattr(backup, member) for member in members}
 
 
-def _list(call: Call) -> Reply:
+def _list(call: OperationCall) -> Reply:
     return Reply([_row(call, backup) for backup in _table(call).values()])
 
 
-def _get(call: Call) -> Reply:
+def _get(call: OperationCall) -> Reply:
     return Reply([_row(call, found(_table(call).get(call.ids[0]), "NOT_FOUND"))])
 
 
-def _create(call: Call) -> Reply:
+def _create(call: OperationCall) -> Reply:
     form = call.form()
     required(form, "instance_id", "tier", "keep_days")
     backup = Backup(
@@ -62,7 +62,7 @@ def _create(call: Call) -> Reply:
     return Reply([{"backup_id": backup.backup_id}])
 
 
-def _edit(call: Call) -> Reply:
+def _edit(call: OperationCall) -> Reply:
     backup = found(_table(call).get(call.ids[0]), "NOT_FOUND")
     refuse_if(backup.pending is not None, "DELETED_OR_WORKING_INSTANCE")
     form: dict[str, Any] = dict(call.form())
@@ -72,7 +72,7 @@ def _edit(call: Call) -> Reply:
     return _get(call)
 
 
-def _delete(call: Call) -> Reply:
+def _delete(call: OperationCall) -> Reply:
     backup = found(_table(call).get(call.ids[0]), "NOT_FOUND")
     pending = call.begin("delete", tick="volume")
     call.world.put(replace(backup, status="deleting", pending=pending))

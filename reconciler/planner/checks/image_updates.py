@@ -29,15 +29,11 @@ def newer_images(assessment: Assessment) -> Iterator[Problem]:
             continue
         pinned = item.lookups.get("image", {}).get(desired.key)
         zone = item.live.attributes.get("zone") if item.live is not None else None
+        zone = zone if isinstance(zone, str) else None
         row = (
             None
             if pinned is None
-            else lookup.newer(
-                desired,
-                assessment.account.catalogue,
-                pinned,
-                zone=zone if isinstance(zone, str) else None,
-            )
+            else lookup.newer(desired, assessment.account.catalogue, pinned, zone=zone)
         )
         if row is not None:
             found.setdefault(

@@ -149,7 +149,7 @@ class _Classifier:
     kinds: Kinds
     options: PlanOptions
     problems: list[Problem]
-    unsettled: unsettled.Unsettled
+    unsettled: unsettled.UnsettledRequests
 
     def desired(self, resource: Resource) -> ManagedObject:
         address, text = resource.address, str(resource.address)

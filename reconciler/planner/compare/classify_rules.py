@@ -13,12 +13,12 @@ from reconciler.model.state import Entry
 from reconciler.planner.compare.assessment import Assessment, ManagedObject
 from reconciler.planner.compare.resolver import Resolver
 from reconciler.planner.compare.rule_matching import MEANING, Rules, match, meaning
-from reconciler.planner.compare.unsettled import Unsettled
+from reconciler.planner.compare.unsettled import UnsettledRequests
 from reconciler.resources import rule as rule_kind
 
 
 def classify_rules(
-    known: Assessment, unsettled: Unsettled
+    known: Assessment, unsettled: UnsettledRequests
 ) -> tuple[dict[Address, ManagedObject], dict[str, tuple[LiveResource, ...]]]:
     """The rules by address, and by firewall id the live rules that are not part of the stack.
 

@@ -137,13 +137,10 @@ def _clause(label: str, before: str, now: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = (
-        "none"
-        if value is None
-        else str(value)
-        if isinstance(value, str) and value.isprintable() and value
-        else repr(value)
-    )
+    if value is None:
+        return "none"
+    plain = isinstance(value, str) and value.isprintable() and value
+    text = str(value) if plain else repr(value)
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 3] + "..."
 
 
@@ -189,6 +186,7 @@ def _rule(rule: Mapping[str, Any]) -> str:
     title, description = (
         str(rule[name]) if rule.get(name) else "" for name in ("title", "description")
     )
-    texts = f" ({title}: {description})" if description else f" ({title})" if title else ""
+    texts = f" ({title})" if title else ""
+    texts = f" ({title}: {description})" if description else texts
     direction, protocol, ports, cidr = map(rule.get, ("direction", "protocol", "ports", "cidr"))
     return f"{direction} {protocol}/{ports} {cidr}{texts}"

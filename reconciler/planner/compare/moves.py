@@ -59,13 +59,12 @@ def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
     lines = {line.target: line for line in stack.moved if line.retired}
     for text, target in sorted(targets.items()) if lines else ():
         address = parse(target)
-        line = (
-            None
-            if address is None
-            else lines.get(address)
-            or (lines.get(address.resource) if address.rule is None else None)
-        )
-        if address is None or line is None:
+        if address is None:
+            continue
+        line = lines.get(address)
+        if line is None and address.rule is None:
+            line = lines.get(address.resource)
+        if line is None:
             continue
         if address.rule is None:
             known = {name for kind, name in stack.cardinalities if kind == address.kind}

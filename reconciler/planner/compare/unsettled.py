@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsettled:
+class UnsettledRequests:
     """The unsettled addresses: `reasons` by the address that the file has for each now; `creates`
     are the creates at addresses that it does not have.
     """
@@ -88,7 +88,7 @@ class Unsettled:
                 )
 
 
-def of(stack: Stack, state: State, options: PlanOptions) -> Unsettled:
+def of(stack: Stack, state: State, options: PlanOptions) -> UnsettledRequests:
     """Earlier writes of unknown outcome, without those of a run that is at work now."""
     reasons, made_by = {}, dict[str, Intent]()
     for sequence in sorted(state.open):
@@ -115,7 +115,7 @@ def of(stack: Stack, state: State, options: PlanOptions) -> Unsettled:
         for a, intent in placed.items()
         if a not in stack.resources and not {a, a.resource} & removed
     }
-    return Unsettled(reasons, creates_elsewhere)
+    return UnsettledRequests(reasons, creates_elsewhere)
 
 
 def problem_of(item: ManagedObject, options: PlanOptions) -> Problem:

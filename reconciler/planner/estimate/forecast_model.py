@@ -83,7 +83,7 @@ class ModelClient:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _ModelReading:
     """A reading of so many pages."""
 
     left: int
@@ -110,11 +110,11 @@ class ModelReads:
 
     pages: Mapping[str, int]
 
-    def listing(self, what: str) -> _Reading:
-        return _Reading(self.pages.get(what.partition(":")[0], 1), _LISTED)
+    def listing(self, what: str) -> _ModelReading:
+        return _ModelReading(self.pages.get(what.partition(":")[0], 1), _LISTED)
 
-    def absence(self, kind: str, id: str) -> _Reading:
-        return _Reading(1, _ABSENT)
+    def absence(self, kind: str, id: str) -> _ModelReading:
+        return _ModelReading(1, _ABSENT)
 
 
 @dataclass(slots=True)

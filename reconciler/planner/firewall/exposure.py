@@ -160,13 +160,9 @@ class _ExposureBuilder:
             known = former is not None and former in self.before.member
             if address is None or (known and self.before.member[former or ""] == firewall):
                 continue
-            was = (
-                self.before.of_instance(former)
-                if known and former is not None
-                else reachability.NOTHING
-                if instance in self.created
-                else None
-            )
+            was = reachability.NOTHING if instance in self.created else None
+            if known and former is not None:
+                was = self.before.of_instance(former)
             is_now = self.after.of_instance(instance)
             if not known and firewall is not None and is_now is not None:
                 # New rules are shown at the rules themselves.

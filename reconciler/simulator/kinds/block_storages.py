@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.simulator.clock import print_time
 from reconciler.simulator.errors import found, refuse_if
 from reconciler.simulator.kinds.call import (
-    Call,
+    OperationCall,
     Reply,
     check_limit,
     decoded,
@@ -22,7 +22,7 @@ from reconciler.simulator.kinds.registry import Kind, Route
 from reconciler.simulator.world import World
 
 
-def list_block_storages(call: Call) -> Reply:
+def list_block_storages(call: OperationCall) -> Reply:
     """GET /v1/block-storages: unpaged."""
     zones, name, kind = call.words("zone_id"), call.text("name"), call.text("type")
     refuse_if(bool(kind) and kind not in call.world.storage_types, "CHECK_PARAM", "type")
@@ -37,7 +37,7 @@ def list_block_storages(call: Call) -> Reply:
     return Reply([_row(call, each) for each in shown])
 
 
-def get_block_storage(call: Call) -> Reply:
+def get_block_storage(call: OperationCall) -> Reply:
     """GET /v1/block-storages/{block_storage_id}: an array of one."""
     storage = call.world.block_storages.get(call.ids[0])
     if storage is not None and storage.visible_from <= call.now:
@@ -47,7 +47,7 @@ def get_block_storage(call: Call) -> Reply:
     return Reply([])
 
 
-def _row(call: Call, storage: BlockStorage) -> Row:
+def _row(call: OperationCall, storage: BlockStorage) -> Row:
     call.seen.append(("block_storage", storage.block_storage_id))
     return {
         "block_storage_id": storage.block_storage_id,
@@ -62,7 +62,7 @@ def _row(call: Call, storage: BlockStorage) -> Row:
     }
 
 
-def create_block_storage(call: Call) -> Reply:
+def create_block_storage(call: OperationCall) -> Reply:
     """POST /v1/block-storages: a block storage is always created attached to an instance."""
     form = call.form()
     required(form, "instance_id", "type", "size")
@@ -80,7 +80,12 @@ def create_block_storage(call: Call) -> Reply:
 
 
 def new_block_storage(
-    call: Call, instance: Instance, *, tick: str, description: str | None = None, **members: Any
+    call: OperationCall,
+    instance: Instance,
+    *,
+    tick: str,
+    description: str | None = None,
+    **members: Any,
 ) -> BlockStorage:
     """A block storage that from now on is being created on an instance."""
     storage = BlockStorage(
@@ -99,14 +104,14 @@ def new_block_storage(
     return storage
 
 
-def checked_type(call: Call, kind: str, zone_id: str) -> str:
+def checked_type(call: OperationCall, kind: str, zone_id: str) -> str:
     """A type from the list that the zone has; null zones mean no restriction."""
     zones = found(call.world.storage_types.get(kind), "CHECK_PARAM_ENUM", "type").get("zones")
     refuse_if(isinstance(zones, list) and zone_id not in zones, "UNAVAILABLE_COMBINATION", "type")
     return kind
 
 
-def checked_size(call: Call, kind: str, text: str) -> int:
+def checked_size(call: OperationCall, kind: str, text: str) -> int:
     """Whole gigabytes within the bounds of the type, in the step that the switch asks for."""
     row = call.world.storage_types[kind]
     size = found(whole_number(text), "CHECK_PARAM", "size")
@@ -115,11 +120,11 @@ def checked_size(call: Call, kind: str, text: str) -> int:
     return size
 
 
-def _check_slots(call: Call, instance: Instance) -> None:
+def _check_slots(call: OperationCall, instance: Instance) -> None:
     check_limit(instance.block_storage_limit, call.world.slots_used(instance.instance_id) + 1)
 
 
-def _at_rest(call: Call) -> BlockStorage:
+def _at_rest(call: OperationCall) -> BlockStorage:
     """The block storage of the path; a busy one answers like a busy instance, which is the only
     code there is.
     """
@@ -128,7 +133,7 @@ def _at_rest(call: Call) -> BlockStorage:
     return storage
 
 
-def delete_block_storage(call: Call) -> Reply:
+def delete_block_storage(call: OperationCall) -> Reply:
     """DELETE /v1/block-storages/{block_storage_id}: refused while attached, unless the switch
     allows it.
     """
@@ -138,7 +143,7 @@ def delete_block_storage(call: Call) -> Reply:
     return _begin(call, storage, "delete")
 
 
-def attach_block_storage(call: Call) -> Reply:
+def attach_block_storage(call: OperationCall) -> Reply:
     """POST .../attach/{instance_id}: same zone, free block storage, free slot."""
     storage = _at_rest(call)
     refuse_if(storage.instance_id is not None, "IN_USE")
@@ -148,7 +153,7 @@ def attach_block_storage(call: Call) -> Reply:
     return _begin(call, storage, "attach", target=instance.instance_id)
 
 
-def detach_block_storage(call: Call) -> Reply:
+def detach_block_storage(call: OperationCall) -> Reply:
     """POST .../detach: no instance in the path, as there is one owner; CHECK_PARAM for one that is
     detached.
     """
@@ -157,7 +162,9 @@ def detach_block_storage(call: Call) -> Reply:
     return _begin(call, storage, "detach")
 
 
-def _begin(call: Call, storage: BlockStorage, operation: str, *, target: str = "") -> Reply:
+def _begin(
+    call: OperationCall, storage: BlockStorage, operation: str, *, target: str = ""
+) -> Reply:
     pending = call.begin(operation, tick="volume", target=target)
     call.world.put(replace(storage, status="work", pending=pending))
     return Reply([{"block_storage_id": storage.block_storage_id, "status": "work"}])

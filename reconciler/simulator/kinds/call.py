@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from reconciler.model.http import Request
 from reconciler.simulator.errors import ApiError, found, refuse_if
-from reconciler.simulator.kinds.records import Pending
+from reconciler.simulator.kinds.records import PendingWork
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
 
@@ -39,7 +39,7 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Call:
+class OperationCall:
     """What an operation sees: the world at `now`, the switches, ids of the path, and the
     parameters.
     """
@@ -100,12 +100,12 @@ class Call:
 
     def begin(
         self, operation: str, *, tick: str, status: str = "active", target: str = ""
-    ) -> Pending:
+    ) -> PendingWork:
         """An operation that starts now and takes as long as the switch `ticks` says for `tick`."""
         duration: float = getattr(self.switches.ticks, tick)
         if duration < 0:
-            return Pending(operation, reads=int(-duration), status=status, target=target)
-        return Pending(operation, due=self.after(duration), status=status, target=target)
+            return PendingWork(operation, reads=int(-duration), status=status, target=target)
+        return PendingWork(operation, due=self.after(duration), status=status, target=target)
 
     # Body
     # ----------------------------------------------------------------------------------------------

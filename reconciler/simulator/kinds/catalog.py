@@ -11,7 +11,7 @@ from typing import cast
 
 from reconciler.simulator.clock import month_start, print_date
 from reconciler.simulator.errors import ApiError, found, refuse_if
-from reconciler.simulator.kinds.call import Call, Reply, paged, whole_number
+from reconciler.simulator.kinds.call import OperationCall, Reply, paged, whole_number
 from reconciler.simulator.kinds.records import Row
 from reconciler.simulator.kinds.registry import Kind, Route
 from reconciler.simulator.world import World
@@ -54,7 +54,7 @@ def having(
     return [row for row in rows if not wanted or any(each in wanted for each in values(row))]
 
 
-def list_zones(call: Call) -> Reply:
+def list_zones(call: OperationCall) -> Reply:
     """GET /v1/zones: unpaged; a zone outside the API is not among them (contract#zones)."""
     members = ("zone_id", "zone_name", "status", "content")
     return Reply(
@@ -71,7 +71,7 @@ def is_api_zone(world: World, zone_id: str) -> bool:
     return world.zones.get(zone_id, {}).get("api", True) is not False
 
 
-def list_flavors(call: Call) -> Reply:
+def list_flavors(call: OperationCall) -> Reply:
     """GET /v1/flavors: the only list with a `total` (contract#pagination, contract#flavors)."""
     page = call.page()
     mask = call.integer("fields", default=0, minimum=1)
@@ -97,14 +97,14 @@ def list_flavors(call: Call) -> Reply:
     return Reply(shown, page=page, total=len(rows))
 
 
-def get_flavor(call: Call) -> Reply:
+def get_flavor(call: OperationCall) -> Reply:
     """GET /v1/flavors/{flavor_id}: an unknown id gives 200 and an empty list (contract#flavors)."""
     mask = call.integer("fields", default=0, minimum=1)
     row = call.world.flavors.get(call.ids[0])
     return Reply([] if row is None else [_flavor_row(row, mask, call)])
 
 
-def _flavor_row(row: Row, mask: int, call: Call) -> Row:
+def _flavor_row(row: Row, mask: int, call: OperationCall) -> Row:
     if call.switches.flavor_fields == "ignore" or mask == 0:
         return row
     return {
@@ -145,7 +145,7 @@ def _zones(row: Row) -> list[str]:
     return _texts(row, "zone")
 
 
-def size_bounds(call: Call) -> list[tuple[str, int, int]]:
+def size_bounds(call: OperationCall) -> list[tuple[str, int, int]]:
     """The `min_` and `max_` filters that were sent."""
     bounds = []
     for name in ("vcpu", "memory", "disk", "gpu"):
@@ -161,7 +161,7 @@ def within(bounds: list[tuple[str, int, int]], sizes: Row) -> bool:
     return all(low <= int(str(sizes.get(name) or 0)) <= high for name, low, high in bounds)
 
 
-def list_images(call: Call) -> Reply:
+def list_images(call: OperationCall) -> Reply:
     """GET /v1/images: paged, without a total (contract#images)."""
     page, name = call.page(), call.text("name")
     systems = [OS_WORDS[word] for word in call.choice("os", OS_WORDS)]
@@ -179,7 +179,7 @@ def list_images(call: Call) -> Reply:
     return Reply(paged(rows, page), page=page)
 
 
-def get_image(call: Call) -> Reply:
+def get_image(call: OperationCall) -> Reply:
     """GET /v1/images/{image_id}: an unknown id gives 400 ID_INVALID (contract#images)."""
     return Reply([found(call.world.images.get(call.ids[0]), "ID_INVALID")])
 
@@ -189,7 +189,7 @@ def is_available(image: Row) -> bool:
     return _inner(image, "os").get("status", "available") == "available"
 
 
-def list_storage_types(call: Call) -> Reply:
+def list_storage_types(call: OperationCall) -> Reply:
     """GET /v1/block-storages/types: unpaged; an unknown type is CHECK_PARAM, not an empty list
     (contract#block-storages).
     """
@@ -199,14 +199,14 @@ def list_storage_types(call: Call) -> Reply:
     return Reply([row for name, row in types.items() if wanted in ("", name)])
 
 
-def list_user_scripts(call: Call) -> Reply:
+def list_user_scripts(call: OperationCall) -> Reply:
     """GET /v1/instance/script: 404 on an account without scripts (contract#scripts)."""
     if not call.world.user_scripts and call.switches.scripts_empty == "404":
         raise ApiError("NOT_FOUND")
     return _named_list(call, call.world.user_scripts)
 
 
-def _named_list(call: Call, rows: Mapping[str, Row]) -> Reply:
+def _named_list(call: OperationCall, rows: Mapping[str, Row]) -> Reply:
     page, name = call.page(), call.text("name")
     shown = [row for row in rows.values() if name in str(row.get("name") or "")]
     return Reply(paged(shown, page), page=page)
@@ -226,14 +226,14 @@ def _texts(row: Row, name: str) -> list[str]:
 # --------------------------------------------------------------------------------------------------
 
 
-def get_live_bill(call: Call) -> Reply:
+def get_live_bill(call: OperationCall) -> Reply:
     """GET /v1/bill/live: this month so far, VAT excluded; it moves as days begin and objects come
     and go.
     """
     return Reply([_live(call)])
 
 
-def list_bills(call: Call) -> Reply:
+def list_bills(call: OperationCall) -> Reply:
     """GET /v1/bill: nothing on the first page is EMPTY_SET, past the end is an empty list; page
     members are strings.
     """
@@ -251,7 +251,7 @@ def list_bills(call: Call) -> Reply:
     return Reply(paged(rows, page), page=(str(page[0]), str(page[1])) if as_text else page)
 
 
-def get_bill(call: Call) -> Reply:
+def get_bill(call: OperationCall) -> Reply:
     """GET /v1/bill/{bill_id}: 403 CHECK_IP, unless the switch serves it."""
     refuse_if(call.switches.bill_detail == "denied", "CHECK_IP")
     live = _live(call)
@@ -259,7 +259,7 @@ def get_bill(call: Call) -> Reply:
     return Reply([found(bills.get(call.ids[0]), "ID_INVALID", "bill_id")])
 
 
-def _live(call: Call) -> Row:
+def _live(call: OperationCall) -> Row:
     """The estimate of the month to date."""
     return {
         "bill_id": "BILL-live",
@@ -270,7 +270,7 @@ def _live(call: Call) -> Row:
     }
 
 
-def _date(call: Call, name: str, default: str) -> str:
+def _date(call: OperationCall, name: str, default: str) -> str:
     text = call.text(name) or default
     try:
         valid = date.fromisoformat(text).isoformat() == text
@@ -280,7 +280,7 @@ def _date(call: Call, name: str, default: str) -> str:
     return text
 
 
-def _price(call: Call, name: str, default: int) -> int:
+def _price(call: OperationCall, name: str, default: int) -> int:
     text = call.text(name)
     return found(whole_number(text), "CHECK_PARAM", name) if text else default
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 
 from reconciler.simulator.errors import ApiError, found, refuse_if
 from reconciler.simulator.kinds import rules
-from reconciler.simulator.kinds.call import Call, Reply, check_limit, paged, text_of
+from reconciler.simulator.kinds.call import OperationCall, Reply, check_limit, paged, text_of
 from reconciler.simulator.kinds.instance_view import at_rest
 from reconciler.simulator.kinds.records import Firewall, Membership, Row, Rule
 from reconciler.simulator.kinds.registry import Kind, Route
@@ -25,11 +25,11 @@ def escape(text: str) -> str:
     return html.escape(text).replace("&#x27;", "&#039;")
 
 
-def _is_older(call: Call) -> bool:
+def _is_older(call: OperationCall) -> bool:
     return call.request.path.startswith(_OLDER)
 
 
-def _row(call: Call, firewall: Firewall) -> Row:
+def _row(call: OperationCall, firewall: Firewall) -> Row:
     """A firewall as it reads: title verbatim, description escaped; in the older form with rules."""
     content = firewall.content
     if content is not None and call.switches.escape_group_content:
@@ -45,18 +45,18 @@ def _row(call: Call, firewall: Firewall) -> Row:
     return row
 
 
-def shown(call: Call) -> Firewall | None:
+def shown(call: OperationCall) -> Firewall | None:
     """The firewall of the path, if reads show it."""
     firewall = call.world.firewalls.get(call.ids[0])
     return None if firewall is None or firewall.visible_from > call.now else firewall
 
 
-def _existing(call: Call) -> Firewall:
+def _existing(call: OperationCall) -> Firewall:
     """The firewall that a write is about."""
     return found(call.world.firewalls.get(call.ids[0]), "ID_INVALID", "firewall_id")
 
 
-def list_firewalls(call: Call) -> Reply:
+def list_firewalls(call: OperationCall) -> Reply:
     """GET /v1/security-groups, paged though undocumented, 50 a page; GET /v1/firewall, unpaged."""
     page = None if _is_older(call) else call.page(default_size=DEFAULT_PAGE_SIZE)
     visible = [each for each in call.world.firewalls.values() if each.visible_from <= call.now]
@@ -64,13 +64,13 @@ def list_firewalls(call: Call) -> Reply:
     return Reply(rows, page=page)
 
 
-def get_firewall(call: Call) -> Reply:
+def get_firewall(call: OperationCall) -> Reply:
     """GET .../{firewall_id}: an absent one gives 200 and an empty list."""
     firewall = shown(call)
     return Reply([] if firewall is None else [_row(call, firewall)])
 
 
-def create_firewall(call: Call) -> Reply:
+def create_firewall(call: OperationCall) -> Reply:
     """POST: without a description the answer is 403 CHECK_IP, and nothing is created. The older
     form creates the firewall and its rules at once, or neither.
     """
@@ -79,7 +79,7 @@ def create_firewall(call: Call) -> Reply:
     return _put(call, replace(_new_firewall(call, body), rules=_new_rules(call, wanted)))
 
 
-def _new_firewall(call: Call, body: Mapping[str, object]) -> Firewall:
+def _new_firewall(call: OperationCall, body: Mapping[str, object]) -> Firewall:
     """A firewall without rules from a request that passed every check."""
     title, content, icmp = _members(body)
     refuse_if(not content and call.switches.group_empty_content == "check_ip", "CHECK_IP")
@@ -93,7 +93,7 @@ def _new_firewall(call: Call, body: Mapping[str, object]) -> Firewall:
     )
 
 
-def edit_firewall(call: Call) -> Reply:
+def edit_firewall(call: OperationCall) -> Reply:
     """PUT .../{firewall_id}: title, icmp and description; never the rules of a security group. In
     the older form all former rules go, only those sent remain, under new ids.
     """
@@ -107,12 +107,12 @@ def edit_firewall(call: Call) -> Reply:
     return _put(call, edited)
 
 
-def _put(call: Call, firewall: Firewall) -> Reply:
+def _put(call: OperationCall, firewall: Firewall) -> Reply:
     call.world.put(firewall)
     return Reply([_row(call, firewall)])
 
 
-def _rule_bodies(call: Call, body: Mapping[str, object]) -> list[Mapping[str, object]]:
+def _rule_bodies(call: OperationCall, body: Mapping[str, object]) -> list[Mapping[str, object]]:
     """The rules in a body; only the older form has any."""
     bodies = body.get("rules", []) if _is_older(call) else []
     if not isinstance(bodies, list) or not all(isinstance(each, dict) for each in bodies):
@@ -120,14 +120,14 @@ def _rule_bodies(call: Call, body: Mapping[str, object]) -> list[Mapping[str, ob
     return bodies
 
 
-def _new_rules(call: Call, bodies: list[Mapping[str, object]]) -> tuple[Rule, ...]:
+def _new_rules(call: OperationCall, bodies: list[Mapping[str, object]]) -> tuple[Rule, ...]:
     made: list[Rule] = []
     for body in bodies:
         made.append(rules.new_rule(call, body, made))
     return tuple(made)
 
 
-def _edited(call: Call, firewall: Firewall, body: Mapping[str, object]) -> Firewall:
+def _edited(call: OperationCall, firewall: Firewall, body: Mapping[str, object]) -> Firewall:
     """The firewall after an edit; an empty description does what the switch says, by default
     nothing (contract#security-groups).
     """
@@ -150,7 +150,7 @@ def _members(body: Mapping[str, object]) -> tuple[str, str | None, str]:
     return title, content, str(icmp or "")
 
 
-def delete_firewall(call: Call) -> Reply:
+def delete_firewall(call: OperationCall) -> Reply:
     """DELETE /v1/security-groups/{firewall_id}: rules go with it; one with members is IN_USE. The
     result is a string.
     """
@@ -161,7 +161,7 @@ def delete_firewall(call: Call) -> Reply:
     return Reply("success")
 
 
-def list_members(call: Call) -> Reply:
+def list_members(call: OperationCall) -> Reply:
     """GET .../instances: id, name and status of each member; 404 for an absent firewall."""
     firewall = found(shown(call), "NOT_FOUND", "firewall_id")
     members = [
@@ -177,7 +177,7 @@ def list_members(call: Call) -> Reply:
     )
 
 
-def attach_instance(call: Call) -> Reply:
+def attach_instance(call: OperationCall) -> Reply:
     """POST .../attach: a second firewall on one instance is IN_USE, moves it, or is added, by
     switch.
     """
@@ -193,7 +193,7 @@ def attach_instance(call: Call) -> Reply:
     return _begin(call, "attach", Membership(key, instance_id))
 
 
-def detach_instance(call: Call) -> Reply:
+def detach_instance(call: OperationCall) -> Reply:
     """POST .../detach: CHECK_PARAM for an instance that is not a member."""
     key = _existing(call).firewall_id
     instance_id = at_rest(call, _instance_id(call)).instance_id
@@ -201,7 +201,7 @@ def detach_instance(call: Call) -> Reply:
     return _begin(call, "detach", Membership(key, instance_id))
 
 
-def _begin(call: Call, operation: str, membership: Membership) -> Reply:
+def _begin(call: OperationCall, operation: str, membership: Membership) -> Reply:
     """Attach or detach, at once or in the background, as the switch says."""
     if call.switches.ticks.group:
         pending = call.begin(operation, tick="group", status="")
@@ -213,7 +213,7 @@ def _begin(call: Call, operation: str, membership: Membership) -> Reply:
     return Reply([{"firewall_id": membership.firewall_id, "instance_id": membership.instance_id}])
 
 
-def _instance_id(call: Call) -> str:
+def _instance_id(call: OperationCall) -> str:
     """The instance of an attach or detach: from the body, or from the path in the older form."""
     if len(call.ids) > 1:
         return call.ids[1]

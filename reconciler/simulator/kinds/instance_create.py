@@ -14,7 +14,7 @@ from reconciler.simulator.kinds.block_storages import (
     new_block_storage,
 )
 from reconciler.simulator.kinds.call import (
-    Call,
+    OperationCall,
     Reply,
     check_limit,
     decoded,
@@ -27,7 +27,7 @@ from reconciler.simulator.kinds.records import Instance, Membership, Row
 INLINE_BLOCK_STORAGES_MAX = 3
 
 
-def create_instance(call: Call) -> Reply:
+def create_instance(call: OperationCall) -> Reply:
     """POST /v1/instances: 1 to 10 instances, one flat receipt for each; status `building`, never
     what reads show later.
     """
@@ -46,7 +46,7 @@ def _count(form: dict[str, str]) -> int:
     return count
 
 
-def _checked(call: Call, form: dict[str, str]) -> Instance:
+def _checked(call: OperationCall, form: dict[str, str]) -> Instance:
     """The instance that a request asks for, still without what only one of them has: its id and
     addresses. Everything that the request says about instances is checked.
     """
@@ -87,7 +87,7 @@ def _checked(call: Call, form: dict[str, str]) -> Instance:
     )
 
 
-def _check_combination(call: Call, zone_id: str, flavor_id: str, image_id: str) -> None:
+def _check_combination(call: OperationCall, zone_id: str, flavor_id: str, image_id: str) -> None:
     """Zone, flavor and image must each be offered, and together (contract#errors,
     contract#instances).
     """
@@ -109,7 +109,7 @@ def _check_combination(call: Call, zone_id: str, flavor_id: str, image_id: str) 
 
 
 def _inline_block_storages(
-    call: Call, form: dict[str, str], zone_id: str, count: int
+    call: OperationCall, form: dict[str, str], zone_id: str, count: int
 ) -> tuple[tuple[str, int, str | None], ...]:
     """Block storages named `block_storage.N.size`; the first N may be 0 or 1
     (contract#instances).
@@ -132,7 +132,7 @@ def _inline_block_storages(
 
 
 def _create(
-    call: Call,
+    call: OperationCall,
     checked: Instance,
     firewall_id: str | None,
     storages: Iterable[tuple[str, int, str | None]],

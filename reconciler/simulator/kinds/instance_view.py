@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from reconciler.simulator.clock import print_time
 from reconciler.simulator.errors import ApiError, refuse_if
-from reconciler.simulator.kinds.call import Call
+from reconciler.simulator.kinds.call import OperationCall
 from reconciler.simulator.kinds.catalog import is_api_zone, spec
 from reconciler.simulator.kinds.records import Instance, Row, is_busy
 from reconciler.simulator.world import World
@@ -19,7 +19,7 @@ BLOCK_STORAGE_BIT = 8_192
 CONSOLE_LINK = "https://console.example.invalid:6080/vnc_auto.html?path=example-token"
 
 
-def existing(call: Call, instance_id: str) -> Instance:
+def existing(call: OperationCall, instance_id: str) -> Instance:
     """The instance that a write is about, busy or not.
 
     An id of another form, or of an instance in a zone outside the API, is ID_INVALID; one that was
@@ -34,23 +34,23 @@ def existing(call: Call, instance_id: str) -> Instance:
     return instance
 
 
-def at_rest(call: Call, instance_id: str) -> Instance:
+def at_rest(call: OperationCall, instance_id: str) -> Instance:
     """The same, refused while an operation runs (contract#statuses)."""
     instance = existing(call, instance_id)
     refuse_if(is_busy(instance), "DELETED_OR_WORKING_INSTANCE")
     return instance
 
 
-def is_visible(call: Call, instance: Instance) -> bool:
+def is_visible(call: OperationCall, instance: Instance) -> bool:
     """Whether reads show it: old enough, and in a zone that the API covers."""
     return instance.visible_from <= call.now and not _is_hidden(call, instance)
 
 
-def _is_hidden(call: Call, instance: Instance) -> bool:
+def _is_hidden(call: OperationCall, instance: Instance) -> bool:
     return call.switches.api_zone_only and not is_api_zone(call.world, instance.zone_id)
 
 
-def absent(call: Call, instance_id: str, mask: int) -> list[Row]:
+def absent(call: OperationCall, instance_id: str, mask: int) -> list[Row]:
     """The detail of an instance that does not exist, by switch (contract#absence)."""
     wanted = call.switches.instance_absent
     refuse_if(not is_well_formed(instance_id) or wanted == "id_invalid", "ID_INVALID")
@@ -69,14 +69,14 @@ def is_well_formed(instance_id: str) -> bool:
     return prefix == "INSTANCE" and len(rest) in {21, 22} and rest.isascii() and rest.isalnum()
 
 
-def mask_of(call: Call) -> int:
+def mask_of(call: OperationCall) -> int:
     """The mask asked for; unknown bits are ignored, 0 and text are CHECK_PARAM
     (contract#fields).
     """
     return call.integer("fields", default=call.switches.default_fields, minimum=1) & ALL_FIELDS
 
 
-def instance_rows(call: Call, instances: list[Instance], mask: int) -> list[Row]:
+def instance_rows(call: OperationCall, instances: list[Instance], mask: int) -> list[Row]:
     """Instances as lists, details and edits give them."""
     asked = instances and mask & BLOCK_STORAGE_BIT
     attached = call.world.block_storages_by_instance() if asked else {}

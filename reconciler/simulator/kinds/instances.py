@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from reconciler.simulator.errors import ApiError, found, refuse_if
-from reconciler.simulator.kinds.call import Call, Reply, decoded, paged, required
+from reconciler.simulator.kinds.call import OperationCall, Reply, decoded, paged, required
 from reconciler.simulator.kinds.catalog import (
     core_types,
     in_zone,
@@ -39,7 +39,7 @@ STATUSES = frozenset({"pending", "active", "error", "work", "off"})
 TYPES = frozenset({"vm", "gpu", "solution", "vdi"})
 
 
-def list_instances(call: Call) -> Reply:
+def list_instances(call: OperationCall) -> Reply:
     """GET /v1/instances: all filters, only API-supported zones."""
     page, mask = call.page(), mask_of(call)
     rows = [each for each in call.world.instances.values() if is_visible(call, each)]
@@ -50,7 +50,7 @@ def list_instances(call: Call) -> Reply:
     return Reply(instance_rows(call, shown, mask), page=page)
 
 
-def _filter_by_own_members(call: Call, rows: list[Instance]) -> list[Instance]:
+def _filter_by_own_members(call: OperationCall, rows: list[Instance]) -> list[Instance]:
     status, name = call.text("status"), call.text("name")
     refuse_if(status not in {"", *STATUSES}, "CHECK_PARAM", "status")
     zones, images = call.words("zone_id"), call.words("image_id")
@@ -66,7 +66,7 @@ def _filter_by_own_members(call: Call, rows: list[Instance]) -> list[Instance]:
     ]
 
 
-def _filter_by_catalog(call: Call, rows: list[Instance]) -> list[Instance]:
+def _filter_by_catalog(call: OperationCall, rows: list[Instance]) -> list[Instance]:
     types = call.choice("type", TYPES)
     cores = call.choice("core_type", core_types(call.world))
     bounds = size_bounds(call)
@@ -80,7 +80,7 @@ def _filter_by_catalog(call: Call, rows: list[Instance]) -> list[Instance]:
     ]
 
 
-def _type_of(call: Call, instance: Instance) -> str:
+def _type_of(call: OperationCall, instance: Instance) -> str:
     if spec(call.world.flavors.get(instance.flavor_id, {})).get("gpu"):
         return "gpu"
     image_type = str(call.world.images.get(instance.image_id, {}).get("image_type"))
@@ -103,7 +103,7 @@ def _has_address(instance: Instance, networks: list[ipaddress.IPv4Network]) -> b
     return any(address in network for address in addresses for network in networks)
 
 
-def get_instance(call: Call) -> Reply:
+def get_instance(call: OperationCall) -> Reply:
     """GET /v1/instances/{instance_id}: an array of one."""
     mask = mask_of(call)
     instance = call.world.instances.get(call.ids[0])
@@ -114,7 +114,7 @@ def get_instance(call: Call) -> Reply:
     return Reply(instance_rows(call, [instance], mask))
 
 
-def edit_instance(call: Call) -> Reply:
+def edit_instance(call: OperationCall) -> Reply:
     """PUT /v1/instances/{instance_id}: name and description; what is left out stays."""
     mask = mask_of(call)
     existing(call, call.ids[0])
@@ -134,7 +134,7 @@ def edit_instance(call: Call) -> Reply:
     return Reply(instance_rows(call, [instance], mask))
 
 
-def delete_instance(call: Call) -> Reply:
+def delete_instance(call: OperationCall) -> Reply:
     """DELETE /v1/instances/{instance_id}: the receipt names the block storages left behind, and not
     the instance.
     """
@@ -148,7 +148,7 @@ def delete_instance(call: Call) -> Reply:
     )
 
 
-def remote_console(call: Call) -> Reply:
+def remote_console(call: OperationCall) -> Reply:
     """GET /v1/instances/{instance_id}/remote-console: a link of the assumed form."""
     instance = call.world.instances.get(call.ids[0])
     if instance is None or not is_visible(call, instance):
@@ -162,7 +162,7 @@ def remote_console(call: Call) -> Reply:
 # --------------------------------------------------------------------------------------------------
 
 
-def power(operation: str, wanted: str, call: Call) -> Reply:
+def power(operation: str, wanted: str, call: OperationCall) -> Reply:
     """POST .../start, and .../shutdown, a power cut that is charged as before. An instance that is
     already so answers 202 without a change, unless power is strict.
     """
@@ -173,14 +173,14 @@ def power(operation: str, wanted: str, call: Call) -> Reply:
     return _begin(call, instance, operation, status=wanted)
 
 
-def reboot(call: Call) -> Reply:
+def reboot(call: OperationCall) -> Reply:
     """POST .../reboot: only on a running instance."""
     instance = at_rest(call, call.ids[0])
     refuse_if(instance.status != "active", "CHECK_PARAM")
     return _begin(call, instance, "reboot", status="active")
 
 
-def rebuild(call: Call) -> Reply:
+def rebuild(call: OperationCall) -> Reply:
     """POST .../rebuild: the same or another image; keeps id, addresses and block storages. It also
     cures status `error`.
     """
@@ -198,7 +198,7 @@ def rebuild(call: Call) -> Reply:
     return _begin(call, instance, "rebuild", status=status, target=image_id)
 
 
-def resize(call: Call) -> Reply:
+def resize(call: OperationCall) -> Reply:
     """POST .../resize: another flavor, in `active` and `off`; a smaller disk only if the switch
     allows it.
     """
@@ -223,12 +223,12 @@ def resize(call: Call) -> Reply:
     return _begin(call, instance, "resize", status=instance.status, target=flavor_id)
 
 
-def _disk(call: Call, flavor_id: str) -> int:
+def _disk(call: OperationCall, flavor_id: str) -> int:
     return int(str(spec(call.world.flavors.get(flavor_id, {})).get("disk") or 0))
 
 
 def _begin(
-    call: Call, instance: Instance, operation: str, *, status: str, target: str = ""
+    call: OperationCall, instance: Instance, operation: str, *, status: str, target: str = ""
 ) -> Reply:
     pending = call.begin(operation, tick=operation, status=status, target=target)
     working = replace(instance, status="work", pending=pending)

@@ -19,7 +19,7 @@ BUSY = frozenset({"building", "pending", "work", "deleting"})
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingWork:
     """An operation under way in the background and what holds when it is done.
 
     It ends at world time `due` or, if a switch counts reads instead of seconds, after `reads`
@@ -59,7 +59,7 @@ class Instance:
     visible_from: float = 0.0
     charged_until: float = 0.0
     stopped: float | None = None
-    pending: Pending | None = None
+    pending: PendingWork | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class BlockStorage:
     created: float
     visible_from: float = 0.0
     charged_until: float = 0.0
-    pending: Pending | None = None
+    pending: PendingWork | None = None
 
     @property
     def owner_or_target(self) -> str | None:
@@ -123,7 +123,7 @@ class Membership:
     kind: ClassVar[str] = "membership"
     firewall_id: str
     instance_id: str
-    pending: Pending | None = None
+    pending: PendingWork | None = None
 
     @property
     def ids(self) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 from reconciler.simulator.errors import found, refuse_if
 from reconciler.simulator.kinds.call import (
-    Call,
+    OperationCall,
     Reply,
     check_limit,
     required,
@@ -22,7 +22,7 @@ PORTS = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
 PREFIX = re.compile(r"[0-9]|[12][0-9]|3[0-2]")
 
 
-def list_rules(call: Call) -> Reply:
+def list_rules(call: OperationCall) -> Reply:
     """GET .../rules: always whole; page parameters are ignored. The rules of an absent group give
     CHECK_PARAM.
     """
@@ -31,7 +31,7 @@ def list_rules(call: Call) -> Reply:
     return Reply([asdict(rule) for rule in firewall.rules])
 
 
-def create_rule(call: Call) -> Reply:
+def create_rule(call: OperationCall) -> Reply:
     """POST .../rules: an exact duplicate is refused."""
     firewall = _firewall(call)
     rule = new_rule(call, call.json(), firewall.rules)
@@ -39,7 +39,7 @@ def create_rule(call: Call) -> Reply:
     return Reply([asdict(rule)])
 
 
-def edit_rule(call: Call) -> Reply:
+def edit_rule(call: OperationCall) -> Reply:
     """PUT .../rules/{rule_id}: members left out stay, and so does the text when an empty one is
     sent.
 
@@ -57,7 +57,7 @@ def edit_rule(call: Call) -> Reply:
     return Reply([asdict(changed)])
 
 
-def delete_rule(call: Call) -> Reply:
+def delete_rule(call: OperationCall) -> Reply:
     """DELETE .../rules/{rule_id}: the result is a string."""
     firewall = _firewall(call)
     rule = _rule(call, firewall)
@@ -67,7 +67,7 @@ def delete_rule(call: Call) -> Reply:
     return Reply("success")
 
 
-def new_rule(call: Call, body: Mapping[str, object], others: Sequence[Rule]) -> Rule:
+def new_rule(call: OperationCall, body: Mapping[str, object], others: Sequence[Rule]) -> Rule:
     """A rule from a request, checked against those it will stand beside; it takes a new id."""
     required(body, "bound", "protocol", "port", "ip")
     refuse_if(body.get("title") is None, "REQUIRED_POST_PARAM_MISSING", "title")
@@ -77,11 +77,11 @@ def new_rule(call: Call, body: Mapping[str, object], others: Sequence[Rule]) -> 
     return replace(rule, rule_id=call.world.new_rule_id())
 
 
-def _firewall(call: Call) -> Firewall:
+def _firewall(call: OperationCall) -> Firewall:
     return found(call.world.firewalls.get(call.ids[0]), "CHECK_PARAM", "firewall_id")
 
 
-def _rule(call: Call, firewall: Firewall) -> Rule:
+def _rule(call: OperationCall, firewall: Firewall) -> Rule:
     number = whole_number(call.ids[1])
     matching = (rule for rule in firewall.rules if rule.rule_id == number)
     return found(next(matching, None), "ID_INVALID", "rule_id")
@@ -99,7 +99,7 @@ def _checked(body: Mapping[str, object]) -> dict[str, str]:
     return checked
 
 
-def _refuse_duplicate(call: Call, rule: Rule, others: Iterable[Rule]) -> None:
+def _refuse_duplicate(call: OperationCall, rule: Rule, others: Iterable[Rule]) -> None:
     def key(each: Rule) -> tuple[str | None, ...]:
         match = (each.bound, each.protocol, each.port, _masked(each.ip))
         return (*match, each.title, each.content) if call.switches.duplicate_key == "all" else match
