@@ -129,9 +129,13 @@ _NAMES = sorted(each.name for each in dataclasses.fields(Fault))
 def _pattern(route: str) -> re.Pattern[str]:
     """A path in which `*` or `{name}` stands for one segment and `**` for any rest."""
     parts = re.split(r"(\*\*|\*|\{[^}]*\})", route)
-    one = ("[^/]+" if part[:1] in {"*", "{"} else re.escape(part) for part in parts)
-    patterns = (".*" if part == "**" else each for part, each in zip(parts, one, strict=True))
-    return re.compile("".join(patterns))
+    fixed = {"**": ".*", "*": "[^/]+"}
+    return re.compile(
+        "".join(
+            fixed.get(part) or ("[^/]+" if part.startswith("{") else re.escape(part))
+            for part in parts
+        )
+    )
 
 
 def parse_fault(data: object) -> Fault:
