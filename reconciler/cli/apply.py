@@ -84,7 +84,7 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
             variables=[(name, state_text.raw(value)) for name, value in values.items()],
             part=part_arguments(options.only, options.without),
         )
-        stack = session.load(values=values)
+        stack = replace(here, variables=()).load(values=values)
         merged = replace(choices, accept=(*saved.accept, *choices.accept))
         given = _given(here, stack.accept, merged, destroy=options.destroy)
         with (
@@ -126,6 +126,8 @@ def _carry_out(prompter: _Prompter, work: Callable[[], Applied]) -> int:
         applied = work()
     except Abort as stop:
         if not console.json:
+            # The session of a saved plan has its environment and its cloud, which hints need.
+            stop.problems = tuple(map(prompter.session.pasteable, stop.problems))
             raise
         prompter.stopped(stop)
         return stop.exit_code

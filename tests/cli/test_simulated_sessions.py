@@ -223,3 +223,20 @@ def test_ctrl_c_twice_ends_at_once_with_the_cursor_back() -> None:
     terminal.interrupt()
 
     assert terminal.end() == 130 and ("\x1b[?25h" in terminal.text)
+
+
+def test_a_saved_plan_brings_its_environment_and_its_cloud(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Goal: `apply --plan` needs neither --env nor --simulate, and its hints name both.
+    write(WEB + "environments:\n  prod: {}\n")
+    chosen = ("web.yaml", "--env", "prod")
+    assert call(capsys, "plan", *chosen, "--out", "x.plan")[0] == 0
+    monkeypatch.delenv("RECONCILER_SIMULATE")
+    code, _, err = call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)
+    assert code == 0 and re.search(r"^ shop/prod: \d+ done\.", err, re.MULTILINE), err
+
+    write("version: 1\nstack: shop\nenvironments:\n  prod: {}\n")
+    assert call(capsys, "plan", *chosen, "--simulate", "--out", "y.plan")[0] == 0
+    code, _, err = call(capsys, "apply", "--plan", "y.plan", "web.yaml", "--yes", *SCALE)
+    assert code == 4 and "reconciler destroy web.yaml --env prod --simulate" in err, err
