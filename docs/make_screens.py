@@ -32,7 +32,7 @@ from reconciler.render.explain_change import why
 from reconciler.render.plan import plan_markdown, plan_text
 from reconciler.render.plan.plan_sections import sections
 from reconciler.render.plan.plan_text import PlanHeader
-from reconciler.render.run import progress, screen
+from reconciler.render.run import progress, run_end, screen
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Style, Tone
 from reconciler.simulator.edits import edit
@@ -122,7 +122,7 @@ class Studio:
         for event in self.harness.events:
             report.take(event)
             if isinstance(event, Summary):
-                found += progress.summary_lines(
+                found += run_end.summary_lines(
                     event, report, title=planned.plan.title, style=LOOK, with_rows=True
                 )
             else:

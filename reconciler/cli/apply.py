@@ -32,7 +32,7 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.render import escape, state_text
 from reconciler.render.format import count
 from reconciler.render.plan import plan_json, plan_sections, plan_text
-from reconciler.render.run import events_json, progress
+from reconciler.render.run import events_json, progress, run_end
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Tone
 from reconciler.version import VERSION
@@ -282,7 +282,7 @@ class _Prompter:
             self.close()
             style = self.session.console.style(self.session.console.err)
             scale = 1.0 if self._opened is None else self._opened[0].time_scale
-            lines = progress.summary_lines(
+            lines = run_end.summary_lines(
                 event,
                 self._report,
                 title=self._title,

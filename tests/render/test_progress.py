@@ -18,7 +18,7 @@ from reconciler.model.events import (
 )
 from reconciler.model.plan import Step
 from reconciler.render.plan.plan_rows import PlanRow
-from reconciler.render.run import progress, screen
+from reconciler.render.run import progress, run_end, screen
 from reconciler.render.run.progress import Lines, Live
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Style
@@ -127,7 +127,7 @@ def test_the_summary_lists_done_failed_and_skipped_steps_and_how_to_continue() -
         run.take(event)
 
     text = screen.text(
-        progress.summary_lines(SUMMARY, run, title="shop/prod", style=Style()), Style()
+        run_end.summary_lines(SUMMARY, run, title="shop/prod", style=Style()), Style()
     )
 
     assert text.splitlines() == [
@@ -216,7 +216,7 @@ def test_the_end_compares_the_estimate_with_what_happened_at_the_clouds_own_spee
     def end(seconds: float, exit_code: int = 0) -> str:
         summary = Summary(1, 0, 0, 0, calls=9, seconds=seconds, exit_code=exit_code, eta_seconds=60)
         return screen.text(
-            progress.summary_lines(
+            run_end.summary_lines(
                 summary, RunReport(), title="shop", style=Style(), time_scale=60.0
             ),
             Style(),
