@@ -1,5 +1,5 @@
 """The state of one stack in a folder: `state.json`, `journal`, `lock` with `holder` and `epoch`,
-`history/` (docs/reference/state.md).
+`history/` (docs/explanation/state.md).
 """
 
 from __future__ import annotations

@@ -18,7 +18,11 @@ CODE = [
     for folder in ("reconciler", "tests", "bench", "docs")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
-REFERENCE = {path.stem: path for path in (DOCS / "reference").glob("*.md")} | {"contract": CONTRACT}
+REFERENCE = {
+    path.stem: path
+    for folder in ("reference", "explanation")
+    for path in (DOCS / folder).glob("*.md")
+} | {"contract": CONTRACT}
 
 
 def listed(wrong: list[str]) -> str:
@@ -77,7 +81,7 @@ def _prose_of_code(path: Path) -> Iterator[str]:
 
 
 def test_sections_named_in_comments_exist() -> None:
-    # Goal: `safety#settling` is a section of docs/reference/safety.md, `contract#absence` one of
+    # Goal: `safety#settling` is a section of docs/explanation/safety.md, `contract#absence` one of
     # the API contract; chapters have no numbers to go stale.
     sections = {name: anchors(page) for name, page in REFERENCE.items()}
     wrong = []

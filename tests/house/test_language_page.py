@@ -48,8 +48,8 @@ FUNCTION_DOCS = {
 
 HEAD = """# The language
 
-Made from [stack.schema.json](../../schemas/stack.schema.json) and [component.schema.json](../../schemas/component.schema.json), which editors
-complete and check from. `reconciler explain KIND.FIELD` shows the same on a screen.
+Made from the JSON Schemas of stack files and components, which editors complete and check from.
+`reconciler explain KIND.FIELD` shows the same on a screen.
 
 The rules of the language are in [stack-files.md](stack-files.md): reading, addresses, names, lookups, edits, lifecycle.
 
