@@ -1,4 +1,6 @@
-"""`catalog` and `explain`: values that the account offers, and fields of the language."""
+"""`catalog`, `explain` and `schema`: values that the account offers, fields of the language, and
+JSON Schemas.
+"""
 
 from __future__ import annotations
 
@@ -245,4 +247,38 @@ def explain(console: Console, *, field: str | None) -> int:
                 )
             )
         )
+    return exit_codes.DONE
+
+
+SCHEMAS: Mapping[str, str] = {
+    "stack": msg("a stack file"),
+    "component": msg("a component that stacks include"),
+    "plan": msg("the output of `plan --format json` and `drift --format json`"),
+    "event": msg("one line of `apply --format json` and `destroy --format json`"),
+}
+"""What each schema in `schemas/` describes. A test compares the names with the files."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler schema
+  reconciler schema stack > stack.schema.json
+  reconciler schema event"""
+)
+@click.argument("name", required=False, metavar="[NAME]", type=click.Choice(list(SCHEMAS)))
+@options.output_options
+@ends
+def schema(console: Console, *, name: str | None) -> int:
+    """Print the JSON Schema of a file or of a JSON document; without NAME, list the schemas.
+
+    Each schema is complete in itself. Editors use it to complete and check stack files.
+    """
+    from reconciler.config.schema import load
+
+    if name is not None:
+        console.result_json(load(name))
+        return exit_codes.DONE
+    width = max(map(len, SCHEMAS))
+    console.result([Line(f" {each:<{width}}  {text}") for each, text in SCHEMAS.items()])
     return exit_codes.DONE

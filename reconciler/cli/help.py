@@ -25,6 +25,7 @@ Inspect
   graph         Show the dependencies as text, DOT, Mermaid or JSON
   catalog       List zones, flavors, images and keys, with prices
   explain       Describe a field of the stack file
+  schema        Print the JSON Schema of stacks, plans and events
 
 Operate
   server        Reboot an instance or open its console

@@ -37,6 +37,7 @@ _COMMANDS: Mapping[str, str] = {
     "absorb": "adopt_commands",
     "catalog": "catalog_command",
     "explain": "catalog_command",
+    "schema": "catalog_command",
     "doctor": "doctor_command",
     "simulator": "simulator_commands",
 }

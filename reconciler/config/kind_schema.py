@@ -44,12 +44,58 @@ def of_stack(schema: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
     return {**schema, "properties": properties, "$defs": definitions}
 
 
-def of_component(schema: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
-    """The schema of a component, with the sections of these kinds."""
-    sections = {
-        name: {"$ref": f"stack.schema.json#/properties/{name}"} for name in kinds.build_order
+_FROM_THE_STACK: Mapping[str, str] = {
+    "parameters": "variables",
+    "locals": "locals",
+    "defaults": "defaults",
+    "existing": "existing",
+    "outputs": "outputs",
+}
+"""The keys of a component, each with the key of a stack that has the same form."""
+
+
+def of_component(
+    schema: Mapping[str, Any], kinds: Kinds, stack: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The schema of a component, with the sections of these kinds. `stack` is the schema of a
+    stack; the parts of it that a component shares are copied, so that one file is enough.
+    """
+    shared = {**_FROM_THE_STACK, **{name: name for name in kinds.build_order}}
+    properties = {
+        name: {**stack["properties"][shared[name]], **_own_text(part)} if name in shared else part
+        for name, part in schema["properties"].items()
     }
-    return {**schema, "properties": {**schema["properties"], **sections}}
+    return {**schema, "properties": properties, "$defs": _reached(properties, stack["$defs"])}
+
+
+def of_event(schema: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of an event, with that of the plan copied into its definitions."""
+    whole = {name: part for name, part in plan.items() if name not in _OF_A_FILE}
+    return {**schema, "$defs": {"plan": whole, **plan["$defs"]}}
+
+
+_OF_A_FILE = ("$schema", "$id", "$defs")
+
+
+def _own_text(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": part["description"]} if "description" in part else {}
+
+
+def _reached(part: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """The definitions that a part refers to, directly or through others, in their order."""
+    found: set[str] = set()
+    open_ones = [part]
+    while open_ones:
+        at = open_ones.pop()
+        if isinstance(at, Mapping):
+            name = str(at.get("$ref", "")).removeprefix("#/$defs/")
+            if name in definitions and name not in found:
+                found.add(name)
+                open_ones.append(definitions[name])
+            open_ones += at.values()
+        elif isinstance(at, list):
+            open_ones += at
+    return {name: body for name, body in definitions.items() if name in found}
 
 
 def _section(kind: ResourceType, kinds: Kinds) -> dict[str, Any]:

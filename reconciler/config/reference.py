@@ -117,11 +117,8 @@ def _shape(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any
 
 
 def _followed(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    file, _, inner = reference.partition("#/")
-    section, _, name = inner.partition("/")
-    found: Mapping[str, Any] = (load("stack") if file or section not in root else root)[section][
-        name
-    ]
+    section, _, name = reference.removeprefix("#/").partition("/")
+    found: Mapping[str, Any] = root[section][name]
     return found
 
 

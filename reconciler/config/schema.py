@@ -33,8 +33,13 @@ def load(name: str) -> Mapping[str, Any]:
 
 @cache
 def _load(name: str, kinds: Kinds) -> Mapping[str, Any]:
-    derived = {"stack": kind_schema.of_stack, "component": kind_schema.of_component}.get(name)
-    return _read(name) if derived is None else derived(_read(name), kinds)
+    if name == "stack":
+        return kind_schema.of_stack(_read(name), kinds)
+    if name == "component":
+        return kind_schema.of_component(_read(name), kinds, _load("stack", kinds))
+    if name == "event":
+        return kind_schema.of_event(_read(name), _read("plan"))
+    return _read(name)
 
 
 @cache
@@ -167,12 +172,7 @@ def validator(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
             known[id(part)] = compiled(part, root) if isinstance(part, Mapping) else lambda _: False
         return known[id(part)](node)
 
-    from referencing import Registry
-    from referencing.jsonschema import DRAFT202012
-
-    # the schema of a component refers to that of a stack by its file name
-    registry: Any = Registry().with_resource(root.get("$id", ""), DRAFT202012.create_resource(root))
-    return _validator_class(fits)({**schema, "$defs": root.get("$defs", {})}, registry=registry)
+    return _validator_class(fits)({**schema, "$defs": root.get("$defs", {})})
 
 
 def _validator_class(fits: Callable[[Any, Node], bool]) -> Any:
