@@ -199,8 +199,8 @@ class CloudHarness:
         return text
 
 
-def _nobody(planned: context.Planned, decision: Decision) -> str | None:
-    return None
+def _nobody(planned: context.Planned, decision: Decision) -> bool:
+    return False
 
 
 class Interrupts:

@@ -5,6 +5,7 @@ shared).
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ from tests.house.hint_templates import pattern
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")
+# A width of the terminal that started the tests is no width of the output they look at.
+os.environ.pop("COLUMNS", None)
 
 
 def pytest_collection_finish() -> None:

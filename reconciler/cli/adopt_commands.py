@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import option_types, options
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -28,16 +28,16 @@ Examples:
   reconciler import instances.db INSTANCE-Fq1aWFZsggSX0InttsJX8Y
   reconciler import 'instances.web[0]' INSTANCE-Fq1aWFZsggSX0InttsJX8Y --env prod --yes""",
 )
-@click.argument("address", metavar="ADDRESS", type=options.AddressText())
+@click.argument("address", metavar="ADDRESS", type=option_types.AddressText())
 @click.argument("id", metavar="ID")
-@options.stack_option
+@options.stack_argument
 @options.environment_option
 @options.variable_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--accept",
     multiple=True,
-    type=options.AcceptParam(),
+    type=option_types.AcceptParam(),
     help="Consent: shared=ADDRESS, if another stack owns the object as well.",
 )
 @options.simulate_options
@@ -187,7 +187,7 @@ Examples:
   reconciler absorb firewalls.web --dry-run"""
 )
 @click.argument(
-    "addresses", nargs=-1, required=True, metavar="ADDRESS...", type=options.AddressText()
+    "addresses", nargs=-1, required=True, metavar="ADDRESS...", type=option_types.AddressText()
 )
 @options.stack_option
 @options.environment_option

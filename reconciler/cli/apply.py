@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from reconciler.commands import apply as applying
 from reconciler.commands import plan_file as planfile
 from reconciler.commands.context import Applied, Connection, Execution, Planned, Prompter, Run
 from reconciler.commands.password_file import FirstPasswords
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.address import parse
@@ -44,6 +44,14 @@ _INTERRUPTED = (
     b"\n Interrupted: starting no new steps and waiting a few seconds for pending answers. "
     b"Press Ctrl-C again to stop immediately.\n"
 )
+
+_QUESTIONS: Mapping[tuple[bool, bool], Callable[[str], Text]] = {
+    (False, True): lambda name: msg("Type {name} to apply, or no to cancel:", name=name),
+    (False, False): lambda name: msg("Type {name} or yes to apply, or no to cancel:", name=name),
+    (True, True): lambda name: msg("Type {name} to destroy, or no to cancel:", name=name),
+    (True, False): lambda name: msg("Type {name} or yes to destroy, or no to cancel:", name=name),
+}
+"""The question by whether the plan destroys, and whether only the stack's name is consent."""
 
 
 def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
@@ -260,15 +268,12 @@ class _Prompter:
             )
         console.begin()
 
-    def ask(self, planned: Planned, decision: Decision) -> str | None:
-        """The answer to the question; None at the end of input."""
-        plan = planned.plan
-        verb = "destroy" if plan.destroy else "apply"
-        name = escape.outside(plan.title)
-        choice = name if decision.open else f"{name} or yes"
-        return self.session.console.ask(
-            msg("Type {choice} to {verb}, anything else to stop:", choice=choice, verb=verb)
-        )
+    def ask(self, planned: Planned, decision: Decision) -> bool:
+        """Whether the user consents to the plan that is shown."""
+        title = planned.plan.title
+        name, by_name = escape.outside(title), bool(decision.open)
+        question = _QUESTIONS[planned.plan.destroy, by_name]
+        return self.session.console.confirm(question(name), title, by_name=by_name)
 
     def emit(self, event: Event) -> None:
         """Shows one event of the run."""

@@ -66,7 +66,7 @@ Examples:
     metavar="COLUMN",
     help="Sort by this column, `-COLUMN` for descending order (default: id).",
 )
-@options.stack_option
+@options.stack_argument
 @options.format_option
 @options.simulate_options
 @options.output_options

@@ -21,6 +21,7 @@ from reconciler.render.run import screen
 from reconciler.render.run.screen import Line, Style, Tone
 
 COLUMNS_MIN = 40
+_QUESTIONS_MAX = 3
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Console:
 
     format: str = "text"
     verbose: bool = False
-    color: bool = True
+    color: str = "auto"
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     out: Stream = field(default_factory=lambda: Stream(sys.stdout))
     err: Stream = field(default_factory=lambda: Stream(sys.stderr))
@@ -60,16 +61,12 @@ class Console:
 
     def style(self, stream: Stream) -> Style:
         """The style for text on that stream."""
-        if not stream.is_terminal:
-            return Style(width=None, color=False, verbose=self.verbose)
-        width = max(shutil.get_terminal_size().columns, COLUMNS_MIN)
         dumb = self.environ.get("TERM") == "dumb"
-        color = self.color and not dumb and not self.environ.get("NO_COLOR")
         return Style(
-            width=width,
-            color=color,
+            width=_width(stream, self.environ),
+            color=is_colored(self.color, self.environ, terminal=stream.is_terminal),
             verbose=self.verbose,
-            ascii=dumb or stream.ascii or _asks_for_ascii(self.environ),
+            ascii=stream.is_terminal and (dumb or stream.ascii or _asks_for_ascii(self.environ)),
         )
 
     def result(self, lines: Sequence[Line]) -> None:
@@ -117,6 +114,22 @@ class Console:
             self.note([Line(f"    cause: {type(at).__name__}: {escape.outside(at)}", Tone.FAINT)])
             at = at.__cause__ or at.__context__
 
+    def confirm(self, question: str, title: str, *, by_name: bool = False) -> bool:
+        """Whether the user consents. An unclear answer is asked for again, three times in all.
+        `by_name`: only the name of the stack is consent.
+        """
+        from reconciler.planner.checks import approval
+        from reconciler.planner.checks.approval import TypedAnswer
+
+        for _ in range(_QUESTIONS_MAX):
+            typed = self.ask(question)
+            reply = approval.reply(typed, title, by_name=by_name)
+            if reply is not TypedAnswer.UNCLEAR:
+                return reply is TypedAnswer.CONSENT
+            why = escape.outside(approval.unclear(typed or "", title))
+            self.note([Line(f" {why}", Tone.CARE)])
+        return False
+
     def ask(self, question: str) -> str | None:
         """The answer to a question, or None at the end of input. Text typed before the question is
         dropped.
@@ -126,6 +139,27 @@ class Console:
         stream.write(f"\n {question} ")
         text = sys.stdin.readline()
         return text.strip() if text else None
+
+
+def is_colored(choice: str, environ: Mapping[str, str], *, terminal: bool) -> bool:
+    """Whether output is colored. `choice` is `--color`: `always` and `never` decide; with `auto`,
+    NO_COLOR, FORCE_COLOR and CLICOLOR_FORCE do, in this order, else a terminal that is not dumb.
+    """
+    if choice != "auto":
+        return choice == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if any(environ.get(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return terminal and environ.get("TERM") != "dumb"
+
+
+def _width(stream: Stream, environ: Mapping[str, str]) -> int | None:
+    """The width of a terminal in cells. Elsewhere the value of COLUMNS, or None: unlimited."""
+    if stream.is_terminal:
+        return max(shutil.get_terminal_size().columns, COLUMNS_MIN)
+    columns = environ.get("COLUMNS", "")
+    return max(int(columns), COLUMNS_MIN) if columns.isdecimal() and int(columns) else None
 
 
 def _drop_typed_ahead() -> None:

@@ -33,7 +33,7 @@ Examples:
   reconciler doctor --stack web.yaml --env prod
   reconciler doctor --simulate"""
 )
-@options.stack_option
+@options.stack_argument
 @options.environment_option
 @options.format_option
 @options.simulate_options

@@ -7,6 +7,7 @@ and shows every change before it makes it.
 Usage:  reconciler [--chdir DIR] COMMAND [STACK] [OPTIONS]
 
 STACK is a YAML file or a folder of *.yaml files (default: the current folder).
+It is the last argument of every command; --stack PATH is the same.
 
 Try it without an account, on a local cloud:
   reconciler apply examples/stacks/web-tier --simulate
@@ -60,7 +61,7 @@ Environment
   RECONCILER_STATE_DIR                 folder for states (default: next to the stack)
   RECONCILER_SIMULATE=1                same as --simulate
   RECONCILER_TIME_SCALE                same as --time-scale; local cloud only
-  NO_COLOR                             disable color
+  NO_COLOR, FORCE_COLOR                never or always use color; as does --color
 
 Exit codes
     0  done, or nothing to do

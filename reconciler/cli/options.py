@@ -1,157 +1,21 @@
-"""Options that several commands share, and their types. A mistake in one is a usage error (exit
-64).
-"""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from reconciler.cli import option_types
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model.plan import RiskClass
-from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Pair(click.ParamType[tuple[str, str]]):
-    """The value of `--var`: `NAME=VALUE`."""
-
-    name = "NAME=VALUE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """The name and the value."""
-        if isinstance(value, tuple):
-            return value
-        name, equals, text = str(value).partition("=")
-        if not equals or not name:
-            self.fail(msg("{value!r} is not NAME=VALUE", value=value), param, ctx)
-        return name, text
-
-
-class AcceptParam(click.ParamType[Acceptance]):
-    """The value of `--accept`: `CLASS` or `CLASS=ADDRESS`."""
-
-    name = "CLASS[=ADDRESS]"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Acceptance:
-        """The acceptance, with its address in canonical spelling."""
-        if isinstance(value, Acceptance):
-            return value
-        found = approval.parse(str(value))
-        if found is None:
-            classes = ", ".join(risk.value for risk in RiskClass)
-            self.fail(
-                msg(
-                    "{value!r} is not CLASS or CLASS=ADDRESS; classes are {classes}",
-                    value=value,
-                    classes=classes,
-                ),
-                param,
-                ctx,
-            )
-        if found.address is None and found.risk in approval.BY_ADDRESS_ONLY:
-            self.fail(
-                msg(
-                    "{risk} can only be accepted for one address: {risk}=ADDRESS",
-                    risk=found.risk.value,
-                ),
-                param,
-                ctx,
-            )
-        from reconciler.model.address import typed
-
-        address = None if found.address is None else typed(found.address)
-        return found if address is None else Acceptance(found.risk, str(address))
-
-
-class AddressText(click.ParamType[str]):
-    """The address of an object, kept as text."""
-
-    name = "ADDRESS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The address in canonical spelling."""
-        from reconciler.model.address import typed
-
-        found = typed(str(value))
-        if found is None:
-            self.fail(
-                msg(
-                    "{value!r} is not an address, such as instances.web or instances.web[0]",
-                    value=value,
-                ),
-                param,
-                ctx,
-            )
-        return str(found)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The matching addresses in the stack file and its state."""
-        from click.shell_completion import CompletionItem
-
-        from reconciler.cli.completion import addresses
-
-        return [
-            CompletionItem(text) for text in addresses(ctx.params) if text.startswith(incomplete)
-        ]
-
-
-class Pattern(click.ParamType[str]):
-    """An address, or a pattern of addresses with `*` and `?`."""
-
-    name = "ADDRESS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """An address in canonical spelling; a pattern unchanged."""
-        from reconciler.model.address import typed
-
-        return str(typed(str(value)) or value)
-
-    shell_complete = AddressText.shell_complete
-
-
-class Bind(click.ParamType[tuple[str, str]]):
-    """The value of `--adopt`: `ADDRESS=ID`."""
-
-    name = "ADDRESS=ID"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """The address in canonical spelling, and the id."""
-        if isinstance(value, tuple):
-            return value
-        from reconciler.model.address import typed
-
-        # A key of `for_each` may contain `=`; an id cannot.
-        text, equals, id = str(value).rpartition("=")
-        address = typed(text)
-        if not equals or not id or address is None:
-            self.fail(
-                msg(
-                    "{value!r} is not ADDRESS=ID, such as instances.web=INSTANCE-Fq1a", value=value
-                ),
-                param,
-                ctx,
-            )
-        return str(address), id
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,19 +102,67 @@ def _one_stack(context: click.Context, parameter: click.Parameter, value: str | 
     return value or by_option or "."
 
 
+def _several_stacks(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The stacks from the arguments, each once, or the one from `--stack`."""
+    if len(value) > 1 and context.meta.get(_STACK) is None:
+        return tuple(dict.fromkeys(value))
+    return (_one_stack(context, parameter, value[0] if value else None),)
+
+
+def stack_alone(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """For a command whose only argument before STACK is optional: a path in its place is the STACK.
+    A path has a slash or ends with `.yaml` or `.yml`.
+    """
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def understand(**values: Any) -> int:
+            given = values[name]
+            if given is not None and values["stack"] == "." and is_path(given):
+                values |= {"stack": given, name: None}
+            return command(**values)
+
+        return understand
+
+    return decorate
+
+
+def is_path(text: str) -> bool:
+    """Whether an argument is a file or folder by its spelling. An address has a bracket before a
+    slash.
+    """
+    before, slash, _ = text.partition("/")
+    suffix = text.rpartition(".")[2]
+    if suffix == "plan":
+        return False
+    return text in (".", "..") or suffix in ("yaml", "yml") or bool(slash and "[" not in before)
+
+
+_other_spelling = click.option(
+    "--stack",
+    "stack_option",
+    metavar="PATH",
+    is_eager=True,
+    expose_value=False,
+    type=_ANY_PATH,
+    callback=_by_option,
+    help="The same as the argument STACK.",
+)
 stack_argument = _joined(
     click.argument("stack", required=False, metavar="[STACK]", type=_ANY_PATH, callback=_one_stack),
-    click.option(
-        "--stack",
-        "stack_option",
-        hidden=True,
-        is_eager=True,
-        expose_value=False,
-        type=_ANY_PATH,
-        callback=_by_option,
-    ),
+    _other_spelling,
 )
-"""A command that takes the stack as an argument also accepts `--stack PATH`."""
+"""STACK, the last argument of a command, or `--stack PATH`."""
+
+stacks_argument = _joined(
+    click.argument(
+        "stacks", nargs=-1, metavar="[STACK]...", type=_ANY_PATH, callback=_several_stacks
+    ),
+    _other_spelling,
+)
+"""As `stack_argument`, for a command that takes several stacks."""
 
 stack_option = click.option(
     "--stack",
@@ -270,7 +182,7 @@ variable_options = _joined(
         "--var",
         "variables",
         multiple=True,
-        type=Pair(),
+        type=option_types.Pair(),
         help="Set a variable; repeatable; overrides all other sources.",
     ),
     click.option(
@@ -319,7 +231,13 @@ plan_format_option = click.option(
     help="Output format; markdown is for pull requests.",
 )
 output_options = _joined(
-    click.option("--no-color", is_flag=True, help="Disable color."),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        help="When to use color.",
+    ),
+    click.option("--no-color", "color", flag_value="never", hidden=True),
     click.option(
         "-v",
         "--verbose",
@@ -334,7 +252,7 @@ consent_options = _joined(
     click.option(
         "--accept",
         multiple=True,
-        type=AcceptParam(),
+        type=option_types.AcceptParam(),
         help="Consent to a risk class, for all objects or one address; repeatable.",
     ),
     click.option(
@@ -345,14 +263,14 @@ part_options = _joined(
     click.option(
         "--only",
         multiple=True,
-        type=Pattern(),
+        type=option_types.Pattern(),
         help="Only this object (or those matching a pattern) and what it needs; repeatable.",
     ),
     click.option(
         "--except",
         "without",
         multiple=True,
-        type=Pattern(),
+        type=option_types.Pattern(),
         help="Skip this object and everything that depends on it; repeatable.",
     ),
 )
@@ -368,10 +286,13 @@ def undo_option(command: Callable[..., int]) -> Callable[..., int]:
     """`--undo`, for a command that takes a STACK. A value that is not a serial is the STACK."""
 
     @wraps(command)
-    def understand(*, stack: str, undo: str | None, **values: Any) -> int:
-        if undo is not None and undo != "last" and not undo.isdecimal() and stack == ".":
-            stack, undo = undo, "last"
-        return command(stack=stack, undo=undo, **values)
+    def understand(*, undo: str | None, **values: Any) -> int:
+        if undo is not None and undo != "last" and not undo.isdecimal():
+            if values.get("stacks") == (".",):
+                values["stacks"], undo = (undo,), "last"
+            elif values.get("stack") == ".":
+                values["stack"], undo = undo, "last"
+        return command(undo=undo, **values)
 
     option = click.option(
         "--undo",
@@ -400,6 +321,18 @@ def refuse_with_plan(others: Mapping[str, object]) -> None:
         )
 
 
+def refuse_with_several(others: Mapping[str, object]) -> None:
+    """Stops if an option that is for one stack is given with several."""
+    named = [name for name, value in others.items() if value]
+    if named:
+        raise click.UsageError(
+            msg(
+                "{options} takes one stack; run the command once for each",
+                options=", ".join(named),
+            )
+        )
+
+
 def part_arguments(only: Sequence[str], without: Sequence[str]) -> list[str]:
     """The options that narrow a plan, as arguments of a command line."""
     options = [("--only", text) for text in only] + [("--except", text) for text in without]
@@ -417,12 +350,15 @@ first_passwords_option = click.option(
 )
 plan_options = _joined(
     click.option(
-        "--replace", multiple=True, type=AddressText(), help="Replace this object; repeatable."
+        "--replace",
+        multiple=True,
+        type=option_types.AddressText(),
+        help="Replace this object; repeatable.",
     ),
     click.option(
         "--unprotect",
         multiple=True,
-        type=AddressText(),
+        type=option_types.AddressText(),
         help="Lift the object's protection for this run; repeatable.",
     ),
 )

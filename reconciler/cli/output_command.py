@@ -32,7 +32,7 @@ Examples:
   reconciler output --inventory ssh-config >> ~/.ssh/config"""
 )
 @click.argument("name", required=False)
-@options.stack_option
+@options.stack_argument
 @options.environment_option
 @click.option(
     "--format",
@@ -48,6 +48,7 @@ Examples:
 )
 @options.simulate_options
 @options.output_options
+@options.stack_alone("name")
 @on_stack
 def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     """Print all outputs of the last apply, or one by name. The account is not read.

@@ -129,7 +129,7 @@ def run(arguments: Sequence[str]) -> int:
         code = program.main(args=list(arguments), prog_name="reconciler", standalone_mode=False)
         return code if isinstance(code, int) else exit_codes.DONE
     except click.UsageError as failure:
-        return _usage(failure)
+        return _usage(failure, arguments)
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -145,12 +145,19 @@ def run(arguments: Sequence[str]) -> int:
         Stream(sys.stderr).finish()
 
 
-def _usage(failure: click.UsageError) -> int:
+def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:
+    from reconciler.cli.pointers import pointer
     from reconciler.render import escape
 
-    command = failure.ctx.command_path if failure.ctx is not None else "reconciler"
-    lines = " ".join(part.strip() for part in failure.format_message().split("\n") if part.strip())
-    Stream(sys.stderr).write(f"error[usage]  {escape.outside(lines)}\n    hint: {command} --help\n")
+    context = failure.ctx
+    command = "reconciler" if context is None else context.command_path
+    message, hint = pointer(arguments, program if context is None else context.command) or (
+        " ".join(part.strip() for part in failure.format_message().split("\n") if part.strip()),
+        f"{command} --help",
+    )
+    Stream(sys.stderr).write(
+        f"error[usage]  {escape.outside(message)}\n    hint: {escape.outside(hint)}\n"
+    )
     return exit_codes.USAGE
 
 

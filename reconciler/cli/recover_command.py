@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import option_types, options
 from reconciler.cli.console import Console
 from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
@@ -34,13 +34,13 @@ Examples:
 @click.option(
     "--adopt",
     multiple=True,
-    type=options.Bind(),
+    type=option_types.Bind(),
     help="The object that an unsettled request created or changed; repeatable.",
 )
 @click.option(
     "--not-created",
     multiple=True,
-    type=options.AddressText(),
+    type=option_types.AddressText(),
     help="The unsettled request was not executed; repeatable.",
 )
 @click.option(
@@ -131,13 +131,11 @@ def _prompter(console: Console, title: str) -> RecoveryPrompter:
             )
         console.begin()
 
-    def ask(proposal: Proposal) -> str | None:
-        return console.ask(
-            msg(
-                "Type {stack} or yes to bind them, anything else to stop:",
-                stack=escape.outside(title),
-            )
+    def ask(proposal: Proposal) -> bool:
+        question = msg(
+            "Type {stack} or yes to bind them, or no to cancel:", stack=escape.outside(title)
         )
+        return console.confirm(question, title)
 
     return RecoveryPrompter(emit, show, ask)
 

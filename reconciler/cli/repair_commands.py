@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import resources
-from reconciler.cli import options
+from reconciler.cli import option_types, options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, shown_path
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
-from reconciler.model.abort import Abort
+from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import error
 from reconciler.model.resource import title_of
 from reconciler.render import escape, format
@@ -41,7 +41,7 @@ Examples:
   reconciler state list --env prod
   reconciler state list --format json""",
 )
-@options.stack_option
+@options.stack_argument
 @options.environment_option
 @options.format_option
 @options.simulate_options
@@ -80,7 +80,7 @@ Examples:
   reconciler state forget INSTANCE-Fq1aWFZsggSX0InttsJX8Y --env prod"""
 )
 @click.argument("what", metavar="ADDRESS or ID")
-@options.stack_option
+@options.stack_argument
 @options.environment_option
 @yes_option
 @options.simulate_options
@@ -132,9 +132,9 @@ Examples:
   reconciler state mv instances.api instances.web
   reconciler state mv 'instances.web[0]' 'instances.web["seoul"]' --env prod --yes"""
 )
-@click.argument("source", metavar="ADDRESS", type=options.AddressText())
-@click.argument("target", metavar="ADDRESS", type=options.AddressText())
-@options.stack_option
+@click.argument("source", metavar="ADDRESS", type=option_types.AddressText())
+@click.argument("target", metavar="ADDRESS", type=option_types.AddressText())
+@options.stack_argument
 @options.environment_option
 @yes_option
 @options.simulate_options
@@ -196,7 +196,7 @@ def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: f
 Examples:
   reconciler state unlock --env prod"""
 )
-@options.stack_option
+@options.stack_argument
 @options.environment_option
 @yes_option
 @options.simulate_options
@@ -342,12 +342,10 @@ def ask(console: Console, title: str, yes: bool, what: str) -> None:
                 hint=msg("add --yes to {action}", action=what),
             )
         )
-    typed = console.ask(
-        msg(
-            "Type {stack} or yes to {action}, anything else to stop:",
-            stack=escape.outside(title),
-            action=what,
-        )
+    question = msg(
+        "Type {stack} or yes to {action}, or no to cancel:",
+        stack=escape.outside(title),
+        action=what,
     )
-    if typed not in ("yes", title):
-        raise Abort(error("consent", msg("Cancelled. Nothing was changed.")))
+    if not console.confirm(question, title):
+        raise Cancelled(msg("Cancelled. Nothing was changed."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field, replace
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.cli import composition, options
 from reconciler.cli.console import Console
+from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.config import loader
 from reconciler.model import exit_codes
-from reconciler.model.abort import Abort
+from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.render.run.screen import Line, Tone
 
@@ -309,15 +311,15 @@ def lock_seconds(given: float | None, console: Console) -> float:
 def ends(function: Callable[..., int]) -> Callable[..., int]:
     """Turns every way a command can stop into shown problems and an exit code.
 
-    The command receives a `Console` built from its options `format`, `verbose` and `no_color`,
+    The command receives a `Console` built from its options `format`, `verbose` and `color`,
     which it does not receive itself.
     """
 
     @wraps(function)
     def guarded(
-        *, format: str = "text", verbose: bool = False, no_color: bool = False, **values: Any
+        *, format: str = "text", verbose: bool = False, color: str = "auto", **values: Any
     ) -> int:
-        console = Console(format=format, verbose=verbose, color=not no_color)
+        console = Console(format=format, verbose=verbose, color=color)
         try:
             return _written(console, function(console, **values))
         except Abort as stop:
@@ -359,6 +361,48 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
     return ends(opened)
 
 
+def on_stacks(function: Callable[..., int]) -> Callable[..., int]:
+    """As `on_stack`, for a command on several stacks at once: it receives the console and a
+    `Session` for each of them.
+    """
+
+    @wraps(function)
+    def opened(console: Console, *, stacks: Sequence[str], **values: Any) -> int:
+        given = {name: values.pop(name) for name in _SESSION_OPTIONS if name in values}
+        sessions = [Session(console, Path(stack), **given) for stack in stacks]
+        return function(console, sessions, **values)
+
+    return ends(opened)
+
+
+def on_each_stack(function: Callable[..., int]) -> Callable[..., int]:
+    """As `on_stack`, for a command that takes several stacks one after another. Returns the worst
+    exit code. A stack that cannot be used does not stop the others.
+    """
+    alone = on_stack(function)
+
+    @wraps(function)
+    def each(*, stacks: Sequence[str], **values: Any) -> int:
+        choices = values.get("choices")
+        single = {
+            "--format json": values.get("format") == "json",
+            "--out": values.get("out"),
+            "--undo": choices is not None and choices.undo,
+        }
+        if len(stacks) > 1:
+            options.refuse_with_several(single)
+        codes = []
+        for number, stack in enumerate(stacks):
+            if number:
+                Stream(sys.stdout).write("\n")
+            codes.append(alone(stack=stack, **values))
+            if codes[-1] == exit_codes.INTERRUPTED:
+                break
+        return exit_codes.worst(codes)
+
+    return each
+
+
 def _written(console: Console, code: int) -> int:
     """The exit code, or 1 if the command only had to write a result and could not."""
     if not console.out.failed:
@@ -369,6 +413,9 @@ def _written(console: Console, code: int) -> int:
 
 
 def _show(console: Console, stop: Abort) -> None:
+    if isinstance(stop, Cancelled):
+        console.note([Line(f" {stop.text}", Tone.CARE)])
+        return
     if console.json:
         from reconciler.render.plan import plan_json
 

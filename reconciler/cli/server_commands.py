@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import option_types, options
 from reconciler.cli.run_context import Session, on_stack
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -24,8 +24,8 @@ Examples:
   reconciler server reboot instances.web[0]
   reconciler server reboot instances.db --env prod --accept downtime=instances.db --yes"""
 )
-@click.argument("address", type=options.AddressText())
-@options.stack_option
+@click.argument("address", type=option_types.AddressText())
+@options.stack_argument
 @options.environment_option
 @click.option(
     "--unprotect", is_flag=True, help="Reboot even if the instance is protected from stop."
@@ -36,7 +36,7 @@ Examples:
 @click.option(
     "--accept",
     multiple=True,
-    type=options.AcceptParam(),
+    type=option_types.AcceptParam(),
     help="Consent: downtime, or downtime=ADDRESS.",
 )
 @options.format_option
@@ -67,8 +67,8 @@ Examples:
   reconciler server console instances.web[0]
   xdg-open "$(reconciler server console instances.web[0])\"""",
 )
-@click.argument("address", type=options.AddressText())
-@options.stack_option
+@click.argument("address", type=option_types.AddressText())
+@options.stack_argument
 @options.environment_option
 @options.simulate_options
 @options.output_options
@@ -97,7 +97,7 @@ Examples:
   reconciler bill
   reconciler bill --format json"""
 )
-@options.stack_option
+@options.stack_argument
 @options.format_option
 @options.simulate_options
 @options.output_options

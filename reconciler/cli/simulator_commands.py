@@ -119,7 +119,7 @@ def serve(console: Console, *, choices: ServeOptions) -> int:
 Examples:
   reconciler simulator world --stack examples/stacks/web-tier"""
 )
-@options.stack_option
+@options.stack_argument
 @click.option(
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import option_types, options
+from reconciler.cli.console import Console
 from reconciler.cli.options import Choices
-from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.cli.run_context import Session, on_each_stack, on_stack, on_stacks, stop_usage
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
+from reconciler.model.diagnostics import Problem
 from reconciler.planner.checks.approval import Acceptance
 
 if TYPE_CHECKING:
@@ -26,45 +28,56 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   reconciler validate
-  reconciler validate examples/stacks/web-tier --env prod"""
+  reconciler validate shop/ --env prod
+  reconciler validate shop/ web.yaml"""
 )
-@options.stack_argument
+@options.stacks_argument
 @options.environment_option
 @options.variable_options
 @options.format_option
 @options.simulate_options
 @options.output_options
-@on_stack
-def validate(session: Session) -> int:
+@on_stacks
+def validate(console: Console, sessions: Sequence[Session]) -> int:
     """Check everything that can be checked without the network.
 
     Without --env every environment is checked. All errors are listed together with file, line and
-    column. If an earlier run has cached the catalogue, names that are not in it are warnings.
+    column. If an earlier run has cached the catalogue, names that are not in it are warnings. A
+    file that is part of a folder's stack is checked with its folder.
     """
     from reconciler.config import loader
     from reconciler.model import serialize
+    from reconciler.model.diagnostics import in_order
     from reconciler.planner.checks import offline
     from reconciler.render import escape
     from reconciler.render import problem_text as view
     from reconciler.render.run.screen import Line, Tone
 
-    console = session.console
-    found, checked = loader.validate(
-        session.path,
-        environment=session.environment,
-        variables=session.variable_sources,
-        others=session.outputs_of,
-        check=partial(offline.unanswered, catalogue=session.kept_catalogue()),
-    )
+    problems, names = list[Problem](), list[str]()
+    for path in loader.stacks_of(session.path for session in sessions):
+        session = replace(sessions[0], path=path)
+        found, checked = loader.validate(
+            path,
+            environment=session.environment,
+            variables=session.variable_sources,
+            others=session.outputs_of,
+            check=partial(offline.unanswered, catalogue=session.kept_catalogue()),
+        )
+        problems += found
+        names += checked
+    found = in_order(problems)
     if console.json:
         console.result_json({"problems": [serialize.problem(item) for item in found]})
     elif found:
         console.result(list(view.problems_lines(found, console.style(console.out))))
     code = exit_codes.of_problems(found)
     if code == exit_codes.DONE and not console.json:
-        console.result(
-            [Line(msg("{stacks}: no errors", stacks=escape.outside(", ".join(checked))), Tone.GOOD)]
+        text = (
+            msg("{stacks}: no errors", stacks=escape.outside(", ".join(names)))
+            if names
+            else msg("no stack to check: a component is checked with the stack that uses it")
         )
+        console.result([Line(text, Tone.GOOD)])
     return code
 
 
@@ -75,7 +88,7 @@ Examples:
   reconciler plan web.yaml --env prod --out prod.plan
   reconciler plan --format json --detailed-exitcode"""
 )
-@options.stack_argument
+@options.stacks_argument
 @options.environment_option
 @options.variable_options
 @options.plan_options
@@ -91,7 +104,7 @@ Examples:
 @click.option(
     "--accept",
     multiple=True,
-    type=options.AcceptParam(),
+    type=option_types.AcceptParam(),
     help="Consent stored in the saved plan; repeatable.",
 )
 @options.plan_format_option
@@ -99,7 +112,7 @@ Examples:
 @options.simulate_options
 @options.output_options
 @options.gathered
-@on_stack
+@on_each_stack
 def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitcode: bool) -> int:
     """Read the account and show what apply would change. Nothing is changed.
 
@@ -193,7 +206,7 @@ Examples:
 @click.option(
     "--unprotect",
     multiple=True,
-    type=options.AddressText(),
+    type=option_types.AddressText(),
     help="Lift the object's protection; repeatable.",
 )
 @options.part_options
@@ -223,14 +236,14 @@ Examples:
   reconciler drift --env prod
   reconciler drift --format json --detailed-exitcode"""
 )
-@options.stack_argument
+@options.stacks_argument
 @options.environment_option
 @options.variable_options
 @options.plan_format_option
 @options.exit_code_option
 @options.simulate_options
 @options.output_options
-@on_stack
+@on_each_stack
 def drift(session: Session, *, detailed_exitcode: bool) -> int:
     """Show changes made outside reconciler, field by field. Changes in the file are not shown."""
     from reconciler.cli import plan_output

@@ -29,7 +29,7 @@ Examples:
   reconciler show prod.plan"""
 )
 @click.argument("what", required=False, metavar="[ADDRESS or FILE.plan]")
-@options.stack_option
+@options.stack_argument
 @options.environment_option
 @options.variable_options
 @click.option(
@@ -40,6 +40,7 @@ Examples:
 @options.plan_format_option
 @options.simulate_options
 @options.output_options
+@options.stack_alone("what")
 @on_stack
 def show(session: Session, *, what: str | None, why: bool) -> int:
     """Show the state, one object in it, or a saved plan. Only --why reads the account."""

@@ -11,7 +11,7 @@ from reconciler.commands.plan import make_plan
 from reconciler.commands.settle import Settler
 from reconciler.common.text import msg
 from reconciler.model import exit_codes, ports
-from reconciler.model.abort import Abort
+from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import error
 from reconciler.model.events import Event, ProblemFound, Summary
 from reconciler.model.plan import Action
@@ -52,7 +52,10 @@ def apply(
         # else (safety#settling).
         while run.wait and applied.exit_code not in _AT_ONCE and settler.wait(run.interrupts, emit):
             planned = make_plan(stack, writer.state, connection, options, settler)
-            applied = carry_out(planned, connection, writer, execution)
+            try:
+                applied = carry_out(planned, connection, writer, execution)
+            except Cancelled:
+                raise Cancelled(msg("Cancelled. Nothing more was changed.")) from None
         if not settler.interrupted:
             return applied
         from reconciler.executor.exposed import interruption
@@ -114,8 +117,9 @@ def carry_out(
             writer.commit(account=connection.account, endpoint=connection.endpoint)
         return Applied(planned, planned.exit_code, outputs=writer.state.outputs)
     if decision.verdict is Approval.ASK:
-        decision = approval.answer(decision, made.title, prompter.ask(planned, decision))
-    if decision.verdict is not Approval.GO:
+        if not prompter.ask(planned, decision):
+            raise Cancelled(msg("Cancelled. Nothing was changed."))
+    elif decision.verdict is not Approval.GO:
         problems = (decision.problem,) if decision.problem else ()
         raise Abort(*problems, exit_code=exit_codes.REFUSED)
     return _execute(planned, connection, writer, execution)

@@ -81,10 +81,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Prompter:
-    """What a use case shows and asks. `ask` returns the typed text, None if the input ended."""
+    """What a use case shows and asks. `ask` returns whether the user consents."""
 
     show: Callable[[Planned, Decision], None]
-    ask: Callable[[Planned, Decision], str | None]
+    ask: Callable[[Planned, Decision], bool]
     emit: Callable[[Event], None]
 
 

@@ -15,7 +15,7 @@ from reconciler.commands.settle import Settler
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes, ports
-from reconciler.model.abort import Abort
+from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.events import Event
 from reconciler.model.owners import Elsewhere
@@ -55,7 +55,7 @@ class RecoveryPrompter:
 
     emit: Callable[[Event], None]
     show: Callable[[Proposal], None]
-    ask: Callable[[Proposal], str | None]
+    ask: Callable[[Proposal], bool]
 
 
 def recover(
@@ -225,8 +225,8 @@ class _Recovery:
             message = msg("cannot ask: there is no terminal, and --yes is not given")
             hint = msg("read what would be bound, then add --yes")
             raise Abort(error("consent", message, hint=hint))
-        if prompter.ask(proposal) not in ("yes", self.stack.title):
-            raise Abort(error("consent", msg("Cancelled. Nothing was bound.")))
+        if not prompter.ask(proposal):
+            raise Cancelled(msg("Cancelled. Nothing was bound."))
 
     def _bind(self, bindings: tuple[Binding, ...], reason: str) -> None:
         sequence = self.writer.state.sequence + 1

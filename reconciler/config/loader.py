@@ -109,6 +109,16 @@ def validate(
     return joined(form, meaning), tuple(checked)
 
 
+def stacks_of(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The stacks that the files and folders belong to, each once. Files of components belong to
+    none.
+    """
+    from reconciler.config import stack_folder
+
+    found = map(stack_folder.stack_of, paths)
+    return tuple(dict.fromkeys(path for path in found if path is not None))
+
+
 Others: TypeAlias = "Callable[[Path, str | None], Mapping[str, tuple[Any, str | None]]]"
 """Returns the outputs of another stack and environment, by name as (value, reason). Stops if that
 stack was never applied.

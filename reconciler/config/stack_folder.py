@@ -65,6 +65,26 @@ def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, t
     ), tuple(problems)
 
 
+def stack_of(path: Path) -> Path | None:
+    """The stack that a file belongs to: the file itself, or its folder if another file of it names
+    the stack, or if other files of it are parts of the stack that this file names. None for the
+    file of a component. Reads the files of the folder.
+    """
+    root = _root(path, []) if path.is_file() else None
+    if root is None or path.suffix != SUFFIX:
+        return path
+    if "component" in root.entries:
+        return None
+    others = [
+        other.entries
+        for file in files(path.parent, []).read
+        if file != path and (other := _root(file, [])) is not None
+    ]
+    named = sum("stack" in entries for entries in (root.entries, *others))
+    is_folder = named == 1 and bool(others)
+    return path.parent if is_folder else path
+
+
 def _is_part(file: Path) -> bool:
     """Whether a file looks like part of a stack, or cannot be opened. Without such a part, objects
     would be deleted or lose their protection. The file of a component is not part of a stack.

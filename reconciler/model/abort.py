@@ -13,3 +13,11 @@ class Abort(Exception):
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = problems
         self.exit_code = exit_codes.of_problems(problems) if exit_code is None else exit_code
+
+
+class Cancelled(Abort):
+    """The user answered no. That is not an error: `text` says what was not done."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(exit_code=exit_codes.REFUSED)
+        self.text = text

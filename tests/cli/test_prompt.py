@@ -38,10 +38,8 @@ def flavor(capsys: pytest.CaptureFixture[str]) -> str:
     ("typed", "code", "said"),
     [
         ("shop\n", 0, "1 done."),
-        ("yes\n", 4, "`yes` is not enough"),
         ("no\n", 4, "Nothing was changed"),
         ("\n", 4, "Nothing was changed"),
-        ("Shop\n", 4, "Shop is not shop"),
         ("\x04", 4, "Nothing was changed"),
     ],
 )
@@ -49,7 +47,7 @@ def test_with_an_open_risk_class_only_the_stack_name_consents(
     typed: str, code: int, said: str, resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE)
-    terminal.until("Type shop to apply, anything else to stop:")
+    terminal.until("Type shop to apply, or no to cancel:")
     assert "Consent  downtime=instances.web" in terminal.text
     terminal.type(typed)
 
@@ -57,12 +55,33 @@ def test_with_an_open_risk_class_only_the_stack_name_consents(
     assert flavor(capsys) == ("mio_4.16-g1" if code == 0 else "std_2.4-g1")
 
 
+@pytest.mark.parametrize(
+    ("unclear", "why"), [("Shop", "Shop is not shop"), ("yes", "`yes` is not enough")]
+)
+@pytest.mark.parametrize("last", ["shop", "no", "still not"])
+def test_an_unclear_answer_is_asked_again_without_reading_the_account_again(
+    unclear: str, why: str, last: str, resize: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal("apply", "web.yaml", *SCALE)
+    for text in (unclear, unclear, last):
+        terminal.until("Type shop to apply, or no to cancel:")
+        terminal.type(f"{text}\n")
+
+    assert terminal.end() == (0 if last == "shop" else 4)
+    assert why in terminal.text
+    # The finished run shows the change once more: the plan is shown once.
+    assert terminal.text.count(" plan ") == 1
+    assert ("Cancelled. Nothing was changed." in terminal.text) == (last != "shop")
+    assert "error" not in terminal.text
+    assert flavor(capsys) == ("mio_4.16-g1" if last == "shop" else "std_2.4-g1")
+
+
 @pytest.mark.parametrize("ahead", ["shop\n", "shop", "yes\nshop\n"])
 def test_text_typed_before_the_question_is_not_an_answer(
     ahead: str, resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE, ahead=ahead)
-    terminal.until("Type shop to apply, anything else to stop:")
+    terminal.until("Type shop to apply, or no to cancel:")
     terminal.type("\n")
 
     assert terminal.end() == 4 and "Nothing was changed" in terminal.text
@@ -77,7 +96,7 @@ def test_text_typed_before_any_other_question_is_not_an_answer(
     command: tuple[str, ...], resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = Terminal(*command, *(SCALE if command[0] == "destroy" else ()), ahead="shop\n")
-    terminal.until("anything else to stop:")
+    terminal.until("or no to cancel:")
     terminal.type("\n")
 
     assert terminal.end() == 4
@@ -88,7 +107,7 @@ def test_ctrl_c_at_the_question_sends_nothing(
     resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE)
-    terminal.until("anything else to stop:")
+    terminal.until("or no to cancel:")
     terminal.interrupt()
 
     assert terminal.end() == 130 and flavor(capsys) == "std_2.4-g1"
@@ -99,7 +118,7 @@ def test_what_was_accepted_beforehand_is_not_asked_again(resize: str) -> None:
 
     assert (
         terminal.end() == 0
-        and "anything else to stop" not in terminal.text
+        and "or no to cancel" not in terminal.text
         and "already given:   downtime=instances.web" in terminal.text
     )
 

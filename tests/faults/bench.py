@@ -213,7 +213,7 @@ class Bench(CloudHarness):
             f"run-{number}", holder, self.nonce, Interrupts(self), "reconciler recover"
         )
         talk = recovering.RecoveryPrompter(
-            emit=self.events.append, show=lambda _: None, ask=lambda _: None
+            emit=self.events.append, show=lambda _: None, ask=lambda _: False
         )
         found = recovering.recover(stack, self.connection(), self.store, words, run, talk)
         if found.exit_code != 0:
@@ -237,7 +237,7 @@ class Bench(CloudHarness):
         )
         talk = context.Prompter(
             show=lambda planned, decision: self.plans.append(planned),
-            ask=lambda *_: None,
+            ask=lambda *_: False,
             emit=self.events.append,
         )
         options = PlanOptions(destroy=destroy, accept=accepted)

@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import Action, Change, Consent, Impact, Plan, RiskClass, Step
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Acceptance, Approval, GivenConsent
+from reconciler.planner.checks.approval import Acceptance, Approval, GivenConsent, TypedAnswer
 
 
 def address(text: str) -> Address:
@@ -210,25 +210,26 @@ def test_given_consent_decides_between_running_asking_and_refusing(
 
 
 @pytest.mark.parametrize(
-    ("changes", "typed", "verdict"),
+    ("typed", "by_name", "reply"),
     [
-        ([CREATE], "yes", Approval.GO),
-        ([CREATE], "shop/prod", Approval.GO),
-        ([CREATE], " shop/prod \n", Approval.GO),
-        ([CREATE], "y", Approval.REFUSED),
-        ([CREATE], "", Approval.REFUSED),
-        ([CREATE], None, Approval.REFUSED),
-        ([DELETE], "yes", Approval.REFUSED),
-        ([DELETE], "shop", Approval.REFUSED),
-        ([DELETE], "shop/prod", Approval.GO),
+        ("yes", False, TypedAnswer.CONSENT),
+        ("shop/prod", False, TypedAnswer.CONSENT),
+        (" shop/prod \n", True, TypedAnswer.CONSENT),
+        ("y", False, TypedAnswer.UNCLEAR),
+        ("shop", False, TypedAnswer.UNCLEAR),
+        ("Shop/prod", True, TypedAnswer.UNCLEAR),
+        ("yes", True, TypedAnswer.UNCLEAR),
+        ("no", True, TypedAnswer.CANCEL),
+        ("NO\n", False, TypedAnswer.CANCEL),
+        ("아니요", False, TypedAnswer.CANCEL),
+        ("", True, TypedAnswer.CANCEL),
+        (None, True, TypedAnswer.CANCEL),
     ],
 )
-def test_typing_the_stack_name_covers_risk_classes_and_yes_only_plans_without_them(
-    changes: list[Change], typed: str | None, verdict: Approval
+def test_only_the_stack_name_or_yes_is_consent(
+    typed: str | None, by_name: bool, reply: TypedAnswer
 ) -> None:
-    asked = approval.decide(plan(*changes), GivenConsent(terminal=True), tracked=MANY)
-
-    assert approval.answer(asked, "shop/prod", typed).verdict is verdict
+    assert approval.reply(typed, "shop/prod", by_name=by_name) is reply
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_the_live_table_is_gone_when_a_question_is_asked(tmp_path: Path) -> None
             environ=place.environment,
             folder=place.folder,
         )
-        terminal.until("anything else to stop:", seconds=60.0)
+        terminal.until("or no to cancel:", seconds=60.0)
         assert "checking again in" in terminal.text, terminal.text
         # The table hides the cursor as long as it is there.
         assert terminal.text.count("\x1b[?25l") == terminal.text.count("\x1b[?25h"), terminal.text

@@ -55,7 +55,7 @@ def recover(
     words: Answers | None = None,
     *,
     wait: bool = True,
-    typed: str | None = None,
+    consents: bool = False,
 ) -> Recovered:
     """One `recover` in a process of its own. What was proposed is kept in `PROPOSED`, what was told
     in the harness's events.
@@ -70,7 +70,7 @@ def recover(
         wait=wait,
     )
     talk = recovering.RecoveryPrompter(
-        emit=harness.events.append, show=PROPOSED.append, ask=lambda proposal: typed
+        emit=harness.events.append, show=PROPOSED.append, ask=lambda proposal: consents
     )
     return recovering.recover(
         stack, harness.connection(), harness.store, words or Answers(), run, talk
@@ -377,10 +377,10 @@ def test_after_a_lost_state_everything_that_proves_to_be_ours_is_bound(tmp_path:
         recover(harness, stack, Answers(rebuild=True))
     assert stop.value.exit_code == 4 and "--yes" in str(stop.value.problems[0])
     with pytest.raises(Abort) as stop:
-        recover(harness, stack, Answers(rebuild=True, terminal=True), typed="no")
+        recover(harness, stack, Answers(rebuild=True, terminal=True))
     assert stop.value.exit_code == 4 and not harness.store.read()
 
-    found = recover(harness, stack, Answers(rebuild=True, terminal=True), typed="shop")
+    found = recover(harness, stack, Answers(rebuild=True, terminal=True), consents=True)
     assert found.exit_code == 0 and [str(one.address) for one in found.bound] == [
         "firewalls.web",
         "instances.web",

@@ -278,7 +278,7 @@ class Life(Bench):
         )
         talk = context.Prompter(
             show=lambda planned, _: self._show(planned),
-            ask=lambda *_: how.typed,
+            ask=how.consents,
             emit=self.events.append,
         )
         words = tuple(Acceptance(RiskClass(name)) for name in EVERYTHING if how.typed is None)
@@ -745,7 +745,7 @@ class Life(Bench):
             f"run-{number}", holder, self.nonce, Interrupts(self), "reconciler recover"
         )
         talk = recover.RecoveryPrompter(
-            emit=self.events.append, show=lambda _: None, ask=lambda _: None
+            emit=self.events.append, show=lambda _: None, ask=lambda _: False
         )
         try:
             found = recover.recover(

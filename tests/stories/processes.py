@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reconciler.commands.context import Planned
 from reconciler.model import http
 from reconciler.model.state import State
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Decision, TypedAnswer
 from tests.doubles.memory_store import MemoryDisk
 from tests.faults import foreign_objects
 from tests.faults.bench import Ended
@@ -67,6 +70,11 @@ class How:
     destroy: bool = False
     meddle: Callable[[], str | None] | None = None
     meddle_at: int = 0
+
+    def consents(self, planned: Planned, decision: Decision) -> bool:
+        """What the typed text answers to the question."""
+        title, by_name = planned.plan.title, bool(decision.open)
+        return approval.reply(self.typed, title, by_name=by_name) is TypedAnswer.CONSENT
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 (consent#classes).
 
 Pure: the terminal, the typed text and the options come as arguments. `decide` tells whether to go,
-to ask or to refuse; after asking, `answer` judges what was typed.
+to ask or to refuse; `reply` judges what was typed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.plan import Action, Change, Consent, Plan, RiskClass
 from reconciler.model.resource_type import deletes
@@ -25,6 +25,7 @@ BY_ADDRESS_ONLY: frozenset[RiskClass] = frozenset(
 
 _NOT_DONE = frozenset({Action.DECIDE, Action.BLOCKED, Action.NONE})
 _DELETIONS_MIN = 3
+_NO = frozenset({"", "no", "n", "q", "quit", "cancel", "아니오", "아니요"})
 _ADDRESSES_LISTED_MAX = 5
 
 
@@ -62,6 +63,14 @@ class Approval(Enum):
     GO = "go"
     ASK = "ask"
     REFUSED = "refused"
+
+
+class TypedAnswer(Enum):
+    """What a typed answer means. An unclear one is asked for again."""
+
+    CONSENT = "consent"
+    CANCEL = "cancel"
+    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +113,24 @@ def decide(
     return Decision(Approval.ASK, still, covered)
 
 
-def answer(decision: Decision, title: str, typed: str | None) -> Decision:
-    """The decision after the user typed a text (None: the input ended). Typing `title`, the name of
-    the stack, gives every consent that is still needed.
+def reply(typed: str | None, title: str, *, by_name: bool) -> TypedAnswer:
+    """What the user means by a typed text (None: the input ended). `by_name`: only `title`, the
+    name of the stack, is consent; else `yes` is too.
     """
     text = (typed or "").strip()
-    if text == title or (text == "yes" and not decision.open):
-        return Decision(Approval.GO, (), decision.given + decision.open)
-    if text == "yes":
-        message = msg("`yes` is not enough: this plan contains changes that cannot be undone")
-        hint = msg("Type the stack's name, {title}, to approve all of it.", title=title)
-    else:
-        message = (
-            msg("Cancelled. Nothing was changed.")
-            if text in ("", "no", "n")
-            else msg("nothing was applied: {text} is not {title}", text=text, title=title)
+    if text == title or (text == "yes" and not by_name):
+        return TypedAnswer.CONSENT
+    return TypedAnswer.CANCEL if text.lower() in _NO else TypedAnswer.UNCLEAR
+
+
+def unclear(typed: str, title: str) -> Text:
+    """Why the typed text is neither consent nor a cancellation."""
+    if typed.strip() == "yes":
+        return msg(
+            "`yes` is not enough, because this cannot be undone: type the stack's name, {title}",
+            title=title,
         )
-        hint = None
-    return Decision(
-        Approval.REFUSED, decision.open, decision.given, error("consent", message, hint=hint)
-    )
+    return msg("{text} is not {title}", text=typed.strip(), title=title)
 
 
 def is_emptying(plan: Plan, *, tracked: Collection[str], empty_file: bool = False) -> str | None:

@@ -1,0 +1,145 @@
+"""The types of options and arguments. A mistake in one is a usage error (exit 64)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.common.text import msg
+from reconciler.model.plan import RiskClass
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Acceptance
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """The value of `--var`: `NAME=VALUE`."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The name and the value."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not equals or not name:
+            self.fail(msg("{value!r} is not NAME=VALUE", value=value), param, ctx)
+        return name, text
+
+
+class AcceptParam(click.ParamType[Acceptance]):
+    """The value of `--accept`: `CLASS` or `CLASS=ADDRESS`."""
+
+    name = "CLASS[=ADDRESS]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Acceptance:
+        """The acceptance, with its address in canonical spelling."""
+        if isinstance(value, Acceptance):
+            return value
+        found = approval.parse(str(value))
+        if found is None:
+            classes = ", ".join(risk.value for risk in RiskClass)
+            self.fail(
+                msg(
+                    "{value!r} is not CLASS or CLASS=ADDRESS; classes are {classes}",
+                    value=value,
+                    classes=classes,
+                ),
+                param,
+                ctx,
+            )
+        if found.address is None and found.risk in approval.BY_ADDRESS_ONLY:
+            self.fail(
+                msg(
+                    "{risk} can only be accepted for one address: {risk}=ADDRESS",
+                    risk=found.risk.value,
+                ),
+                param,
+                ctx,
+            )
+        from reconciler.model.address import typed
+
+        address = None if found.address is None else typed(found.address)
+        return found if address is None else Acceptance(found.risk, str(address))
+
+
+class AddressText(click.ParamType[str]):
+    """The address of an object, kept as text."""
+
+    name = "ADDRESS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address in canonical spelling."""
+        from reconciler.model.address import typed
+
+        found = typed(str(value))
+        if found is None:
+            self.fail(
+                msg(
+                    "{value!r} is not an address, such as instances.web or instances.web[0]",
+                    value=value,
+                ),
+                param,
+                ctx,
+            )
+        return str(found)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The matching addresses in the stack file and its state."""
+        from click.shell_completion import CompletionItem
+
+        from reconciler.cli.completion import addresses
+
+        return [
+            CompletionItem(text) for text in addresses(ctx.params) if text.startswith(incomplete)
+        ]
+
+
+class Pattern(click.ParamType[str]):
+    """An address, or a pattern of addresses with `*` and `?`."""
+
+    name = "ADDRESS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """An address in canonical spelling; a pattern unchanged."""
+        from reconciler.model.address import typed
+
+        return str(typed(str(value)) or value)
+
+    shell_complete = AddressText.shell_complete
+
+
+class Bind(click.ParamType[tuple[str, str]]):
+    """The value of `--adopt`: `ADDRESS=ID`."""
+
+    name = "ADDRESS=ID"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The address in canonical spelling, and the id."""
+        if isinstance(value, tuple):
+            return value
+        from reconciler.model.address import typed
+
+        # A key of `for_each` may contain `=`; an id cannot.
+        text, equals, id = str(value).rpartition("=")
+        address = typed(text)
+        if not equals or not id or address is None:
+            self.fail(
+                msg(
+                    "{value!r} is not ADDRESS=ID, such as instances.web=INSTANCE-Fq1a", value=value
+                ),
+                param,
+                ctx,
+            )
+        return str(address), id

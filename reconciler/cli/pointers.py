@@ -1,0 +1,113 @@
+"""Words of Terraform, OpenTofu, Pulumi and kubectl, and what they are called here. They are looked
+up only after a command line was refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+from reconciler.common.text import Text, msg
+
+_COMMANDS: Mapping[tuple[str, ...], str] = {
+    ("preview",): "plan",
+    ("diff",): "plan",
+    ("up",): "apply",
+    ("create",): "apply",
+    ("deploy",): "apply",
+    ("down",): "destroy",
+    ("delete",): "destroy",
+    ("rm",): "destroy",
+    ("refresh",): "drift",
+    ("taint",): "apply --replace ADDRESS",
+    ("untaint",): "plan",
+    ("rollback",): "plan --undo",
+    ("undo",): "plan --undo",
+    ("get",): "ls",
+    ("list",): "ls",
+    ("ps",): "ls",
+    ("describe",): "show ADDRESS",
+    ("new",): "init",
+    ("workspace",): "plan --env NAME",
+    ("stack",): "plan --env NAME",
+    ("config",): "plan --var NAME=VALUE",
+    ("console",): "server console ADDRESS",
+    ("reboot",): "server reboot ADDRESS",
+    ("force-unlock",): "state unlock",
+    ("cancel",): "state unlock",
+    ("check",): "validate",
+    ("lint",): "validate",
+    ("format",): "fmt",
+    ("version",): "--version",
+    ("outputs",): "output",
+    ("state", "rm"): "state forget ADDRESS",
+    ("state", "remove"): "state forget ADDRESS",
+    ("state", "delete"): "state forget ADDRESS",
+    ("state", "show"): "show ADDRESS",
+    ("state", "ls"): "state list",
+    ("state", "move"): "state mv ADDRESS ADDRESS",
+    ("state", "rename"): "state mv ADDRESS ADDRESS",
+    ("state", "pull"): "show --format json",
+    ("state", "export"): "show --format json",
+}
+"""Commands that people type, and the command that does it here."""
+
+_OPTIONS: Mapping[str, str] = {
+    "auto-approve": "--yes",
+    "approve": "--yes",
+    "skip-preview": "--yes",
+    "force": "--accept CLASS=ADDRESS",
+    "target": "--only ADDRESS",
+    "exclude": "--except ADDRESS",
+    "taint": "--replace ADDRESS",
+    "json": "--format json",
+    "output": "--format",
+    "destroy": msg("the command `reconciler destroy`"),
+    "refresh-only": msg("the command `reconciler drift`"),
+    "dry-run": msg("the command `reconciler plan`"),
+    "preview": msg("the command `reconciler plan`"),
+    "diff": msg("the command `reconciler plan`"),
+    "refresh": msg("the default: every plan reads the account"),
+    "parallelism": msg("set by the request quota: there is nothing to choose"),
+    "lock": msg("the default: apply always takes the lock, and plan never does"),
+    "input": msg("decided by the terminal: without one, nothing is asked"),
+    "workspace": "--env NAME",
+    "environment": "--env NAME",
+    "file": msg("the argument STACK"),
+    "filename": msg("the argument STACK"),
+    "directory": msg("the global option --chdir DIR"),
+    "cwd": msg("the global option --chdir DIR"),
+    "config-file": msg("the argument STACK"),
+    "state": msg("the variable RECONCILER_STATE_DIR"),
+    "quiet": msg("a redirection: results go to stdout, progress goes to stderr"),
+}
+"""Options that people type, without their dashes, and what does it here."""
+
+
+def pointer(arguments: Sequence[str], command: click.Command) -> tuple[Text, Text] | None:
+    """What is wrong with a refused command line of `command`, and what to write instead. None if
+    no word of it belongs to another tool.
+    """
+    typed = tuple(word for word in arguments if not word.startswith("-"))
+    if isinstance(command, click.Group):
+        for length in (2, 1):
+            here = _COMMANDS.get(typed[:length])
+            if here is not None and len(typed) >= length:
+                theirs = " ".join(typed[:length])
+                return (
+                    msg("there is no command {theirs}", theirs=theirs),
+                    msg("`{theirs}` is `reconciler {here}` here", theirs=theirs, here=here),
+                )
+    names = {name for parameter in command.params for name in parameter.opts}
+    for word in arguments:
+        dashed = word.partition("=")[0]
+        name = dashed.lstrip("-")
+        if not word.startswith("-") or dashed in names or len(name) < 2:
+            continue
+        hint = msg("write --{name}, with two dashes", name=name) if f"--{name}" in names else None
+        if name in _OPTIONS:
+            hint = msg("`{theirs}` is {here} here", theirs=dashed, here=_OPTIONS[name])
+        if hint is not None:
+            return msg("there is no option {theirs}", theirs=dashed), hint
+    return None
