@@ -61,7 +61,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     [
         (["paln"], "did you mean plan?"),
         (["plan", "--bogus"], "--bogus"),
-        (["plan", "one", "two"], "two"),
+        (["apply", "one", "two"], "two"),
         (["plan", "web.yaml", "--var", "count"], "NAME=VALUE"),
         (["apply", "web.yaml", "--accept", "everything"], "classes are"),
         (["apply", "web.yaml", "--accept", "lockout"], "lockout=ADDRESS"),
