@@ -14,10 +14,11 @@ from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, ends, on_stack, stop_usage
 from reconciler.common import suggestions
 from reconciler.common.text import msg
-from reconciler.model import exit_codes
+from reconciler.model import exit_codes, serialize
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 from reconciler.render import escape
+from reconciler.render.documents.json_document import PRINTED_BY, DocumentType, document
 from reconciler.render.run.screen import Line, Tone
 
 _LISTS: Mapping[str, str] = {
@@ -109,15 +110,8 @@ def catalog(
         reverse=backwards,
     )
     if console.json:
-        console.result_json(
-            [
-                {
-                    key: list(value) if isinstance(value, tuple) else value
-                    for key, value in row.items()
-                }
-                for row in kept
-            ]
-        )
+        rows_shown = [serialize.shown(dict(row)) for row in kept]
+        console.result_json(document(DocumentType.CATALOG, {"kind": kind, "items": rows_shown}))
         return exit_codes.DONE
     console.result(list(_table(kind, kept)))
     if not kept:
@@ -238,7 +232,7 @@ def explain(console: Console, *, field: str | None) -> int:
             )
         )
     if console.json:
-        console.result_json({**asdict(found), "path": found.name})
+        console.result_json(document(DocumentType.FIELD, {**asdict(found), "path": found.name}))
     else:
         console.result(
             list(
@@ -253,8 +247,11 @@ def explain(console: Console, *, field: str | None) -> int:
 SCHEMAS: Mapping[str, str] = {
     "stack": msg("a stack file"),
     "component": msg("a component that stacks include"),
-    "plan": msg("the output of `plan --format json` and `drift --format json`"),
     "event": msg("one line of `apply --format json` and `destroy --format json`"),
+    **{
+        type.schema: msg("the output of {commands}", commands=commands)
+        for type, commands in PRINTED_BY.items()
+    },
 }
 """What each schema in `schemas/` describes. A test compares the names with the files."""
 
@@ -277,7 +274,7 @@ def schema(console: Console, *, name: str | None) -> int:
     from reconciler.config.schema import load
 
     if name is not None:
-        console.result_json(load(name))
+        console.out.write(escape.json_text(dict(load(name)), indent=2) + "\n")
         return exit_codes.DONE
     width = max(map(len, SCHEMAS))
     console.result([Line(f" {each:<{width}}  {text}") for each, text in SCHEMAS.items()])

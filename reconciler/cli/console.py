@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Any
 
 from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
@@ -17,6 +16,7 @@ from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
 from reconciler.render import escape
 from reconciler.render import problem_text as problem_view
+from reconciler.render.documents.json_document import Document
 from reconciler.render.run import screen
 from reconciler.render.run.screen import Line, Style, Tone
 
@@ -73,8 +73,8 @@ class Console:
         """Writes lines of the command's result."""
         self.out.write(screen.text(lines, self.style(self.out)))
 
-    def result_json(self, data: Mapping[str, Any] | list[Any]) -> None:
-        """Writes the command's result as one JSON value."""
+    def result_json(self, data: Document) -> None:
+        """Writes the command's result as one JSON document."""
         self.out.write(escape.json_text(data, indent=2) + "\n")
 
     def note(self, lines: Sequence[Line]) -> None:

@@ -55,7 +55,10 @@ def doctor(session: Session) -> int:
     problems = [check.problem for check in found if check.problem is not None]
     code = exit_codes.of_problems(problems)
     if console.json:
-        console.result_json({"checks": [_row(check) for check in found], "exit_code": code})
+        from reconciler.render.documents.json_document import DocumentType, document
+
+        members = {"checks": [_row(check) for check in found], "exit_code": code}
+        console.result_json(document(DocumentType.DIAGNOSIS, members))
     else:
         _show(console, found, problems)
     return code
@@ -186,7 +189,7 @@ def _row(check: Check) -> dict[str, Any]:
     problem: Problem | None = check.problem
     return {
         "name": check.name,
-        "said": check.text,
+        "text": check.text,
         "problem": None if problem is None else serialize.problem(problem),
     }
 

@@ -58,6 +58,7 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     """
     from reconciler.commands import session as opening
     from reconciler.render import state_text
+    from reconciler.render.documents import state_json
 
     console = session.console
     title, environment = session.identify()
@@ -71,7 +72,8 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
         return _inventory(session, title, inventory)
     found = opening.outputs(opening.read_state(session.store(title, session.environment)), name)
     if console.json:
-        console.result_json(state_text.outputs_document(found))
+        document = state_json.outputs_document(found, stack=title, environment=session.environment)
+        console.result_json(document)
     elif console.format == "env":
         console.out.write("".join(f"{line}\n" for line in _env_lines(found)))
         left_out = [key for key, (value, _) in found.items() if not _fits_a_line(value)]

@@ -16,6 +16,7 @@ from reconciler.model.plan import Plan, unstated
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, GivenConsent
 from reconciler.render import escape
+from reconciler.render.documents.json_document import DocumentType
 from reconciler.render.plan import plan_json, plan_text
 from reconciler.render.run.screen import Line, Tone
 
@@ -71,7 +72,7 @@ def show_plan(
         document = plan_json.plan_document(
             plan, given=given, exit_code=code, verbose=console.verbose, unmanaged=planned.unmanaged
         )
-        console.out.write(plan_json.text(document))
+        console.result_json(document)
         return
     decision = approval.decide(
         plan,
@@ -118,7 +119,8 @@ def show_drift(
     plan = with_problems(planned, session)
     console = session.console
     if console.json:
-        console.out.write(plan_json.text(plan_json.plan_document(plan, exit_code=code)))
+        document = plan_json.plan_document(plan, exit_code=code, type=DocumentType.DRIFT)
+        console.result_json(document)
         return
     if console.markdown:
         from reconciler.render.plan.plan_markdown import plan_markdown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -146,10 +146,7 @@ def _show(session: Session, found: Recovered, *, stack: str, environment: str | 
     console = session.console
     found = replace(found, problems=tuple(map(session.pasteable, found.problems)))
     if console.json:
-        document: dict[str, Any] = recovery_json.document(
-            found, stack=stack, environment=environment
-        )
-        console.result_json(document)
+        console.result_json(recovery_json.document(found, stack=stack, environment=environment))
         return
     session.show_problems()
     lines = recovery_text.recovered_lines(

@@ -51,6 +51,7 @@ def list_entries(session: Session) -> int:
     """List the objects in the state, deposed objects, and requests with an unknown outcome."""
     from reconciler.commands import session as opening
     from reconciler.render import state_text
+    from reconciler.render.documents import state_json
     from reconciler.render.plan import plan_text
 
     console = session.console
@@ -59,8 +60,10 @@ def list_entries(session: Session) -> int:
     found = opening.read_state(store)
     exposed = session.exposed(store, found)
     if console.json:
-        console.problems(exposed)
-        console.result_json(state_text.state_document(found))
+        document = state_json.state_document(
+            found, stack=name, environment=session.environment, problems=exposed
+        )
+        console.result_json(document)
         return exit_codes.DONE
     console.result(list(plan_text.attention_lines(exposed, console.style(console.out))))
     shown = f"{title}    simulated" if session.simulate else title

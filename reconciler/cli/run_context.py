@@ -417,9 +417,11 @@ def _show(console: Console, stop: Abort) -> None:
         console.note([Line(f" {stop.text}", Tone.CARE)])
         return
     if console.json:
-        from reconciler.render.plan import plan_json
+        from reconciler.model import serialize
+        from reconciler.render.documents.json_document import problems_document
 
-        console.result_json(plan_json.problems_document(stop.problems, exit_code=stop.exit_code))
+        rows = [serialize.problem(problem) for problem in stop.problems]
+        console.result_json(problems_document(rows, exit_code=stop.exit_code))
     elif console.markdown:
         from reconciler.render.plan import plan_markdown
 

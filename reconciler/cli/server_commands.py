@@ -108,13 +108,14 @@ def bill(session: Session) -> int:
     """
     from reconciler.commands import actions
     from reconciler.render import escape
+    from reconciler.render.documents.json_document import DocumentType, document
     from reconciler.render.run.screen import Line
 
     console = session.console
     with session.connect() as connection:
         found = actions.bill(connection)
     if console.json:
-        console.result_json(found)
+        console.result_json(document(DocumentType.BILL, found))
     else:
         text = msg(
             "{price} {currency} so far, without VAT    {start} to {end}{simulated}",

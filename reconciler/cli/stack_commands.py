@@ -51,6 +51,7 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
     from reconciler.planner.checks import offline
     from reconciler.render import escape
     from reconciler.render import problem_text as view
+    from reconciler.render.documents.json_document import DocumentType, document
     from reconciler.render.run.screen import Line, Tone
 
     problems, names = list[Problem](), list[str]()
@@ -66,11 +67,16 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
         problems += found
         names += checked
     found = in_order(problems)
+    code = exit_codes.of_problems(found)
     if console.json:
-        console.result_json({"problems": [serialize.problem(item) for item in found]})
+        members = {
+            "stacks": names,
+            "problems": [serialize.problem(item) for item in found],
+            "exit_code": code,
+        }
+        console.result_json(document(DocumentType.VALIDATION, members))
     elif found:
         console.result(list(view.problems_lines(found, console.style(console.out))))
-    code = exit_codes.of_problems(found)
     if code == exit_codes.DONE and not console.json:
         text = (
             msg("{stacks}: no errors", stacks=escape.outside(", ".join(names)))

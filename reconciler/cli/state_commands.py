@@ -72,6 +72,7 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
 def _show_state(session: Session, address: Address | None) -> int:
     from reconciler.commands import session as opening
     from reconciler.render import state_text
+    from reconciler.render.documents import state_json
     from reconciler.render.plan import plan_text
 
     console = session.console
@@ -81,7 +82,9 @@ def _show_state(session: Session, address: Address | None) -> int:
     if address is not None:
         entry = opening.entry_of(state, address)
         if console.json:
-            console.result_json(state_text.entry_document(entry))
+            console.result_json(
+                state_json.entry_document(entry, stack=name, environment=environment)
+            )
         else:
             stack = session.load_if_it_can_be()
             cost = _monthly(session, entry, stack)
@@ -90,8 +93,10 @@ def _show_state(session: Session, address: Address | None) -> int:
                 [*state_text.entry_lines(entry, cost), *state_text.written_lines(written)]
             )
     elif console.json:
-        console.problems(session.exposed(store, state))
-        console.result_json(state_text.state_document(state))
+        found = session.exposed(store, state)
+        console.result_json(
+            state_json.state_document(state, stack=name, environment=environment, problems=found)
+        )
     else:
         title = title_of(name, environment)
         title += "    simulated" if session.simulate else ""
@@ -163,7 +168,7 @@ def _show_plan(console: Console, what: str) -> int:
     plan = saved.plan
     if console.json:
         document = plan_json.plan_document(plan, given=saved.accept, exit_code=saved.exit_code)
-        console.out.write(plan_json.text(document))
+        console.result_json(document)
         return exit_codes.DONE
     header = plan_text.PlanHeader(
         key_suffix="",

@@ -29,8 +29,6 @@ from reconciler.model.plan import (
 from reconciler.model.resource import Deferred, Link, Lookup, NoValue, Unknown
 from reconciler.model.state import Entry, StateChange
 
-FORMAT_VERSION = "1.0"
-
 
 def _read_address(text: Any) -> Address:
     found = parse(text) if isinstance(text, str) else None
@@ -113,8 +111,8 @@ def shown(value: Any) -> Any:
 
 
 def document(plan: Plan) -> dict[str, Any]:
-    """The JSON plan of plan-format#the-plan without what only the caller knows: consent given and
-    the exit code.
+    """The members of the JSON plan (plan-format#the-plan) without what only the caller knows:
+    consent given and the exit code.
     """
     summary = {action.value: 0 for action in Action}
     for change in plan.changes:
@@ -122,7 +120,6 @@ def document(plan: Plan) -> dict[str, Any]:
     summary[Action.NONE.value] = plan.unchanged
     count, monthly = plan.unmanaged
     return {
-        "format_version": FORMAT_VERSION,
         **_members(plan, "stack", "environment", "digest"),
         "summary": summary,
         "changes": [change_row(item) for item in plan.changes],

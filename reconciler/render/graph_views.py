@@ -11,6 +11,7 @@ from reconciler.config.dependencies import DependencyNode, edges, node_of
 from reconciler.model import serialize
 from reconciler.model.resource import Stack
 from reconciler.render import escape
+from reconciler.render.documents.json_document import DocumentType, document
 from reconciler.render.format import phrase
 
 _Graph: TypeAlias = Mapping[DependencyNode, tuple[DependencyNode, ...]]
@@ -97,8 +98,7 @@ def _mermaid_escaped(node: DependencyNode) -> str:
 
 
 def _json(stack: Stack, nodes: _Graph) -> str:
-    document = {
-        "format_version": "1.0",
+    members = {
         "stack": stack.name,
         "environment": stack.environment,
         "nodes": [
@@ -116,7 +116,7 @@ def _json(stack: Stack, nodes: _Graph) -> str:
             for before in waits
         ],
     }
-    return escape.json_text(document, indent=2) + "\n"
+    return escape.json_text(document(DocumentType.GRAPH, members), indent=2) + "\n"
 
 
 FORMS: Mapping[str, Callable[[Stack, _Graph], str]] = {

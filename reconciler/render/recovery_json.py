@@ -6,11 +6,13 @@ from typing import Any
 
 from reconciler.model import serialize
 from reconciler.recovery.manual import Binding, Case, Recovered
+from reconciler.render.documents import json_document as documents
+from reconciler.render.documents.json_document import Document, DocumentType
 
 
-def document(found: Recovered, *, stack: str, environment: str | None) -> dict[str, Any]:
+def document(found: Recovered, *, stack: str, environment: str | None) -> Document:
     """`{stack, environment, settled, open, bound, problems, exit_code}`; times are unix seconds."""
-    return {
+    members = {
         "stack": stack,
         "environment": environment,
         "settled": [
@@ -27,6 +29,7 @@ def document(found: Recovered, *, stack: str, environment: str | None) -> dict[s
         "problems": [serialize.problem(one) for one in found.problems],
         "exit_code": found.exit_code,
     }
+    return documents.document(DocumentType.RECOVERY, members)
 
 
 def _open(one: Case) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""State, saved plans and outputs as lines and as JSON."""
+"""State and outputs as lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from reconciler.model.address import parse
 from reconciler.model.resource import Resource
 from reconciler.model.serialize import shown
-from reconciler.model.state import STALE, Entry, Phase, State
+from reconciler.model.state import Entry, Phase, State
 from reconciler.render import escape, format
+from reconciler.render.documents.state_json import entries
 from reconciler.render.format import phrase
 from reconciler.render.layout import columns
 from reconciler.render.run.screen import Line, Tone
@@ -28,65 +28,6 @@ def raw(value: Any) -> str:
     return value if isinstance(value, str) else escape.json_text(shown(value))
 
 
-def outputs_document(outputs: Mapping[str, tuple[Any, str | None]]) -> dict[str, Any]:
-    """`{name: {value, known}}` (plan-format#other-commands). `stale` is added to values from before
-    the last run.
-    """
-    return {
-        name: {
-            "value": shown(value),
-            "known": reason in (None, STALE),
-            **({"stale": True} if reason == STALE else {}),
-        }
-        for name, (value, reason) in sorted(outputs.items())
-    }
-
-
-def state_document(state: State | None) -> list[dict[str, Any]]:
-    """Every object in the state, deposed ones last, as `state list --format json` prints them."""
-    if state is None:
-        return []
-    rows = [
-        {
-            "address": entry.address,
-            "kind": entry.kind,
-            "id": entry.id,
-            "phase": entry.phase.value,
-            "protected": bool(entry.protect),
-            "deposed": False,
-        }
-        for entry in _entries(state)
-    ]
-    rows += [
-        {
-            "address": old.address,
-            "kind": old.kind,
-            "id": old.id,
-            "phase": old.phase.value,
-            "protected": False,
-            "deposed": True,
-        }
-        for _, old in sorted(state.deposed.items())
-    ]
-    return rows
-
-
-def entry_document(entry: Entry) -> dict[str, Any]:
-    """Everything that the state records about one object."""
-    return {
-        "address": entry.address,
-        "kind": entry.kind,
-        "id": entry.id,
-        "phase": entry.phase.value,
-        "protect": list(entry.protect),
-        "applied": shown(entry.applied),
-        "lookups": shown(entry.lookups),
-        "depends_on": list(entry.depends_on),
-        "parent": entry.parent,
-        "made": entry.made,
-    }
-
-
 def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line]:
     """The state as a table: address, id, phase."""
     if state is None or state.is_empty:
@@ -103,7 +44,7 @@ def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line
     yield Line(f" {head}", Tone.TITLE)
     rows = [
         (escape.outside(entry.address), escape.outside(entry.id), _marks(entry))
-        for entry in _entries(state)
+        for entry in entries(state)
     ]
     rows += [
         (
@@ -175,14 +116,6 @@ def written_lines(resource: Resource | None) -> Iterable[Line]:
 
 def _attribute(name: str, text: str) -> Line:
     return Line(f"    {escape.pad(escape.outside(name), 14)}{text}")
-
-
-def _entries(state: State) -> list[Entry]:
-    def key(entry: Entry) -> Any:
-        address = parse(entry.address)
-        return (address is None, entry.address if address is None else address.sort_key)
-
-    return sorted(state.entries.values(), key=key)
 
 
 def _marks(entry: Entry) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.model import serialize
 from reconciler.model.plan import Action, Cause, Step
 from reconciler.render import escape, format, problem_text
+from reconciler.render.documents.json_document import Document, DocumentType, document
 from reconciler.render.explain_change import FieldReason, StepReason, Why
 from reconciler.render.format import phrase
 from reconciler.render.layout import PART_GAP, labelled
@@ -152,12 +153,11 @@ def _named(steps: Sequence[Step]) -> str:
     return format.first_of(names, ", ", most=_STEPS_LISTED_MAX)
 
 
-def why_document(found: Why) -> dict[str, Any]:
+def why_document(found: Why) -> Document:
     """The same as data: the row of the JSON plan with the rule of each field, and the steps with
     those that wait for them.
     """
-    return {
-        "format_version": serialize.FORMAT_VERSION,
+    members: dict[str, Any] = {
         "address": str(found.address),
         "change": None if found.change is None else serialize.change_row(found.change),
         "fields": [
@@ -191,3 +191,4 @@ def why_document(found: Why) -> dict[str, Any]:
         ],
         "problems": [serialize.problem(item) for item in found.problems],
     }
+    return document(DocumentType.EXPLANATION, members)

@@ -31,7 +31,7 @@ def test_the_catalogue_is_filtered_sorted_and_priced(capsys: pytest.CaptureFixtu
             "--format",
             "json",
         )[1]
-    )
+    )["items"]
     assert rows[0]["id"] == "mio_8.32-g1" and rows[0]["price_month"] == 198_000
     assert all("kr1-z01" in row["zones"] for row in rows)
     _, out, _ = call(capsys, "catalog", "flavors", "--filter", "STD_")
@@ -47,7 +47,7 @@ def test_every_list_of_the_catalogue_is_shown(
     code, out, _ = call(capsys, "catalog", kind)
     assert code == 0 and len(out.splitlines()) > 1 and out.split()[0] == "id"
     assert (
-        len(json.loads(call(capsys, "catalog", kind, "--format", "json")[1]))
+        len(json.loads(call(capsys, "catalog", kind, "--format", "json")[1])["items"])
         == len(out.splitlines()) - 1
     )
 

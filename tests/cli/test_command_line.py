@@ -149,16 +149,15 @@ def test_a_time_scale_is_refused_for_the_real_cloud(
     assert code == 64 and "--time-scale" in err
 
 
-def test_with_json_an_error_before_the_plan_is_a_plan_object_with_problems_alone(
+def test_with_json_an_error_before_the_plan_is_a_document_with_the_problems(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code, out, err = call(capsys, "plan", "web.yaml", "--format", "json")
     found = json.loads(out)
 
     assert (code, found["exit_code"], err) == (5, 5, "")
-    assert [problem["code"] for problem in found["problems"]] == ["credentials"] and found[
-        "changes"
-    ] == []
+    assert [problem["code"] for problem in found["problems"]] == ["credentials"]
+    assert found["type"] == "error"
 
 
 @pytest.mark.parametrize(
@@ -215,8 +214,10 @@ def test_validate_checks_every_environment(capsys: pytest.CaptureFixture[str]) -
 
 def test_show_and_output_of_an_empty_state_need_no_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "show", "--stack", "web.yaml")[:2][0] == 0
-    assert call(capsys, "show", "--stack", "web.yaml", "--format", "json")[:2] == (0, "[]\n")
-    assert call(capsys, "output", "--stack", "web.yaml", "--format", "json")[:2] == (0, "{}\n")
+    code, out, _ = call(capsys, "show", "--stack", "web.yaml", "--format", "json")
+    assert (code, json.loads(out)["entries"]) == (0, [])
+    code, out, _ = call(capsys, "output", "--stack", "web.yaml", "--format", "json")
+    assert (code, json.loads(out)["outputs"]) == (0, {})
     assert call(capsys, "output", "ip", "--stack", "web.yaml")[0] == 1
     assert call(capsys, "show", "instances.web", "--stack", "web.yaml")[0] == 1
 

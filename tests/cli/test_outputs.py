@@ -6,6 +6,7 @@ import configparser
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,13 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     begin(monkeypatch, tmp_path, {"shop.yaml": STACK})
 
 
+def outputs_of(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1]
+    )["outputs"]
+    return found
+
+
 def test_every_format_has_the_same_outputs_and_none_remain_after_a_destroy(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -43,7 +51,7 @@ def test_every_format_has_the_same_outputs_and_none_remain_after_a_destroy(
     assert code == 1 and "contains no instance" in err
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
 
-    outputs = json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1])
+    outputs = outputs_of(capsys)
     lines = call(capsys, "output", "--stack", "shop.yaml", "--format", "env")[1].splitlines()
     values = dict(shlex.split(line)[0].split("=", 1) for line in lines if not line.startswith("#"))
     assert (
@@ -67,7 +75,7 @@ def test_every_format_has_the_same_outputs_and_none_remain_after_a_destroy(
     assert "# my-shop-win runs Windows" in ssh
 
     assert call(capsys, "destroy", "shop.yaml", "--yes", "--accept", "delete", *SCALE)[0] == 0
-    assert json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1]) == {}
+    assert outputs_of(capsys) == {}
 
 
 def test_an_output_that_the_file_no_longer_has_goes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,9 +83,7 @@ def test_an_output_that_the_file_no_longer_has_goes(capsys: pytest.CaptureFixtur
     Path("shop.yaml").write_text(STACK.partition("  greeting")[0], encoding="utf-8")
     assert call(capsys, "plan", "shop.yaml", "--detailed-exitcode")[0] == 2
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
-    assert list(
-        json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1])
-    ) == ["ips"]
+    assert list(outputs_of(capsys)) == ["ips"]
     assert call(capsys, "plan", "shop.yaml", "--detailed-exitcode")[0] == 0
 
 
@@ -133,7 +139,9 @@ def test_text_that_a_program_would_obey_leaves_only_escaped(
     assert not obeyed(out) and "ADMIN" not in out.replace("\\nADMIN", "")
     assert code == 1 and "# NOTE is left out" in out
     assert (
-        json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["note"]["value"]
+        json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["outputs"]["note"][
+            "value"
+        ]
         == text
     )
 
@@ -144,7 +152,9 @@ def test_text_that_a_program_would_obey_leaves_only_escaped(
     else:
         assert (code, out) == (1, "")
         assert (
-            json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["note"]["value"]
+            json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["outputs"][
+                "note"
+            ]["value"]
             == text
         )
     code, out, _ = call(capsys, "output", "list", "--stack", "shop.yaml")

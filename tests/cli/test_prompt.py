@@ -26,7 +26,7 @@ def resize(surroundings: None, capsys: pytest.CaptureFixture[str]) -> str:
     apply(capsys)
     write(Path("web.yaml").read_text(encoding="utf-8").replace("std_2.4-g1", "mio_4.16-g1"))
     found = json.loads(call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1])
-    return next(str(row["id"]) for row in found if row["address"] == "instances.web")
+    return next(str(row["id"]) for row in found["entries"] if row["address"] == "instances.web")
 
 
 def flavor(capsys: pytest.CaptureFixture[str]) -> str:

@@ -37,8 +37,8 @@ def planned(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 
 def ids(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    rows = json.loads(call(capsys, "state", "list", "--stack", "shop.yaml", "--format", "json")[1])
-    return {row["address"]: row["id"] for row in rows}
+    found = json.loads(call(capsys, "state", "list", "--stack", "shop.yaml", "--format", "json")[1])
+    return {row["address"]: row["id"] for row in found["entries"]}
 
 
 def test_what_was_made_is_forgotten_imported_again_and_renamed(

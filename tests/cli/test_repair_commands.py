@@ -72,7 +72,7 @@ def test_the_state_is_listed_for_people_and_for_programs(
         "firewalls.web.rules.https",
         "instances.web",
     ]
-    rows = json.loads(call(capsys, "state", "list", "--format", "json")[1])
+    rows = json.loads(call(capsys, "state", "list", "--format", "json")[1])["entries"]
     assert [sorted(row) for row in rows] == [
         ["address", "deposed", "id", "kind", "phase", "protected"]
     ] * 4
@@ -218,6 +218,8 @@ def test_recover_without_open_requests_reports_it_in_both_formats(
     assert "Nothing is unsettled" in call(capsys, "recover")[1]
     document = json.loads(call(capsys, "recover", "--format", "json")[1])
     assert document == {
+        "format_version": "1.0",
+        "type": "recovery",
         "stack": "shop",
         "environment": None,
         "settled": [],

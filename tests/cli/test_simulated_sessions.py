@@ -34,7 +34,7 @@ def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(
 
     assert call(capsys, "output", "ip", "--stack", "web.yaml")[1].strip().count(".") == 3
     rows = json.loads(call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1])
-    assert [row["address"] for row in rows] == [
+    assert [row["address"] for row in rows["entries"]] == [
         "firewalls.web",
         "firewalls.web.rules.https",
         "instances.web",
@@ -66,7 +66,8 @@ def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(
     code, out, err = call(capsys, "destroy", "web.yaml", "--yes", *SCALE)
     assert code == 4 and "--accept delete=firewalls.web" in err
     assert call(capsys, "destroy", "web.yaml", "--yes", "--accept", "delete", *SCALE)[0] == 0
-    assert call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1] == "[]\n"
+    shown = json.loads(call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1])
+    assert shown["entries"] == []
     assert "instances: []" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
     assert {each.name for each in (tmp_path / "state").iterdir()} == {".simulator"}
 

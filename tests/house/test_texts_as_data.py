@@ -43,7 +43,7 @@ LEFT = {
     "reconciler/planner/steps/outputs.py": {"reason"},
     "reconciler/render/plan/change_text.py": {"in "},
     "reconciler/render/problem_text.py": {"message"},
-    "reconciler/render/state_text.py": {"reason"},
+    "reconciler/render/documents/state_json.py": {"reason"},
 }
 """What is left to replace by a kind. The list may only become shorter."""
 

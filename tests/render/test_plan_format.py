@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.plan import Action, RiskClass
+from reconciler.render.documents.json_document import DocumentType
 from reconciler.render.plan import plan_json
 from reconciler.render.run import events_json
 from tests.render import snapshots
@@ -66,7 +67,7 @@ def names(schema: Any) -> Iterator[str]:
             yield from names(value)
 
 
-@pytest.mark.parametrize("schema", ["plan", "event"])
+@pytest.mark.parametrize("schema", sorted({"event", *(type.schema for type in DocumentType)}))
 def test_the_page_names_every_member_and_every_type(schema: str) -> None:
     document = json.loads((ROOT / "schemas" / f"{schema}.schema.json").read_text(encoding="utf-8"))
 
@@ -81,6 +82,7 @@ def test_the_page_names_every_member_and_every_type(schema: str) -> None:
     )
     missing = set(names(document)) - words
     assert not missing
+    assert schema in words or schema == "event"
     assert {action.value for action in Action} | {risk.value for risk in RiskClass} <= words
     if schema == "event":
         assert set(document["properties"]["type"]["enum"]) <= words

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from reconciler.model import serialize
-from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Action, Plan
 from reconciler.planner.checks.approval import Acceptance
 from reconciler.planner.estimate.unmanaged import Unmanaged
 from reconciler.render import escape
+from reconciler.render.documents.json_document import Document, DocumentType, document
 
 
 def plan_document(
@@ -22,9 +21,10 @@ def plan_document(
     exit_code: int = 0,
     verbose: bool = False,
     unmanaged: Sequence[Unmanaged] | None = None,
-) -> dict[str, Any]:
+    type: DocumentType = DocumentType.PLAN,
+) -> Document:
     """The JSON plan as data: rows of unchanged addresses only with `verbose`, unmanaged objects if
-    they are given.
+    they are given. `type` is `plan` or `drift`.
     """
     body = serialize.document(plan)
     if not verbose:
@@ -44,42 +44,9 @@ def plan_document(
             }
             for each in unmanaged
         ]
-    return body
+    return document(type, body)
 
 
-def problems_document(problems: Sequence[Problem], *, exit_code: int) -> dict[str, Any]:
-    """What replaces a plan if an error came before it: the same object, with nothing in it but the
-    problems.
-    """
-    return {
-        "format_version": serialize.FORMAT_VERSION,
-        "stack": None,
-        "environment": None,
-        "digest": None,
-        "summary": {},
-        "changes": [],
-        "steps": [],
-        "drift": [],
-        "calls": {"read": None, "write": None, "wait": None},
-        "eta_seconds": None,
-        "critical": [],
-        "cost": {
-            "before": None,
-            "after": None,
-            "currency": "KRW",
-            "vat": "excluded",
-            "unknown": [],
-            "parts": [],
-        },
-        "outputs": {},
-        "unmanaged": {"count": None, "monthly": None},
-        "consent": {"needed": [], "given": []},
-        "partial": False,
-        "problems": [serialize.problem(item) for item in problems],
-        "exit_code": exit_code,
-    }
-
-
-def text(document: dict[str, Any]) -> str:
+def text(plan: Document) -> str:
     """The document as it is printed: one indented object with an end of line."""
-    return escape.json_text(document, indent=2) + "\n"
+    return escape.json_text(plan, indent=2) + "\n"

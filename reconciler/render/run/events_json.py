@@ -1,4 +1,4 @@
-"""Events as JSON lines: `{"type", "time", "run", ...}` (plan-format#the-events);
+"""Events as JSON lines: `{"format_version", "type", "time", "run", ...}` (plan-format#the-events);
 `schemas/event.schema.json` describes them.
 """
 
@@ -22,6 +22,7 @@ from reconciler.model.events import (
     Summary,
 )
 from reconciler.render import escape
+from reconciler.render.documents.json_document import FORMAT_VERSION
 
 
 class JsonLines:
@@ -38,8 +39,8 @@ class JsonLines:
         self._line(*members(event))
 
     def version(self, version: str) -> None:
-        """The first line: the version of the program and of the format."""
-        self._line("version", {"version": version, "format_version": serialize.FORMAT_VERSION})
+        """The first line: the version of the program."""
+        self._line("version", {"version": version})
 
     def plan(self, document: Mapping[str, Any]) -> None:
         """The plan that is about to be applied."""
@@ -51,7 +52,8 @@ class JsonLines:
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z")
         )
-        self._write(escape.json_text({"type": type, "time": time, "run": self._run, **body}) + "\n")
+        head = {"format_version": FORMAT_VERSION, "type": type, "time": time, "run": self._run}
+        self._write(escape.json_text({**head, **body}) + "\n")
 
 
 def members(event: Event) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,118 @@
+"""State and outputs as JSON documents (plan-format#other-commands)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.model import serialize
+from reconciler.model.address import parse
+from reconciler.model.diagnostics import Problem
+from reconciler.model.serialize import shown
+from reconciler.model.state import STALE, Entry, State
+from reconciler.render.documents.json_document import Document, DocumentType, document
+
+
+def outputs_document(
+    outputs: Mapping[str, tuple[Any, str | None]], *, stack: str, environment: str | None
+) -> Document:
+    """`outputs` is name to `{value, known}`. `stale` is added to values from before the last
+    run.
+    """
+    rows = {
+        name: {
+            "value": shown(value),
+            "known": reason in (None, STALE),
+            **({"stale": True} if reason == STALE else {}),
+        }
+        for name, (value, reason) in sorted(outputs.items())
+    }
+    return document(
+        DocumentType.OUTPUTS, {"stack": stack, "environment": environment, "outputs": rows}
+    )
+
+
+def state_document(
+    state: State | None,
+    *,
+    stack: str,
+    environment: str | None,
+    problems: Sequence[Problem] = (),
+) -> Document:
+    """Every object in the state, deposed ones last, and the requests with an unknown outcome."""
+    members = {
+        "stack": stack,
+        "environment": environment,
+        "serial": None if state is None else state.serial,
+        "entries": [] if state is None else _rows(state),
+        "open": [] if state is None else _open(state),
+        "problems": [serialize.problem(problem) for problem in problems],
+    }
+    return document(DocumentType.STATE, members)
+
+
+def _rows(state: State) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "address": entry.address,
+            "kind": entry.kind,
+            "id": entry.id,
+            "phase": entry.phase.value,
+            "protected": bool(entry.protect),
+            "deposed": False,
+        }
+        for entry in entries(state)
+    ]
+    rows += [
+        {
+            "address": old.address,
+            "kind": old.kind,
+            "id": old.id,
+            "phase": old.phase.value,
+            "protected": False,
+            "deposed": True,
+        }
+        for _, old in sorted(state.deposed.items())
+    ]
+    return rows
+
+
+def _open(state: State) -> list[dict[str, Any]]:
+    return [
+        {
+            "address": intent.address,
+            "operation": intent.operation,
+            "sent": intent.signed,
+            "accepted": result == "accepted",
+        }
+        for intent, result in state.open.values()
+    ]
+
+
+def entry_document(entry: Entry, *, stack: str, environment: str | None) -> Document:
+    """Everything that the state records about one object."""
+    members = {
+        "stack": stack,
+        "environment": environment,
+        "address": entry.address,
+        "kind": entry.kind,
+        "id": entry.id,
+        "phase": entry.phase.value,
+        "protect": list(entry.protect),
+        "applied": shown(entry.applied),
+        "lookups": shown(entry.lookups),
+        "depends_on": list(entry.depends_on),
+        "parent": entry.parent,
+        "made": entry.made,
+    }
+    return document(DocumentType.ENTRY, members)
+
+
+def entries(state: State) -> list[Entry]:
+    """The entries of the state by address, indices numerically."""
+
+    def key(entry: Entry) -> Any:
+        address = parse(entry.address)
+        return (address is None, entry.address if address is None else address.sort_key)
+
+    return sorted(state.entries.values(), key=key)
