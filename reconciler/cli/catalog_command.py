@@ -21,7 +21,7 @@ from reconciler.render import escape
 from reconciler.render.documents.json_document import PRINTED_BY, DocumentType, document
 from reconciler.render.run.screen import Line, Tone
 
-_LISTS: Mapping[str, str] = {
+LISTS: Mapping[str, str] = {
     "zones": "zones",
     "flavors": "flavors",
     "images": "images",
@@ -29,7 +29,7 @@ _LISTS: Mapping[str, str] = {
     "scripts": "user_scripts",
     "storage-types": "storage_types",
 }
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
+COLUMNS: Mapping[str, tuple[str, ...]] = {
     "zones": ("id", "name", "available"),
     "flavors": ("id", "vcpu", "memory_mb", "disk_gb", "price_month", "available", "zones"),
     "images": ("id", "name", "os", "version", "public", "available", "zones"),
@@ -53,7 +53,7 @@ Examples:
   reconciler catalog images --filter ubuntu
   reconciler catalog zones --format json"""
 )
-@click.argument("kind", type=click.Choice(list(_LISTS)))
+@click.argument("kind", type=click.Choice(list(LISTS)))
 @click.option(
     "--filter",
     "texts",
@@ -84,12 +84,12 @@ def catalog(
 
     order = _order(kind, sort)
     console = session.console
-    wanted = {_LISTS[kind], *(["zones"] if zone is not None else [])}
+    wanted = {LISTS[kind], *(["zones"] if zone is not None else [])}
     with session.connect() as connection:
         found = opening.read_account(
             connection, RefreshScope(catalogue=frozenset(wanted))
         ).catalogue
-    rows: tuple[Mapping[str, Any], ...] | None = getattr(found, _LISTS[kind])
+    rows: tuple[Mapping[str, Any], ...] | None = getattr(found, LISTS[kind])
     session.show_problems()
     if rows is None:
         raise Abort(
@@ -126,10 +126,10 @@ def catalog(
 
 def _order(kind: str, sort: str | None) -> tuple[str, bool]:
     name = (sort or "id").removeprefix("-")
-    if name not in _COLUMNS[kind]:
+    if name not in COLUMNS[kind]:
         raise stop_usage(
             msg("--sort {column}: this column does not exist", column=name),
-            suggestions.hint_for(name, _COLUMNS[kind]),
+            suggestions.hint_for(name, COLUMNS[kind]),
         )
     return name, (sort or "").startswith("-")
 
@@ -172,7 +172,7 @@ def _shown(value: Any) -> str:
 
 
 def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> Iterable[Line]:
-    columns = _COLUMNS[kind]
+    columns = COLUMNS[kind]
     cells = [
         [_TITLES.get(name, name) for name in columns],
         *([escape.outside(_shown(row.get(name))) for name in columns] for row in rows),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -10,9 +10,6 @@ from reconciler.common.text import msg
 from reconciler.model.plan import RiskClass
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -91,18 +88,6 @@ class AddressText(click.ParamType[str]):
             )
         return str(found)
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The matching addresses in the stack file and its state."""
-        from click.shell_completion import CompletionItem
-
-        from reconciler.cli.completion import addresses
-
-        return [
-            CompletionItem(text) for text in addresses(ctx.params) if text.startswith(incomplete)
-        ]
-
 
 class Pattern(click.ParamType[str]):
     """An address, or a pattern of addresses with `*` and `?`."""
@@ -114,8 +99,6 @@ class Pattern(click.ParamType[str]):
         from reconciler.model.address import typed
 
         return str(typed(str(value)) or value)
-
-    shell_complete = AddressText.shell_complete
 
 
 class Bind(click.ParamType[tuple[str, str]]):

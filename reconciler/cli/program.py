@@ -43,6 +43,9 @@ _COMMANDS: Mapping[str, str] = {
 }
 
 
+COMPLETE = "_RECONCILER_COMPLETE"
+"""The variable by which a shell asks for completions."""
+
 _NAMES: Mapping[str, str] = {"import": "import_object"}
 """Commands whose name is a Python keyword."""
 
@@ -109,22 +112,36 @@ def program(chdir: str | None) -> None:
 def completion(shell: str) -> int:
     """Print the completion script for a shell.
 
+    It completes commands, options and values: environments, addresses, outputs, what the catalog
+    offers. Values come from the stack's files, its state and the cached catalog; nothing is sent.
+    Start a new shell after installing it.
+
     \b
     Examples:
+      mkdir -p ~/.local/share/bash-completion/completions
       reconciler completion bash > ~/.local/share/bash-completion/completions/reconciler
-      reconciler completion zsh  > ~/.zfunc/_reconciler
-    """
-    from click.shell_completion import get_completion_class
+      mkdir -p ~/.zfunc
+      reconciler completion zsh > ~/.zfunc/_reconciler
+      mkdir -p ~/.config/fish/completions
+      reconciler completion fish > ~/.config/fish/completions/reconciler.fish
 
-    found = get_completion_class(shell)
-    assert found is not None
+    \b
+    For zsh, ~/.zshrc also needs:
+      fpath+=~/.zfunc; autoload -Uz compinit; compinit
+    Without the package bash-completion, ~/.bashrc needs:
+      source <(reconciler completion bash)
+    """
+    from reconciler.cli.completion.scripts import SCRIPTS
+
     out = Stream(sys.stdout)
-    out.write(found(program, {}, "reconciler", "_RECONCILER_COMPLETE").source() + "\n")
+    out.write(SCRIPTS[shell])
     return unwritten(out)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line and returns its exit code. Never shows a traceback (commands#errors)."""
+    if COMPLETE in os.environ:
+        return _complete()
     try:
         code = program.main(args=list(arguments), prog_name="reconciler", standalone_mode=False)
         return code if isinstance(code, int) else exit_codes.DONE
@@ -143,6 +160,16 @@ def run(arguments: Sequence[str]) -> int:
     finally:
         Stream(sys.stdout).finish()
         Stream(sys.stderr).finish()
+
+
+def _complete() -> int:
+    """Answers a shell that asks for completions."""
+    from reconciler.cli.completion.answer import answer
+
+    out = Stream(sys.stdout)
+    out.write(answer(program, os.environ))
+    out.finish()
+    return exit_codes.DONE
 
 
 def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:

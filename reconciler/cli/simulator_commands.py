@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -49,6 +50,40 @@ class DoArguments:
     kind: str
     object: str
     values: Sequence[str]
+
+
+class SimulatedKind(NamedTuple):
+    """A kind of object of the local cloud: its `section` in the file of its objects, the members
+    with the id and the name there.
+    """
+
+    name: str
+    section: str
+    key: str
+    label: str
+
+
+def kinds() -> list[SimulatedKind]:
+    """The kinds of objects of the local cloud."""
+    from reconciler.simulator.kinds.registry import KINDS
+
+    return [SimulatedKind(k.name, k.section, k.key, k.label) for k in KINDS.values()]
+
+
+def editable_kinds() -> list[str]:
+    """The names of the kinds for `simulator do`."""
+    from reconciler.simulator.edits import RULE
+
+    return [*(kind.name for kind in kinds() if kind.label), RULE]
+
+
+def switch_names() -> list[str]:
+    """The names for `simulator serve --set`."""
+    from dataclasses import fields
+
+    from reconciler.simulator.switches import Switches
+
+    return [field.name for field in fields(Switches)]
 
 
 @simulator.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -116,13 +117,12 @@ def test_validate_knows_the_catalogue_that_an_earlier_run_has_kept(
 def test_the_shell_is_offered_the_addresses_of_file_and_state(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from click.shell_completion import ShellComplete
-
+    from reconciler.cli.completion import answer
     from reconciler.cli.program import program
 
     def offered(*words: str) -> list[str]:
-        complete = ShellComplete(program, {}, "reconciler", "_RECONCILER_COMPLETE")
-        return [item.value for item in complete.get_completions(list(words[:-1]), words[-1])]
+        items = answer.offered(program, words[:-1], words[-1], os.environ)
+        return [item.value for item in items]
 
     assert offered("state", "forget", "fire") == [] and offered(
         "absorb", "--stack", "network", "fire"
