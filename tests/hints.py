@@ -97,6 +97,10 @@ SITUATIONS = {
     "finish that run first: `reconciler apply {}{}`": f"{TROUBLE}::test_outputs_of_a_stack_whose_run_was_interrupted",
     "add --simulate, or leave out --time-scale": f"{TROUBLE}::test_time_scale_for_an_account",
     "the instance is recorded; set a new password in the console, or replace it with --replace {}": f"{TROUBLE}::test_first_password_that_cannot_be_written",
+    "`reconciler init{}` writes a first stack\n`reconciler init{} --example web-tier` writes an example": (
+        "tests/cli/test_catalog_and_init.py"
+        "::test_an_empty_folder_is_no_place_in_a_file_and_the_hint_begins_a_stack"
+    ),
 }
 """Each hint of the source with a command or an option, and the test that prints it: `call` pastes
 it there.

@@ -12,7 +12,7 @@ from reconciler.model import exit_codes
 @click.command(
     epilog="""\b
 Examples:
-  reconciler graph examples/stacks/web-tier
+  reconciler graph shop
   reconciler graph --format dot | dot -Tsvg > graph.svg
   reconciler graph --format mermaid"""
 )

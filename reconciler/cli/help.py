@@ -10,10 +10,11 @@ STACK is a YAML file or a folder of *.yaml files (default: the current folder).
 It is the last argument of every command; --stack PATH is the same.
 
 Try it without an account, on a local cloud:
-  reconciler apply examples/stacks/web-tier --simulate
+  reconciler init shop --example web-tier
+  reconciler apply shop --simulate
 
 Main commands
-  init          Create a first stack by answering three questions
+  init          Write a first stack or an example into a folder
   validate      Check the files without reading the account
   plan          Read the account and show what apply would change
   apply         Show the plan, ask for confirmation and apply it

@@ -1,10 +1,13 @@
-"""`init`: writes a first stack from three answers or from options, and lists the catalogue."""
+"""`init`: writes a first stack from answers or options, or an example, and lists the catalogue."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from reconciler.cli.run_context import Session, ends, stop_usage
 from reconciler.common import suggestions, validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.importing.examples import EXAMPLES
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
@@ -36,9 +40,9 @@ class InitOptions:
     name: str | None
     zone: str | None
     flavor: str | None
-    image: str
+    image: str | None
     ssh_key: str | None
-    admin: str
+    admin: str | None
 
 
 @click.command(
@@ -46,7 +50,9 @@ class InitOptions:
 Examples:
   reconciler init shop
   reconciler init shop --simulate
-  reconciler init shop --name shop --flavor std_2.4-g1 --ssh-key deploy --admin 203.0.113.7/32"""
+  reconciler init shop --name shop --flavor std_2.4-g1 --ssh-key deploy --admin 203.0.113.7/32
+  reconciler init --list
+  reconciler init shop --example web-tier"""
 )
 @click.argument("folder", default=".", metavar="[DIR]", type=click.Path(file_okay=False))
 @click.option(
@@ -57,17 +63,21 @@ Examples:
 @click.option(
     "--image",
     metavar="OS:VERSION",
-    default="ubuntu:22.04",
-    show_default=True,
-    help="The operating system.",
+    help="The operating system (default: ubuntu:22.04).",
 )
-@click.option("--ssh-key", metavar="NAME", help="The SSH key that may log in.")
+@click.option("--ssh-key", metavar="NAME", help="The SSH key that may log in (default: none).")
 @click.option(
     "--admin",
     metavar="CIDR",
-    default="0.0.0.0/0",
-    help="The address range that may log in (default: anywhere).",
+    help="The address range that may reach SSH (default: none).",
 )
+@click.option(
+    "--example",
+    type=click.Choice(list(EXAMPLES)),
+    metavar="NAME",
+    help="Write this example instead.",
+)
+@click.option("--list", "listed", is_flag=True, help="List the examples and end.")
 @options.simulate_options
 @options.output_options
 @options.gathered_in(InitOptions)
@@ -77,63 +87,139 @@ def init(
     *,
     folder: str,
     choices: InitOptions,
-    simulate: bool,
-    time_scale: float | None,
+    example: str | None,
+    listed: bool,
+    **cloud: Any,
 ) -> int:
     """Write a first stack into a folder: one instance with a firewall. Only the catalogue is read.
 
-    At a terminal, init asks for the name, the flavor and the SSH key if no option sets them, and
-    lists what the account offers.
-    """
-    from reconciler.importing import starter
+    At a terminal, init asks for the name, the flavor, the SSH key and the address range that may
+    reach SSH, if no option sets them, and lists what the account offers. Elsewhere it asks nothing:
+    without --ssh-key and --admin, nobody can log in.
 
-    target = Path(folder) / "stack.yaml"
-    if any(Path(folder).glob("*.yaml")):
+    --example writes one of the examples that come with reconciler, as it is.
+    """
+    if listed:
+        return _list(console)
+    place = Path(folder)
+    if place.is_dir() and any(place.glob("*.yaml")):
         raise stop_usage(
             msg("{folder} already contains a stack", folder=folder),
             msg("init writes only into a folder without *.yaml files"),
         )
+    if example is not None:
+        return _example(console, example, place, choices)
+    return _first_stack(console, place, choices, Session(console, place, None, **cloud))
+
+
+def _list(console: Console) -> int:
+    width = max(map(len, EXAMPLES))
+    lines = [Line(f" {name:<{width}}  {text}") for name, text in EXAMPLES.items()]
+    below = msg("Write one with:  reconciler init DIR --example NAME")
+    console.result([*lines, Line(), Line(f" {below}", Tone.FAINT)])
+    return exit_codes.DONE
+
+
+def _example(console: Console, name: str, place: Path, choices: InitOptions) -> int:
+    from reconciler.importing import examples
+
+    given = [field.name for field in fields(choices) if getattr(choices, field.name) is not None]
+    if given:
+        raise stop_usage(
+            msg("--example cannot be used with --{option}", option=given[0].replace("_", "-")),
+            msg("write the example first, then edit its files"),
+        )
+    found = examples.example(name, place)
+    console.begin()
+    _show(console, _write(found.files), found.commands)
+    return exit_codes.DONE
+
+
+def _first_stack(console: Console, place: Path, choices: InitOptions, session: Session) -> int:
+    from reconciler.importing import examples, starter
+
     os, version = _checked(choices)
-    found = _catalogue(Session(console, Path(folder), None, simulate, time_scale))
+    found = _catalogue(session)
     zone = choices.zone or _first_zone(found)
     choice = starter.Choice(
-        stack=_name(console, choices.name, Path(folder)),
+        stack=_name(console, choices.name, place),
         zone=zone,
         flavor=choices.flavor or _flavor(console, found, zone),
         os=os,
         version=version,
         ssh_key=choices.ssh_key or _ssh_key(console, found),
-        admin=choices.admin,
+        admin=choices.admin or _admin(console),
     )
+    text = starter.text(choice)
     console.begin()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("x", encoding="utf-8") as file:
-            file.write(starter.text(choice))
-    except OSError as failure:
-        reason = failure.strerror or failure
-        message = msg("{path} cannot be written: {reason}", path=target, reason=reason)
-        raise Abort(error("state-write", message)) from failure
-    again = shlex.join(["reconciler", "plan", folder, *(["--simulate"] if simulate else [])])
-    console.result(
-        [Line(f" Written: {escape.outside(target)}    Next:  {escape.outside(again)}", Tone.GOOD)]
-    )
-    if choices.admin == "0.0.0.0/0":
-        text = msg(
-            " Anyone may try to log in: set the default of `admin_cidr` to your own address."
-        )
-        console.note([Line(text, Tone.CARE)])
+    written = _write({place / "stack.yaml": text, **examples.companions(place, [text])})
+    again = ["reconciler", "plan", str(place), *(["--simulate"] if session.simulate else [])]
+    _show(console, written, [shlex.join(again)])
+    for warning in _warnings(choice.ssh_key, choice.admin):
+        console.note([Line(f" {warning}", Tone.CARE)])
     return exit_codes.DONE
+
+
+def _warnings(ssh_key: str | None, admin: str | None) -> Iterable[str]:
+    if admin is None:
+        yield msg(
+            "No address can reach SSH: write your own address into the rule `ssh`, or use --admin."
+        )
+    if admin == "0.0.0.0/0":
+        yield msg("Anyone may try to log in: set the default of `admin_cidr` to your own address.")
+    if ssh_key is None:
+        yield msg(
+            "No SSH key is set: write one into `ssh_keys` before the first apply, or use --ssh-key."
+        )
+
+
+def _write(files: Mapping[Path, str]) -> list[Path]:
+    """Writes new files, all of them or none, and returns those that were written. An existing
+    `.gitignore` stays as it is. Raises `Abort` if another file exists or cannot be written.
+    """
+    wanted = {
+        path: text
+        for path, text in files.items()
+        if path.name != ".gitignore" or not os.path.lexists(path)
+    }
+    for path in wanted:
+        if os.path.lexists(path):
+            raise stop_usage(
+                msg("{path} already exists", path=path), msg("name a folder without it")
+            )
+    written: list[Path] = []
+    try:
+        for path, text in wanted.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                written.append(path)
+                file.write(text)
+    except OSError as failure:
+        for path in written:
+            with suppress(OSError):
+                path.unlink()
+        reason = failure.strerror or failure
+        message = msg("{path} cannot be written: {reason}", path=path, reason=reason)
+        raise Abort(error("state-write", message)) from failure
+    return written
+
+
+def _show(console: Console, written: Sequence[Path], commands: Sequence[str]) -> None:
+    """What was written, and the commands to run next."""
+    names = msg(" Written: {files}", files=escape.outside(", ".join(map(str, written))))
+    console.result([Line(names, Tone.GOOD)])
+    for at, command in enumerate(commands):
+        label = msg(" Next:   ") if at == 0 else " " * 8
+        console.result([Line(f"{label} {escape.outside(command)}", Tone.GOOD)])
 
 
 def _checked(choices: InitOptions) -> tuple[str, str]:
     """The operating system and its version. Raises `Abort` if an option has a wrong form."""
-    os, _, version = choices.image.partition(":")
-    wrong = validators.cidr(choices.admin)
+    image = choices.image or "ubuntu:22.04"
+    os, _, version = image.partition(":")
+    wrong = None if choices.admin is None else validators.cidr(choices.admin)
     if wrong is None and not (os and version):
-        wrong = msg(
-            "--image must be OS:VERSION, such as ubuntu:22.04, not {image}", image=choices.image
-        )
+        wrong = msg("--image must be OS:VERSION, such as ubuntu:22.04, not {image}", image=image)
     if wrong is not None:
         raise stop_usage(wrong)
     return os, version
@@ -265,7 +351,7 @@ def _ssh_key(console: Console, found: Catalogue) -> str | None:
     keys: Sequence[str] = [str(row["name"]) for row in found.ssh_keys or () if row.get("name")]
     first = keys[0] if keys else None
     if not console.can_ask:
-        return first
+        return None
     offered = f" ({', '.join(map(escape.outside, keys))})" if keys else ""
     question = msg(
         "3  Which SSH key may log in?{offered} [{default}]",
@@ -273,3 +359,12 @@ def _ssh_key(console: Console, found: Catalogue) -> str | None:
         default=escape.outside(first) if first else "none",
     )
     return _asked(console, question, first or "", _one_of(keys)) or None
+
+
+def _admin(console: Console) -> str | None:
+    if not console.can_ask:
+        return None
+    question = msg("4  Which address range may reach SSH, such as 203.0.113.7/32? [none]")
+    return (
+        _asked(console, question, "", lambda text: validators.cidr(text) if text else None) or None
+    )

@@ -152,7 +152,7 @@ def serve(console: Console, *, choices: ServeOptions) -> int:
 @simulator.command(
     epilog="""\b
 Examples:
-  reconciler simulator world --stack examples/stacks/web-tier"""
+  reconciler simulator world --stack shop"""
 )
 @options.stack_argument
 @click.option(
@@ -178,7 +178,7 @@ def world(console: Console, *, stack: str, time_scale: float | None) -> int:
     "do",
     epilog="""\b
 Examples:
-  reconciler simulator do set instance shop-web-0 name=tmp --stack examples/stacks/web-tier
+  reconciler simulator do set instance shop-web-0 name=tmp --stack shop
   reconciler simulator do delete block_storage shop-data""",
 )
 @click.argument("action", type=click.Choice(["set", "delete", "create"]))

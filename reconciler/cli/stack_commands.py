@@ -147,7 +147,7 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
 @click.command(
     epilog="""\b
 Examples:
-  reconciler apply examples/stacks/web-tier --simulate
+  reconciler apply shop --simulate
   reconciler apply web.yaml --env prod --accept downtime=instances.db --yes
   reconciler apply --plan prod.plan web.yaml"""
 )
@@ -203,7 +203,7 @@ def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
 @click.command(
     epilog="""\b
 Examples:
-  reconciler destroy examples/stacks/web-tier --simulate
+  reconciler destroy shop --simulate
   reconciler destroy web.yaml --env staging --accept delete --yes"""
 )
 @options.stack_argument

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.common import paths
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.config import document, yaml_errors, yaml_reader
 from reconciler.config.document import Document, Scalar, Table
@@ -21,7 +22,7 @@ from reconciler.resources import all_kinds
 SUFFIX = ".yaml"
 _ALIKE = frozenset({".yaml", ".yml"})
 
-_FORM = msg("a stack is one YAML file, or a folder of *.yaml files")
+_ANOTHER = msg("name the stack's file or folder")
 
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
@@ -157,7 +158,7 @@ def _text(path: Path, problems: list[Problem]) -> str | None:
         data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
     except OSError as failure:
         message = msg("{file} cannot be read: {reason}", file=file, reason=reason(failure))
-        problems.append(missing(path, message, None))
+        problems.append(missing(message, None))
         return None
     if len(data) > FILE_BYTES_MAX:
         message = msg("{file} is larger than 4 MiB", file=file)
@@ -178,23 +179,19 @@ def files(path: Path, problems: list[Problem]) -> Files:
         if path.is_file():
             return Files((path,) if _stays(path, problems) else ())
         if path.exists():
-            problems.append(
-                missing(path, msg("{path} is neither a file nor a folder", path=path), None)
-            )
+            problems.append(missing(msg("{path} is neither a file nor a folder", path=path), None))
         elif path.is_symlink():
             problems.append(_broken(path))
         else:
             problems.append(
                 missing(
-                    path,
                     msg("{path} does not exist", path=path),
-                    msg("name the stack's file or folder"),
+                    _ANOTHER if path.suffix else _hint_to_begin(path),
                 )
             )
     except (OSError, ValueError) as failure:
         problems.append(
             missing(
-                path,
                 msg("{path} cannot be read: {reason}", path=path, reason=reason(failure)),
                 None,
             )
@@ -215,7 +212,6 @@ def _in_folder(folder: Path, problems: list[Problem]) -> Files:
         else:
             problems.append(
                 missing(
-                    file,
                     msg("{file} is not a regular file", file=file),
                     msg("replace it with a file, or move it out of the folder"),
                 )
@@ -223,9 +219,8 @@ def _in_folder(folder: Path, problems: list[Problem]) -> Files:
     if not read and not problems:
         problems.append(
             missing(
-                folder,
-                msg("{folder} contains no *.yaml file", folder=folder),
-                _renaming(alike[0]) if alike else _FORM,
+                msg("{folder} contains no stack: no *.yaml file", folder=_named(folder)),
+                _renaming(alike[0]) if alike else _hint_to_begin(folder),
             )
         )
     return Files(tuple(file for file in read if _stays(file, problems)), tuple(alike))
@@ -239,7 +234,6 @@ def _stays(file: Path, problems: list[Problem]) -> bool:
         return True
     problems.append(
         missing(
-            file,
             msg("{file} is not read: it is a link to a file outside the repository", file=file),
             msg("replace the link with the file itself"),
         )
@@ -249,14 +243,10 @@ def _stays(file: Path, problems: list[Problem]) -> bool:
 
 def unread(file: Path) -> Problem:
     """The problem that a file of the folder contains part of the stack but is not read."""
-    return missing(
-        file,
-        msg(
-            "{file} contains part of a stack, but only *.yaml files of the folder are read",
-            file=file,
-        ),
-        _renaming(file),
+    message = msg(
+        "{file} contains part of a stack, but only *.yaml files of the folder are read", file=file
     )
+    return error("file-missing", message, place=Place(str(file), 1, 1), hint=_renaming(file))
 
 
 def _renaming(file: Path) -> str:
@@ -269,7 +259,6 @@ def _renaming(file: Path) -> str:
 
 def _broken(link: Path) -> Problem:
     return missing(
-        link,
         msg(
             "{link} is a link to {target}, which does not exist", link=link, target=link.readlink()
         ),
@@ -277,9 +266,25 @@ def _broken(link: Path) -> Problem:
     )
 
 
-def missing(path: Path, message: str, hint: str | None) -> Problem:
-    """The problem that a file or folder does not exist or cannot be read."""
-    return error("file-missing", message, place=Place(str(path), 1, 1), hint=hint)
+def missing(message: str, hint: str | None) -> Problem:
+    """The problem that a file or folder does not exist or cannot be read. It has no place, because
+    there is no line to look at.
+    """
+    return error("file-missing", message, hint=hint)
+
+
+def _named(folder: Path) -> str:
+    return msg("this folder") if str(folder) == "." else str(folder)
+
+
+def _hint_to_begin(folder: Path) -> str:
+    """The commands that write a stack there."""
+    place = "" if str(folder) == "." else f" {pasted(folder)}"
+    return msg(
+        "`reconciler init{place}` writes a first stack\n"
+        "`reconciler init{place} --example web-tier` writes an example",
+        place=place,
+    )
 
 
 def reason(failure: Exception) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.importing.examples import SCHEMA_LINE
 from reconciler.importing.yaml_writer import flow, quoted, scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen. Without `ssh_key`, the first password is the only way to log in."""
+    """What was chosen. Without `ssh_key`, the first password is the only way to log in. Without
+    `admin`, no address reaches SSH.
+    """
 
     stack: str
     zone: str
@@ -17,7 +20,7 @@ class Choice:
     os: str
     version: str
     ssh_key: str | None
-    admin: str
+    admin: str | None
 
 
 def text(choice: Choice) -> str:
@@ -28,26 +31,17 @@ def text(choice: Choice) -> str:
         stack=choice.stack,
     )
     rules = msg("all of them: a rule that is not listed here is removed")
-    keys = f"ssh_keys: {flow([choice.ssh_key])}"
-    if choice.ssh_key is None:
-        comment = msg("only set at creation: without a key, the first password is the only login")
-        keys = f"# ssh_keys: [NAME]   # {comment}"
+    keys, variables = _keys(choice), _variables(choice)
     return f"""\
-# {head}
+{SCHEMA_LINE}# {head}
 version: 1
 stack: {choice.stack}
 
-variables:
-  admin_cidr:
-    type: cidr
-    default: {scalar(choice.admin)}
-    description: {scalar(msg("Who may log in"))}
-
-firewalls:
+{variables}firewalls:
   web:
     icmp: true
     rules: # {rules}
-      ssh: {{direction: in, protocol: tcp, ports: 22, cidr: "${{vars.admin_cidr}}"}}
+      {_ssh_rule(choice)}
       https: {{direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}
 
 instances:
@@ -60,6 +54,34 @@ instances:
 
 outputs:
   address:
-    description: {scalar(msg("Log in with `ssh root@ADDRESS`"))}
+    description: {scalar(msg("The public address of the instance"))}
     value: ${{instances.web.public_ip}}
 """
+
+
+def _keys(choice: Choice) -> str:
+    if choice.ssh_key is not None:
+        return f"ssh_keys: {flow([choice.ssh_key])}"
+    comment = msg("only set at creation: without a key, the first password is the only login")
+    return f"# ssh_keys: [NAME]   # {comment}"
+
+
+def _variables(choice: Choice) -> str:
+    if choice.admin is None:
+        return ""
+    return f"""\
+variables:
+  admin_cidr:
+    type: cidr
+    default: {scalar(choice.admin)}
+    description: {scalar(msg("Who may log in"))}
+
+"""
+
+
+def _ssh_rule(choice: Choice) -> str:
+    rule = "ssh: {{direction: in, protocol: tcp, ports: 22, cidr: {range}}}"
+    if choice.admin is not None:
+        return rule.format(range='"${vars.admin_cidr}"')
+    comment = msg("write your own address to reach SSH")
+    return f"# {rule.format(range='203.0.113.7/32')} # {comment}"

@@ -5,9 +5,12 @@ works as it is.
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from reconciler.config import reference
 from tests.cli.sessions import SCALE, Terminal, begin, call
@@ -108,12 +111,8 @@ def test_every_field_of_the_schema_can_be_explained() -> None:
 
 
 def test_a_first_stack_is_written_and_works_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(capsys, "init", "my Shop")
-    assert (
-        code == 0
-        and "reconciler plan 'my Shop' --simulate" in out
-        and "Anyone may try to log in" in err
-    )
+    code, out, _ = call(capsys, "init", "my Shop", "--ssh-key", "배포용 키", "--admin", "0.0.0.0/0")
+    assert code == 0 and "reconciler plan 'my Shop' --simulate" in out
     text = Path("my Shop/stack.yaml").read_text(encoding="utf-8")
     assert (
         "stack: my-shop" in text
@@ -123,6 +122,76 @@ def test_a_first_stack_is_written_and_works_as_it_is(capsys: pytest.CaptureFixtu
     assert call(capsys, "apply", "my Shop", "--yes", *SCALE)[0] == 0
     assert call(capsys, "plan", "my Shop", "--detailed-exitcode")[0] == 0
     assert call(capsys, "init", "my Shop")[0] == 64
+
+
+def test_without_a_terminal_no_key_is_chosen_and_ssh_stays_closed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = call(capsys, "init", "shop")
+    assert code == 0
+    assert "No address can reach SSH" in err and "No SSH key is set" in err
+    text = Path("shop/stack.yaml").read_text(encoding="utf-8")
+    rules = yaml.safe_load(text)["firewalls"]["web"]["rules"]
+    assert set(rules) == {"https"} and "\n    # ssh_keys" in text
+    assert call(capsys, "apply", "shop", "--yes", *SCALE)[0] == 0
+    _, _, err = call(capsys, "init", "open", "--admin", "0.0.0.0/0")
+    assert "Anyone may try to log in" in err
+
+
+def test_an_editor_finds_the_schema_and_git_ignores_state_and_plans(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert call(capsys, "init", "shop", "--admin", "10.0.0.0/8")[0] == 0
+    shop = tmp_path / "shop"
+    text = (shop / "stack.yaml").read_text(encoding="utf-8")
+    line = "# yaml-language-server: $schema="
+    assert text.startswith(line)
+    schema = json.loads((shop / text.splitlines()[0].removeprefix(line)).read_text("utf-8"))
+    jsonschema.validate(yaml.safe_load(text), schema)
+    assert call(capsys, "plan", "shop", "--out", "shop/a.plan")[0] == 0
+    assert call(capsys, "apply", "shop", "--yes", *SCALE)[0] == 0
+    git = ("git", "-C", str(shop))
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    listed = subprocess.run(
+        [*git, "status", "--short", "-uall"], check=True, capture_output=True, text=True
+    ).stdout
+    assert sorted(row[3:] for row in listed.splitlines()) == [
+        ".gitignore",
+        "stack.schema.json",
+        "stack.yaml",
+    ]
+
+
+def test_an_empty_folder_is_no_place_in_a_file_and_the_hint_begins_a_stack(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "my shop").mkdir()
+    code, _, err = call(capsys, "plan", "--simulate")
+    assert code == 1
+    assert err.startswith("error[file-missing]  this folder contains no stack: no *.yaml file\n")
+    assert "`reconciler init` writes a first stack" in err
+    _, _, err = call(capsys, "plan", "my shop", "--simulate")
+    assert "`reconciler init 'my shop' --example web-tier` writes an example" in err
+    document = json.loads(call(capsys, "plan", "--simulate", "--format", "json")[1])
+    assert document["problems"][0]["place"] is None
+
+
+def test_nothing_is_overwritten_and_nothing_is_half_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, text in ((".gitignore", "mine\n"), ("README.md", "mine\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    code, _, err = call(capsys, "init", "--example", "single")
+    assert code == 64 and "README.md already exists" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", "README.md"]
+    (tmp_path / "README.md").unlink()
+    assert call(capsys, "init", "--example", "single")[0] == 0
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "mine\n"
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    code, _, err = call(capsys, "init", "taken/below")
+    assert code != 0 and "taken" in err
+    assert call(capsys, "init", "new", "--example", "app", "--name", "x")[0] == 64
+    assert not (tmp_path / "new").exists()
 
 
 def test_options_answer_the_questions_and_without_keys_nothing_is_offered(
@@ -158,18 +227,19 @@ def test_options_answer_the_questions_and_without_keys_nothing_is_offered(
     assert call(capsys, "init", "y", "--admin", "10.0.0.1")[0] == 64
 
 
-def test_at_a_terminal_three_questions_are_asked(tmp_path: Path) -> None:
+def test_at_a_terminal_four_questions_are_asked(tmp_path: Path) -> None:
     terminal = Terminal("init", "shop", "--simulate")
     for question, answer in (
         ("What is the name of the stack?", "\n"),
         ("Which flavor should the instance have?", "std_2.4-g1\n"),
         ("Which SSH key", "\n"),
+        ("Which address range may reach SSH", "\n"),
     ):
         terminal.until(question)
         terminal.type(answer)
     assert terminal.end() == 0 and "26,400 KRW a month" in terminal.text
     text = (tmp_path / "shop" / "stack.yaml").read_text(encoding="utf-8")
-    assert "stack: shop" in text and "flavor: std_2.4-g1" in text
+    assert "stack: shop" in text and "flavor: std_2.4-g1" in text and "# ssh: {" in text
 
 
 def test_an_answer_that_will_not_do_is_asked_for_again(tmp_path: Path) -> None:
@@ -186,9 +256,13 @@ def test_an_answer_that_will_not_do_is_asked_for_again(tmp_path: Path) -> None:
         ("Which SSH key", "nobody\n"),
         ("nobody does not exist", ""),
         ("Which SSH key", "deploy\n"),
+        ("Which address range may reach SSH", "203.0.113.7\n"),
+        ("203.0.113.7/32", ""),
+        ("Which address range may reach SSH", "203.0.113.7/32\n"),
     ):
         terminal.until(question)
         terminal.type(answer)
     assert terminal.end() == 0 and "reconciler plan 'my shop' --simulate" in terminal.text
     text = (tmp_path / "my shop" / "stack.yaml").read_text(encoding="utf-8")
     assert "stack: laden" in text and "flavor: std_2.4-g1" in text and "[deploy]" in text
+    assert "default: 203.0.113.7/32" in text

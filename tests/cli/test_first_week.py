@@ -185,11 +185,8 @@ def test_a_stack_that_may_not_be_read_is_one_mistake_of_the_stack(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     monkeypatch.setattr(paths, "read_ordinary", refuse)
     code, _, err = call(capsys, "plan", "stack.yaml")
-    assert (
-        code == 1
-        and "stack.yaml:1:1  error[file-missing]  stack.yaml cannot be read: Permission denied"
-        in err
-    )
+    assert code == 1
+    assert err.startswith("error[file-missing]  stack.yaml cannot be read: Permission denied")
 
 
 def test_blocked_steps_are_reported_again_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:

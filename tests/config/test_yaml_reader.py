@@ -310,7 +310,7 @@ def test_an_entry_of_the_folder_that_is_not_a_file_is_reported(tmp_path: Path) -
 def test_a_folder_with_only_a_yml_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "stack.yml").write_text("version: 1\nstack: shop\n")
     _, found = stack_folder.load(tmp_path)
-    assert found[0].message == f"{tmp_path} contains no *.yaml file"
+    assert found[0].message == f"{tmp_path} contains no stack: no *.yaml file"
     assert found[0].hint == "rename stack.yml to stack.yaml, or move it out of the folder"
 
 

@@ -60,6 +60,7 @@ FILE_READERS = {
     "reconciler.config.schema",
     "reconciler.config.stack_folder",
     "reconciler.config.yaml_reader",
+    "reconciler.importing.examples",
 }
 """The modules of pure packages that look at files."""
 

@@ -84,7 +84,7 @@ def test_only_the_listed_commands_are_run_elsewhere() -> None:
 
 
 ELSEWHERE = {
-    "./try ": "tests/scenarios/test_examples.py::test_an_example_comes_up_is_empty_to_plan_and_goes_down",
+    "./try ": "tests/scenarios/test_examples.py::test_an_example_is_applied_by_the_script_of_the_checkout",
     ".ci/run": ".ci/run",  # it is what runs the tests
     "export ": "tests/cli/test_command_line.py",  # the environment of the commands below it
     "call ": "tests/simulator/test_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
