@@ -14,11 +14,12 @@ def main() -> None:
     _open_all()
     _restrict_new_files()
     arguments = sys.argv[1:]
+    language = _language(arguments)
     if "_RECONCILER_COMPLETE" not in _environment():
         if arguments in ([], ["--help"], ["-h"], ["help"]):
             from reconciler.cli.help import HELP
 
-            _print_and_exit(HELP)
+            _print_and_exit(HELP if language == "en" else _page(HELP))
         if arguments in (["--version"], ["version"]):
             from reconciler.version import VERSION
 
@@ -28,10 +29,28 @@ def main() -> None:
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
     from reconciler.cli.program import run
 
-    code = run(arguments)
+    exit_code = run(arguments)
     # At exit the interpreter would search all modules for cycles twice: an eighth of a small plan.
     gc.freeze()
-    sys.exit(code)
+    sys.exit(exit_code)
+
+
+def _language(arguments: list[str]) -> str:
+    """Sets the language of all messages; English loads nothing."""
+    import os
+
+    from reconciler.cli import language_choice
+
+    found = language_choice.chosen(arguments, os.environ)
+    if found != "en":
+        language_choice.use(found)
+    return found
+
+
+def _page(text: str) -> str:
+    from reconciler.cli import help_translation
+
+    return help_translation.page(text)
 
 
 def _open_all() -> None:

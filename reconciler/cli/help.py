@@ -51,6 +51,7 @@ Shell
 
 Global options
   --chdir DIR   Run as if started in this folder
+  --lang ko|en  The language of messages (default: that of the locale)
   --version     Print the version
   -h, --help    Print this page; `reconciler COMMAND --help` describes a command
 
@@ -60,6 +61,7 @@ Environment
   IWINV_FIREWALL_API                   security-groups (default) or firewall
   RECONCILER_VAR_<name>                the value of a variable
   RECONCILER_STATE_DIR                 folder for states (default: next to the stack)
+  RECONCILER_LANG                      same as --lang
   RECONCILER_SIMULATE=1                same as --simulate
   RECONCILER_TIME_SCALE                same as --time-scale; local cloud only
   NO_COLOR, FORCE_COLOR                never or always use color; as does --color

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli import help_translation, language_choice
 from reconciler.cli.help import HELP
 from reconciler.cli.streams import Stream, unwritten
-from reconciler.common.text import msg
+from reconciler.common import language
+from reconciler.common.text import Text, msg
 from reconciler.model import exit_codes
 from reconciler.version import VERSION
 
@@ -59,12 +61,13 @@ class _Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = _COMMANDS.get(cmd_name)
         if module is None:
-            return super().get_command(ctx, cmd_name)
+            own = super().get_command(ctx, cmd_name)
+            return None if own is None else _in_language(own)
         found = getattr(
             importlib.import_module(f"reconciler.cli.{module}"), _NAMES.get(cmd_name, cmd_name)
         )
         assert isinstance(found, click.Command)
-        return found
+        return _in_language(found)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -84,11 +87,25 @@ class _Program(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write(HELP)
+        formatter.write(HELP if language.current() == "en" else help_translation.page(HELP))
+
+
+def _in_language(command: click.Command) -> click.Command:
+    """The command, with its help in the language of the process."""
+    if language.current() != "en":
+        help_translation.translate(command)
+    return command
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--chdir", metavar="DIR", type=click.Path(), help="Run as if started in this folder.")
+@click.option(
+    "--lang",
+    type=click.Choice(language_choice.LANGUAGES),
+    envvar=language_choice.ENVIRON,
+    expose_value=False,
+    help="The language of messages (default: that of the locale).",
+)
 @click.version_option(VERSION, message="reconciler %(version)s")
 def program(chdir: str | None) -> None:
     """Make an iwinv cloud account match a set of YAML files."""
@@ -103,7 +120,9 @@ def program(chdir: str | None) -> None:
         Path.cwd()
     except OSError:
         raise click.UsageError(
-            "the current folder was deleted: change to another one, or set one with --chdir DIR"
+            msg(
+                "the current folder was deleted: change to another one, or set one with --chdir DIR"
+            )
         ) from None
 
 
@@ -176,6 +195,8 @@ def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:
     from reconciler.cli.pointers import pointer
     from reconciler.render import escape
 
+    if language.current() != "en" and isinstance(failure.message, Text):
+        failure = _translated(failure)
     context = failure.ctx
     command = "reconciler" if context is None else context.command_path
     message, hint = pointer(arguments, program if context is None else context.command) or (
@@ -186,6 +207,15 @@ def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:
         f"error[usage]  {escape.outside(message)}\n    hint: {escape.outside(hint)}\n"
     )
     return exit_codes.USAGE
+
+
+def _translated(failure: click.UsageError) -> click.UsageError:
+    """The same mistake with its message translated: click formats it as plain text."""
+    import copy
+
+    found = copy.copy(failure)
+    object.__setattr__(found, "message", language.translated(failure.message))
+    return found
 
 
 def _unforeseen(failure: BaseException, arguments: Sequence[str]) -> int:

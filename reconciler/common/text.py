@@ -4,7 +4,7 @@ where it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString, Self
 
 
@@ -47,5 +47,28 @@ def first_few(texts: Sequence[str], most: int) -> str:
     """The texts in one line: all of them, or the first `most` and how many there are besides."""
     more = len(texts) - most
     if more <= 0:
-        return ", ".join(texts)
-    return msg("{names} and {count} more", names=", ".join(texts[:most]), count=more)
+        return joined(", ", texts)
+    return msg("{names} and {count} more", names=joined(", ", texts[:most]), count=more)
+
+
+def joined(between: str, parts: Iterable[str]) -> str:
+    """The parts with a text between them, as `between.join(parts)`; a view can still translate the
+    parts that are texts.
+    """
+    every = list(parts)
+    if not any(isinstance(part, Text) for part in every):
+        return between.join(every)
+    fields = {f"part_{number}": part for number, part in enumerate(every)}
+    gap = between.replace("{", "{{").replace("}", "}}")
+    return Text(gap.join(f"{{{name}}}" for name in fields), fields)
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    """`text.replace(old, new)` that keeps the template of a `Text`: only fields are replaced."""
+    if not isinstance(text, Text):
+        return text.replace(old, new)
+    fields = {
+        name: replaced(value, old, new) if isinstance(value, str) else value
+        for name, value in text.fields.items()
+    }
+    return Text(text.template, fields)

@@ -18,6 +18,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from reconciler.common import language
+
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 """Unicode categories that take effect or are invisible: control, format (bidi, zero width, tags),
 surrogates, private, separators.
@@ -35,8 +37,8 @@ _CI_COMMAND = re.compile(
 
 
 def outside(text: object) -> str:
-    """The text as one line that is safe for a terminal and for a CI log."""
-    return _outside(str(text))
+    """The text as one line that is safe for a terminal and for a CI log, in the user's language."""
+    return _outside(language.translated(text))
 
 
 def is_inert(text: str) -> bool:

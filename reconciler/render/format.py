@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, LiteralString
 
+from reconciler.common import language
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Place
 from reconciler.model.plan import Action, Change, Step
@@ -71,7 +72,9 @@ def phrase(template: LiteralString, /, **fields: object) -> str:
     def kept(part: re.Match[str]) -> str:
         return part[1] if all(safe[name] for name in _FIELD.findall(part[1])) else ""
 
-    return msg(_OPTIONAL.sub(kept, template), **safe)
+    if language.current() == "en":
+        return msg(_OPTIONAL.sub(kept, template), **safe)
+    return language.filled(_OPTIONAL.sub(kept, language.template(template)), safe)
 
 
 def value(item: Any) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.common.text import replaced
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.model.exit_codes import SHOWN_FIRST
@@ -46,7 +47,7 @@ def together(problems: Sequence[Problem], *, errors: bool = False) -> list[Probl
             continue
         addresses = [address for each in group if (address := parse(each.address or ""))]
         own, every = str(addresses[0]), span(addresses)
-        message = group[0].message.replace(own, every)
+        message = replaced(group[0].message, own, every)
         hint = _without(own, group[0].hint)
         found.append(replace(group[0], address=every, message=message, hint=hint))
     return found
@@ -70,4 +71,4 @@ def _equality(problem: Problem, *, errors: bool) -> object:
 
 
 def _without(address: str, hint: str | None) -> str | None:
-    return None if hint is None else hint.replace(address, "ADDRESS")
+    return None if hint is None else replaced(hint, address, "ADDRESS")

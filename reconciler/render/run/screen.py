@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
+from reconciler.common import language
 from reconciler.common.dataclass import dataclass
 
 
@@ -55,9 +56,10 @@ def text(lines: Iterable[Line], style: Style) -> str:
 
 def plain(line: Line, style: Style) -> str:
     """The text of a line, our own signs in letters that the screen has."""
+    text = language.translated(line.text)
     if not style.ascii:
-        return line.text
-    return line.text.replace("\u00b1  ", "-+ ").replace("\u00b1", "-+")
+        return text
+    return text.replace("\u00b1  ", "-+ ").replace("\u00b1", "-+")
 
 
 def painted(line: Line, style: Style) -> str:
