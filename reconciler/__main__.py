@@ -16,11 +16,12 @@ def main() -> None:
     arguments = sys.argv[1:]
     language = _language(arguments)
     if "_RECONCILER_COMPLETE" not in _environment():
-        if arguments in ([], ["--help"], ["-h"], ["help"]):
-            from reconciler.cli.help import HELP
+        only = arguments[2:] if arguments[:1] == ["--lang"] else arguments
+        if only in ([], ["--help"], ["-h"], ["help"]):
+            from reconciler.cli import help
 
-            _print_and_exit(HELP if language == "en" else _page(HELP))
-        if arguments in (["--version"], ["version"]):
+            _print_and_exit(help.HELP if language == "en" else help.page(help.HELP))
+        if only in (["--version"], ["version"]):
             from reconciler.version import VERSION
 
             _print_and_exit(f"reconciler {VERSION}\n")
@@ -39,18 +40,13 @@ def _language(arguments: list[str]) -> str:
     """Sets the language of all messages; English loads nothing."""
     import os
 
-    from reconciler.cli import language_choice
+    from reconciler.locale import choice
 
-    found = language_choice.chosen(arguments, os.environ)
+    found = choice.chosen(arguments, os.environ)
     if found != "en":
-        language_choice.use(found)
+        choice.use(found)
+        os.environ["LANGUAGE"] = found
     return found
-
-
-def _page(text: str) -> str:
-    from reconciler.cli import help_translation
-
-    return help_translation.page(text)
 
 
 def _open_all() -> None:

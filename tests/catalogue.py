@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -21,8 +22,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from reconciler.cli.help import HELP
-from reconciler.cli.help_translation import page_texts, paragraphs
+from reconciler.cli.help import HELP, page_texts, paragraphs
 from reconciler.resources import all_kinds
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +37,7 @@ HEADER = """\
 CALLED = frozenset({"msg", "phrase", "_listed"})
 """Functions whose first argument is a template."""
 
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _WORDS = re.compile(r"[A-Za-z]")
 _CLICK_UNUSED = (
     "_termui_impl.py",
@@ -228,8 +229,6 @@ def po_text(catalog: Catalog) -> bytes:
     """The catalogue as its file: no dates and no line numbers, so that equal texts are equal
     files.
     """
-    for name in ("creation_date", "revision_date"):
-        setattr(catalog, name, None)
     buffer = BytesIO()
     write_po(
         buffer, catalog, width=100, include_lineno=False, ignore_obsolete=True, sort_by_file=True
@@ -247,7 +246,8 @@ def po_text(catalog: Catalog) -> bytes:
 
 
 def mo_bytes(catalog: Catalog) -> bytes:
-    """The catalogue as gettext reads it."""
+    """The catalogue as gettext reads it: equal texts are equal bytes."""
+    catalog.creation_date = catalog.revision_date = _EPOCH
     buffer = BytesIO()
     write_mo(buffer, catalog)
     return buffer.getvalue()
@@ -280,7 +280,7 @@ def main() -> None:
             print(f"{package_of(message)}\t{message.id!r}")
         return
     PO.write_bytes(po_text(catalog))
-    MO.write_bytes(mo_bytes(catalog))
+    MO.write_bytes(mo_bytes(read()))
     left = Counter(map(package_of, untranslated(catalog)))
     print(f"{len(catalog)} messages, {sum(left.values())} not translated")
     for package, number in sorted(left.items()):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
@@ -313,9 +313,8 @@ def _keys(environ: Mapping[str, str]) -> Keys:
             error(
                 "credentials",
                 msg(
-                    "{variables} {verb} not set",
-                    variables=" and ".join(missing),
-                    verb="is" if len(missing) == 1 else "are",
+                    "{variables} is not set" if len(missing) == 1 else "{variables} are not set",
+                    variables=joined(msg(" and "), missing),
                 ),
                 hint=hint,
             )

@@ -11,12 +11,14 @@ from dataclasses import field
 from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.locale import language
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
 from reconciler.render import escape
 from reconciler.render import problem_text as problem_view
 from reconciler.render.documents.json_document import Document
+from reconciler.render.format import phrase
 from reconciler.render.run import screen
 from reconciler.render.run.screen import Line, Style, Tone
 
@@ -91,7 +93,7 @@ class Console:
             message = msg(
                 "the result could not be written ({reason}), so {begun} was changed",
                 reason=self.out.lost,
-                begun="nothing more" if self.begun else "nothing",
+                begun=msg("nothing more") if self.begun else msg("nothing"),
             )
             hint = msg("run the command again with a standard output that can be written")
             raise Abort(
@@ -111,7 +113,14 @@ class Console:
             return
         at: BaseException | None = failure.__cause__ or failure.__context__
         while at is not None:
-            self.note([Line(f"    cause: {type(at).__name__}: {escape.outside(at)}", Tone.FAINT)])
+            self.note(
+                [
+                    Line(
+                        f"    {phrase('cause:')} {type(at).__name__}: {escape.outside(at)}",
+                        Tone.FAINT,
+                    )
+                ]
+            )
             at = at.__cause__ or at.__context__
 
     def confirm(self, question: str, title: str, *, by_name: bool = False) -> bool:
@@ -136,7 +145,7 @@ class Console:
         """
         stream = self.err if self.err.is_terminal else self.out
         _drop_typed_ahead()
-        stream.write(f"\n {question} ")
+        stream.write(f"\n {language.translated(question)} ")
         text = sys.stdin.readline()
         return text.strip() if text else None
 

@@ -235,8 +235,10 @@ def _catalogue(session: Session) -> Catalogue:
         session.console.note(
             [
                 Line(
-                    " No keys are set, so the choices of your account cannot be listed; add "
-                    "--simulate to see examples."
+                    msg(
+                        " No keys are set, so the choices of your account cannot be listed; add "
+                        "--simulate to see examples."
+                    )
                 )
             ]
         )
@@ -256,7 +258,7 @@ def _name(console: Console, given: str | None, folder: Path) -> str:
             else msg(
                 "{name} is not a valid stack name: use a-z, 0-9 and -, starting with a letter, "
                 "at most 20 characters",
-                name=name or "that",
+                name=name or msg("that"),
             )
         )
 
@@ -356,7 +358,7 @@ def _ssh_key(console: Console, found: Catalogue) -> str | None:
     question = msg(
         "3  Which SSH key may log in?{offered} [{default}]",
         offered=offered,
-        default=escape.outside(first) if first else "none",
+        default=escape.outside(first) if first else msg("none"),
     )
     return _asked(console, question, first or "", _one_of(keys)) or None
 

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import help_translation, language_choice
-from reconciler.cli.help import HELP
+from reconciler.cli import help
 from reconciler.cli.streams import Stream, unwritten
-from reconciler.common import language
 from reconciler.common.text import Text, msg
+from reconciler.locale import choice, language
 from reconciler.model import exit_codes
 from reconciler.version import VERSION
 
@@ -87,13 +86,13 @@ class _Program(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write(HELP if language.current() == "en" else help_translation.page(HELP))
+        formatter.write(help.page(help.HELP))
 
 
 def _in_language(command: click.Command) -> click.Command:
     """The command, with its help in the language of the process."""
     if language.current() != "en":
-        help_translation.translate(command)
+        help.translate(command)
     return command
 
 
@@ -101,8 +100,8 @@ def _in_language(command: click.Command) -> click.Command:
 @click.option("--chdir", metavar="DIR", type=click.Path(), help="Run as if started in this folder.")
 @click.option(
     "--lang",
-    type=click.Choice(language_choice.LANGUAGES),
-    envvar=language_choice.ENVIRON,
+    type=click.Choice(choice.LANGUAGES),
+    envvar=choice.ENVIRON,
     expose_value=False,
     help="The language of messages (default: that of the locale).",
 )

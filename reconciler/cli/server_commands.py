@@ -123,7 +123,7 @@ def bill(session: Session) -> int:
             currency=found["currency"],
             start=found["start"],
             end=found["end"],
-            simulated="    simulated" if session.simulate else "",
+            simulated=msg("    simulated") if session.simulate else "",
         )
         console.result([Line(escape.outside(text))])
     session.show_problems()

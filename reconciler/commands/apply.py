@@ -206,7 +206,7 @@ def _check_origin(plan: SavedPlan, connection: Connection) -> None:
             "the plan was created for {planned_endpoint}{simulated}, but the current "
             "endpoint is {endpoint}",
             planned_endpoint=plan.endpoint,
-            simulated=" (simulated)" if plan.simulated else "",
+            simulated=msg(" (simulated)") if plan.simulated else "",
             endpoint=connection.endpoint,
         )
         hint = msg("apply it with the endpoint it was created for, or create a new plan")

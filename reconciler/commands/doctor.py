@@ -59,7 +59,7 @@ def _clock(ahead: float | None) -> Check:
     seconds, problem = abs(ahead), None
     text: str = msg("matches the cloud's")
     if seconds >= 1:
-        side = "ahead of" if ahead > 0 else "behind"
+        side = msg("ahead of") if ahead > 0 else msg("behind")
         text = msg("{seconds:.0f} s {side} the cloud's", seconds=seconds, side=side)
     if seconds > SIGNATURE_SECONDS:
         message = msg(

@@ -53,14 +53,14 @@ def first_few(texts: Sequence[str], most: int) -> str:
 
 def joined(between: str, parts: Iterable[str]) -> str:
     """The parts with a text between them, as `between.join(parts)`; a view can still translate the
-    parts that are texts.
+    parts, and the text between them.
     """
     every = list(parts)
-    if not any(isinstance(part, Text) for part in every):
+    if not any(isinstance(part, Text) for part in (between, *every)):
         return between.join(every)
-    fields = {f"part_{number}": part for number, part in enumerate(every)}
-    gap = between.replace("{", "{{").replace("}", "}}")
-    return Text(gap.join(f"{{{name}}}" for name in fields), fields)
+    fields: dict[str, Any] = {f"part_{number}": part for number, part in enumerate(every)}
+    template = "{between}".join(f"{{{name}}}" for name in fields)
+    return Text(template, {**fields, "between": between})
 
 
 def replaced(text: str, old: str, new: str) -> str:

@@ -98,7 +98,7 @@ def _whole(
     message = msg(
         "`{field}` must be a whole number{unit}, not {found}",
         field=field.name,
-        unit=f" of {field.unit}" if field.unit else "",
+        unit=msg(" of {unit}", unit=field.unit) if field.unit else "",
         found=described(value),
     )
     return ctx.report("wrong-type", message, node.place)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import LiteralString
 
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem, error
@@ -121,7 +122,7 @@ def explain(answer: Refused, doing: str) -> Problem:
     )
 
 
-_CAUSES_OF_401: Mapping[str | None, str] = {
+_CAUSES_OF_401: Mapping[str | None, LiteralString] = {
     "CHECK_CREDENTIAL": "the access key is not known to the cloud",
     "CHECK_SIGNATURE": "the signature was not accepted",
     "INVALID_SIGNATURE": "the signature does not match: the secret key does not belong to the "
@@ -138,7 +139,7 @@ def _unauthenticated(answer: Refused) -> Problem:
                 "this machine's clock is {seconds:.0f} s {side} the cloud's, and signatures are "
                 "valid for 300 s",
                 seconds=abs(ahead),
-                side="ahead of" if ahead > 0 else "behind",
+                side=msg("ahead of") if ahead > 0 else msg("behind"),
             ),
             hint=msg("set the clock (for example by NTP) and run again"),
         )
@@ -146,7 +147,7 @@ def _unauthenticated(answer: Refused) -> Problem:
         "credentials",
         msg(
             "{cause} ({code}){clock}",
-            cause=_CAUSES_OF_401.get(answer.error_code, "the cloud did not accept the keys"),
+            cause=msg(_CAUSES_OF_401.get(answer.error_code, "the cloud did not accept the keys")),
             code=answer.error_code or 401,
             clock=""
             if ahead is None

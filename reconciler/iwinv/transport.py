@@ -218,7 +218,7 @@ def _reason(failure: Exception, endpoint: Endpoint) -> str:
     ):
         return msg(
             "no connection through the proxy {proxy} (HTTPS_PROXY, NO_PROXY)",
-            proxy=proxy or "of the environment",
+            proxy=proxy or msg("of the environment"),
         )
     if any(isinstance(cause, NameResolutionError) for cause in causes):
         return msg("the endpoint's name could not be resolved")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import LiteralString
 
 from reconciler.common.suggestions import pasted
+from reconciler.common.text import Text
 from reconciler.model.resource_type import ResourceType, operation_of
 
-WAYS_OUT: Mapping[str, str] = {
+WAYS_OUT: Mapping[str, LiteralString] = {
     "UNAVAILABLE_COMBINATION": "zone, image and flavor do not match: see "
     "`reconciler catalog flavors` and `catalog images`",
     "UNAVAILABLE_FLAVOR": "`reconciler catalog flavors --no-cache` lists what is offered now",
@@ -29,4 +31,4 @@ def way_out(
     """What a person can do about it, None if no more is known than what the cloud stated."""
     hints = {**WAYS_OUT, **operation_of(kinds, operation).refusal_hints}
     found = hints.get(error_code or "")
-    return None if found is None else found.format(address=pasted(address))
+    return None if found is None else Text(found, {"address": pasted(address)})

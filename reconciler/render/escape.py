@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from reconciler.common import language
+from reconciler.locale import language
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 """Unicode categories that take effect or are invisible: control, format (bidi, zero width, tags),

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, LiteralString
 
-from reconciler.common import language
 from reconciler.common.text import msg
+from reconciler.locale import language
 from reconciler.model.diagnostics import Place
 from reconciler.model.plan import Action, Change, Step
 from reconciler.model.resource import Deferred, Link, Lookup, Unknown

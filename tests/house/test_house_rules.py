@@ -24,6 +24,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER: tuple[tuple[str, ...], ...] = (
     ("common", "version"),
+    ("locale",),
     ("model",),
     ("resources", "iwinv", "store"),
     ("config", "schedule"),

@@ -53,7 +53,7 @@ def _notice(desired: str, name: str, id: str, items: list[ManagedObject]) -> Pro
         name=name,
         id=id,
         instances=first_few(addresses, _ADDRESSES_SHOWN_MAX),
-        verb="stays" if len(items) == 1 else "stay",
+        verb=msg("stays") if len(items) == 1 else msg("stay"),
     )
     return notice(
         "newer-image",

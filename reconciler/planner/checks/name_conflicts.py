@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.common.suggestions import spelled
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.model.plan import Change
@@ -33,7 +33,7 @@ def within_stack(assessment: Assessment) -> Iterator[Problem]:
         if len(items) < 2:
             continue
         report = error if any(item.disposition is Disposition.CREATE for item in items) else warning
-        addresses = " and ".join(str(item.address) for item in items)
+        addresses = joined(msg(" and "), [str(item.address) for item in items])
         yield report(
             "duplicate-name",
             msg("{addresses} have the same name {name!r}", addresses=addresses, name=name),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.common.suggestions import pasted
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import error
 from reconciler.model.plan import Action
@@ -20,7 +20,7 @@ def block(builder: PlanBuilder) -> None:
     """Blocks each address whose steps would do what it is protected from."""
     for address, actions in _actions(builder).items():
         change, item = builder.changes[address], builder.assessment.items[address]
-        risks = " and ".join(sorted(actions.intersection(item.protect)))
+        risks = joined(msg(" and "), sorted(actions.intersection(item.protect)))
         if not risks or address in builder.blocked:
             continue
         builder.blocked[address] = msg("protected from {risks}", risks=risks)

@@ -33,7 +33,7 @@ def by_account(assessment: Assessment) -> Iterator[Problem]:
             or assessment.firewall_of(live.id) is not None
         ):
             continue
-        verb = "may have" if item.disposition is Disposition.UNSETTLED else "has"
+        verb = msg("may have") if item.disposition is Disposition.UNSETTLED else msg("has")
         yield _problem(
             str(address),
             msg("{address} ({id}) {verb} no firewall", address=address, id=live.id, verb=verb),
@@ -72,7 +72,7 @@ def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
                     "{address} ({id}) {verb} no firewall, according to the state",
                     address=text,
                     id=entry.id,
-                    verb="may have" if text in sent else "has",
+                    verb=msg("may have") if text in sent else msg("has"),
                 ),
                 wanted,
             )

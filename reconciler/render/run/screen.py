@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from reconciler.common import language
 from reconciler.common.dataclass import dataclass
+from reconciler.locale import language
 
 
 class Tone(Enum):

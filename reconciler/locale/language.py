@@ -3,8 +3,8 @@
 A `Text` is English everywhere in the program: in comparisons, in JSON, in files, in logs. Only a
 view translates it, at the moment when it shows it.
 
-Korean particles depend on the sound before them: a translation has `{name}을(를)`, and the form that
-fits is written.
+Korean particles depend on the sound before them: a translation has `{name}을(를)`, and the form
+that fits is written.
 """
 
 from __future__ import annotations

@@ -48,26 +48,25 @@ def of_locale(environ: Mapping[str, str]) -> str:
 def use(code: str) -> None:
     """Sets the language of the process. Raises OSError if its catalogue is missing."""
     if code == "en":
-        if "reconciler.common.language" in sys.modules:
-            from reconciler.common import language
+        if "reconciler.locale.language" in sys.modules:
+            from reconciler.locale import language
 
             language.use(None)
         return
     import gettext
 
-    from reconciler.common import language
+    from reconciler.locale import language
 
     folder = catalogues()
     language.use(gettext.translation(DOMAIN, folder, languages=[code]).gettext, code)
-    # click asks `gettext` itself for its own messages.
+    # click asks `gettext` itself for its own messages, in the language of `LANGUAGE`.
     gettext.bindtextdomain(DOMAIN, folder)
     gettext.textdomain(DOMAIN)
-    os.environ["LANGUAGE"] = code
 
 
 def catalogues() -> str:
     """The folder with one folder for each language."""
-    return os.path.join(os.path.dirname(os.path.dirname(__file__)), "locale")  # noqa: PTH118, PTH120
+    return os.path.dirname(__file__)  # noqa: PTH120
 
 
 def _option(arguments: Sequence[str]) -> str | None:
