@@ -38,8 +38,8 @@ MUTANTS_OF_FILES = (
     Mutant(
         "let a misspelt name stand in a branch that is not taken",
         "reconciler/config/build_context.py",
-        "            if self.shaped:\n                expression.check_names",
-        "            if False:\n                expression.check_names",
+        "            if self.shaped:\n                wrong:",
+        "            if False:\n                wrong:",
         ("tests/config/test_branches.py",),
     ),
     Mutant(

@@ -75,9 +75,21 @@ class Session:
             environment=self.environment,
             variables=replace(self.variable_sources, pinned=values),
             others=self.outputs_of,
+            check=self._also_wrong,
         )
         self.problems.extend(loaded.problems)
         return loaded.stack
+
+    def _also_wrong(self, stack: Stack) -> Sequence[Problem]:
+        """What a plan would report next about a stack with mistakes."""
+        from reconciler.commands import session
+        from reconciler.planner.checks import offline
+
+        try:
+            state = session.read_state(self.store(stack.name, stack.environment))
+        except Abort:
+            return ()  # which objects are new is not known
+        return offline.of_new_objects(stack, state, self.kept_catalogue())
 
     def outputs_of(
         self, path: Path, environment: str | None

@@ -43,6 +43,13 @@ def msg(template: LiteralString, /, **fields: Any) -> Text:
     return Text(template, fields)
 
 
+def enumerated(texts: Sequence[str]) -> str:
+    """The texts in one line, as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+    if len(texts) < 2:
+        return "".join(texts)
+    return msg("{first} and {last}", first=", ".join(texts[:-1]), last=texts[-1])
+
+
 def first_few(texts: Sequence[str], most: int) -> str:
     """The texts in one line: all of them, or the first `most` and how many there are besides."""
     more = len(texts) - most

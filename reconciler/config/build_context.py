@@ -91,7 +91,13 @@ class BuildContext:
         try:
             template = expression.parse(node.text)
             if self.shaped:
-                expression.check_names(template, scope, self.cardinalities)
+                wrong: dict[str, ExpressionError] = {}
+                for failure in expression.wrong_names(template, scope, self.cardinalities):
+                    wrong.setdefault(failure.message, failure)
+                for failure in wrong.values():
+                    self.refuse(failure, node)
+                if wrong:
+                    return INVALID
             found = expression.read(template, scope, self.cardinalities if self.shaped else None)
             return (
                 Deferred(node.text, found.source, scope, node.place)

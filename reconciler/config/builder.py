@@ -23,9 +23,10 @@ from reconciler.config import (
     references_by_key,
     variables,
 )
-from reconciler.config.build_context import BuildContext, Invalid
-from reconciler.config.document import Document, Node, Scalar, Sequence, Table
+from reconciler.config.build_context import BuildContext, Cardinality, Invalid
+from reconciler.config.document import Document, Node, Scalar, Sequence, Table, is_section
 from reconciler.config.document import table as entries_of
+from reconciler.config.references import UNAVAILABLE
 from reconciler.config.variables import NO_INPUTS, VariableInputs
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order
@@ -36,6 +37,14 @@ __all__ = ["VariableInputs", "build", "environments", "equal_names"]
 
 
 _STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+_STACK_UNNAMED = "stack"
+"""The name with which a stack without a valid name is checked."""
+
+_OF_VALUES = frozenset({"variable-missing"})
+"""Problems that are not certain if some values of variables could not be read."""
+
+_OF_THE_REST = _OF_VALUES | {"environment", "missing-key", "missing-reference", "variable-unknown"}
+"""Problems that are not certain if some files could not be read."""
 
 
 def build(
@@ -45,48 +54,71 @@ def build(
     variables: VariableInputs = NO_INPUTS,
     stacks: Mapping[str, Any] = EMPTY,
 ) -> tuple[Stack | None, tuple[Problem, ...]]:
-    """The stack that a document describes in an environment, or None with the problems.
-
-    Mistakes of form are reported by `schema.check`, those of meaning here. Nothing is reported if
-    the document is incomplete. `stacks` are the outputs of the other stacks: `{name: {"outputs":
-    {...}}}`.
+    """The stack that a document describes in an environment, or None with the problems; see
+    `draft`.
     """
-    if not document.whole:
-        return None, ()
+    stack, problems = draft(document, environment=environment, variables=variables, stacks=stacks)
+    if has_errors(problems) or not document.whole:
+        return None, problems
+    return digest.signed(stack), problems
+
+
+def draft(
+    document: Document,
+    *,
+    environment: str | None,
+    variables: VariableInputs = NO_INPUTS,
+    stacks: Mapping[str, Any] = EMPTY,
+) -> tuple[Stack, tuple[Problem, ...]]:
+    """As much of the stack as can be read, without a digest, and the problems.
+
+    Mistakes of form are reported by `schema.check`, those of meaning here. A value that could not
+    be read is left out, and nothing is reported because of it. `stacks` are the outputs of the
+    other stacks: `{name: {"outputs": {...}}}`.
+    """
     root = document.root
+    node, name = root.get("stack"), _STACK_UNNAMED
     named = entries_of(root.get("environments"))
-    problem = environment_problem(named, environment, root.key_place("environments"))
-    if problem is not None:
-        return None, (problem,)
     found_environment = named.get(environment or "")
     chosen = found_environment if isinstance(found_environment, Table) else None
-    values, found = _variables(root, chosen, variables)
-    name = root.get("stack")
-    if not isinstance(name, Scalar) or _STACK_NAME.fullmatch(name.text) is None:
-        place = root.place if name is None else name.place
-        wrong = error(
-            "bad-format",
-            msg(
-                "`stack` must be a name of a-z, 0-9 and -, starting with a letter, at most 20 "
-                "characters"
-            ),
-            place=place,
+    problem = environment_problem(named, environment, root.key_place("environments"))
+    if not is_section(root.get("environments")):
+        problem = None
+    found = [] if problem is None else [problem]
+    if isinstance(node, Scalar) and _STACK_NAME.fullmatch(node.text) is not None:
+        name = node.text
+    elif node is not None or document.whole:
+        wrong = msg(
+            "`stack` must be a name of a-z, 0-9 and -, starting with a letter, at most 20 "
+            "characters"
         )
-        return None, in_order((wrong, *found))
-    ctx = BuildContext(name.text, environment)
-    ctx.problems.extend(found)
+        found.append(error("bad-format", wrong, place=root.place if node is None else node.place))
+    values, of_values = _variables(root, chosen, variables)
+    ctx = BuildContext(name, environment, problems=[*found, *of_values])
     ctx.scope = {
-        "vars": values,
+        "vars": values if is_section(root.get("variables")) else UNAVAILABLE,
         "locals": {},
         "env": {"name": environment},
-        "stack": {"name": name.text},
+        "stack": {"name": name},
     }
     if root.get("stacks") is not None:
-        ctx.scope = {**ctx.scope, "stacks": stacks}
+        ctx.scope = {
+            **ctx.scope,
+            "stacks": stacks if is_section(root.get("stacks")) else UNAVAILABLE,
+        }
     stack = _stack(ctx, document, chosen, values)
-    if stack is None or has_errors(ctx.problems):
-        return None, in_order(ctx.problems)
-    return stack, in_order(ctx.problems)
+    has_all_values = (
+        problem is None
+        and (environment is None or chosen is not None)
+        and is_section(root.get("environments"))
+        and all(file.whole for file in variables.files)
+    )
+    uncertain = frozenset() if has_all_values else _OF_VALUES
+    if not is_section(root.get("variables")):
+        uncertain |= {"variable-unknown"}
+    if not document.whole:
+        uncertain |= _OF_THE_REST
+    return stack, in_order(problem for problem in ctx.problems if problem.code not in uncertain)
 
 
 def environments(document: Document) -> tuple[str, ...]:
@@ -129,14 +161,12 @@ def _variables(
 
 def _stack(
     ctx: BuildContext, document: Document, chosen: Table | None, values: Mapping[str, Any]
-) -> Stack | None:
+) -> Stack:
     root, made = document.root, _all_resources(ctx, document)
     outputs = tuple(_outputs(ctx, root))
     guarded = guard.guard(ctx, root.get("guard"))
     removed = moved_removed.removed(ctx, root.get("removed"), made)
     moved = moved_removed.moved(ctx, root.get("moved"), made, removed)
-    if has_errors(ctx.problems):
-        return None
     stack = Stack(
         name=ctx.stack,
         environment=ctx.environment,
@@ -158,9 +188,8 @@ def _stack(
     )
     _check_dependencies(ctx, stack)
     _check_equal_rules(ctx, stack)
-    if not has_errors(ctx.problems):
-        ctx.problems.extend(dependencies.cycles(stack))
-    return digest.signed(stack)
+    ctx.problems.extend(dependencies.cycles(stack))
+    return stack
 
 
 def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resource]:
@@ -180,13 +209,15 @@ def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resou
             _cardinalities(ctx, include.root)
     ctx.shaped = True
     locals_.evaluate(ctx, root, late=True)
-    given: dict[str, Any] = {}
+    section = root.get("components")
+    given: dict[str, Any] = dict.fromkeys(entries_of(section), UNAVAILABLE)
     for include in used:
         with ctx.inside({**ctx.scope, "components": dict(given)}):
             components.enter(ctx, include, late=True)
         given[include.name] = {"outputs": components.outputs(ctx, include)}
-    if root.get("components") is not None:
-        ctx.scope = {**ctx.scope, "components": given}
+    if section is not None:
+        known = given if is_section(section) else UNAVAILABLE
+        ctx.scope = {**ctx.scope, "components": known}
     made = _resources(ctx, root)
     for include in used:
         with ctx.inside(include.scope):
@@ -195,7 +226,13 @@ def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resou
 
 
 def _existing(ctx: BuildContext, root: Table) -> None:
-    for kind, section in entries_of(root.get("existing")).items():
+    sections = root.get("existing")
+    for kind in all_kinds().build_order:
+        if not is_section(sections) or not is_section(entries_of(sections).get(kind)):
+            ctx.cardinalities.malformed.add(f"existing.{kind}")
+        if not is_section(root.get(kind)):
+            ctx.cardinalities.malformed.add(kind)
+    for kind, section in entries_of(sections).items():
         if kind not in all_kinds().build_order or not isinstance(section, Table):
             continue
         for name, place, node in section.keyed():
@@ -249,27 +286,35 @@ def _cardinalities(ctx: BuildContext, root: Table) -> None:
             cardinalities.broken.add((kind, name))
             found = (None, EMPTY)
         shape, values = found
-        cardinalities.known[kind, name], cardinalities.each[kind, name] = shape, values
-        if shape is None:
-            total += 1
-        else:
-            total += shape if isinstance(shape, int) else len(shape)
+        is_full, total = total > cardinality.OBJECTS_MAX, total + _size(shape)
         if total > cardinality.OBJECTS_MAX:
-            limit = cardinality.OBJECTS_MAX
-            message = msg("the stack has more than {limit:,} objects", limit=limit)
-            ctx.report("out-of-bounds", message, place)
-            return
+            if not is_full:
+                limit = cardinality.OBJECTS_MAX
+                message = msg("the stack has more than {limit:,} objects", limit=limit)
+                ctx.report("out-of-bounds", message, place)
+            cardinalities.broken.add((kind, name))
+            shape, values = None, EMPTY
+        cardinalities.known[kind, name], cardinalities.each[kind, name] = shape, values
+
+
+def _size(shape: Cardinality) -> int:
+    if shape is None:
+        return 1
+    return shape if isinstance(shape, int) else len(shape)
 
 
 def _resources(ctx: BuildContext, root: Table) -> dict[Address, Resource]:
-    defaults = entries_of(root.get("defaults"))
+    section = root.get("defaults")
+    defaults = (
+        entries_of(section)
+        if section is None or is_section(section)
+        else dict.fromkeys(all_kinds().build_order, section)
+    )
     return {
         resource.address: resource
         for kind, name, place, written in _sections(root)
         if (node := _as_table(written)) is not None and (kind, name) in ctx.cardinalities.each
-        for resource in expand.resources(
-            ctx, Address(kind, name), node, place, entries_of(defaults.get(kind))
-        )
+        for resource in expand.resources(ctx, Address(kind, name), node, place, defaults.get(kind))
     }
 
 
@@ -321,6 +366,10 @@ def _check_dependencies(ctx: BuildContext, stack: Stack) -> None:
             if address.rule is None:
                 continue
             owners = stack.addresses(address.owner)
+            if not ctx.cardinalities.broken.isdisjoint(
+                ((address.kind, address.name), (address.kind, f"{address.name}.rules"))
+            ):
+                continue
             if not all(owner.with_rule(address.rule) in stack.resources for owner in owners):
                 ctx.report(
                     "missing-reference",
@@ -336,16 +385,11 @@ def _check_equal_rules(ctx: BuildContext, stack: Stack) -> None:
     """
     seen: dict[tuple[Any, ...], Resource] = {}
     for address, resource in stack.resources.items():
-        if address.rule is None:
-            continue
         shown = resource.attributes
-        traffic = (
-            address.owner,
-            shown.get("direction"),
-            shown.get("protocol"),
-            shown.get("ports"),
-            shown.get("cidr"),
-        )
+        fields = all_kinds().of(address).required
+        if address.rule is None or not all(name in shown for name in fields):
+            continue
+        traffic = (address.owner, *(shown[name] for name in fields))
         first = seen.setdefault(traffic, resource)
         if first is not resource:
             message = msg(

@@ -12,7 +12,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.config import component_scope, locals_, variables
 from reconciler.config.build_context import BuildContext, Invalid, waited_for
-from reconciler.config.document import Document, Node, Table
+from reconciler.config.document import Document, Node, Table, is_section
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
 from reconciler.model.diagnostics import Place
@@ -26,13 +26,14 @@ KEY_LENGTH_MAX = 24
 @dataclass(slots=True)
 class Include:
     """One use of a component. `root` are its sections under the name of the include, `given` the
-    values from `with`, `scope` the names that its texts can read.
+    values from `with` (None if it is not a mapping, which is reported), `scope` the names that its
+    texts can read.
     """
 
     name: str
     place: Place
     root: Table
-    given: Mapping[str, Node]
+    given: Mapping[str, Node] | None
     scope: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -53,22 +54,29 @@ def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
         root = document.parts.get(name)
         if root is None:
             continue  # reported when the file was read
+        given = entries_of(node).get("with")
         include = Include(
             name,
             place,
             component_scope.renamed(root, name),
-            entries_of(entries_of(node).get("with")),
+            entries_of(given) if is_section(given) else None,
         )
         for kind in all_kinds().sections:
             for key, at in _keys(include.root.get(kind)):
                 _check_key(ctx, kind, key, at, taken)
         found[name] = include
     needs = {
-        name: {other for node in include.given.values() for other in _reads(node) if other in found}
+        name: {
+            other
+            for node in (include.given or {}).values()
+            for other in _reads(node)
+            if other in found
+        }
         for name, include in found.items()
     }
     places = {name: include.place for name, include in found.items()}
-    return tuple(found[name] for name in locals_.in_order(ctx, "components", needs, places))
+    ordered = locals_.in_order(ctx, "components", needs, places)
+    return tuple(found[name] for name in dict.fromkeys((*ordered, *found)))
 
 
 def _keys(section: Node | None) -> Iterator[tuple[str, Place]]:
@@ -117,7 +125,7 @@ def enter(ctx: BuildContext, include: Include, *, late: bool) -> None:
     params = dict(_parameters(ctx, include, late=late))
     ctx.problems = keep
     own = {
-        "vars": params,
+        "vars": params if is_section(include.root.get("parameters")) else UNAVAILABLE,
         "locals": {},
         "env": ctx.scope["env"],
         "stack": ctx.scope["stack"],
@@ -131,14 +139,16 @@ def enter(ctx: BuildContext, include: Include, *, late: bool) -> None:
 def _parameters(ctx: BuildContext, include: Include, *, late: bool) -> Iterator[tuple[str, Any]]:
     declared = include.root.get("parameters")
     known = entries_of(declared)
-    for name in include.given:
-        if name not in known:
+    for name in include.given or () if is_section(declared) else ():
+        if name not in known and include.given is not None:
             place = include.given[name].place
             ctx.problems.append(
                 variables.unknown(name, known, place, what=msg("the component has no parameter"))
             )
     for name, place, declaration in declared.keyed() if isinstance(declared, Table) else ():
-        value = _given(ctx, include.given.get(name), late=late)
+        value: Any = UNAVAILABLE
+        if include.given is not None:
+            value = _given(ctx, include.given.get(name), late=late)
         value, problems = variables.parameter(
             name, declaration, value, place=place, include=include.place
         )

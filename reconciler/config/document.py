@@ -116,6 +116,13 @@ def is_null(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.value is None)
 
 
+def is_section(node: Node | None) -> bool:
+    """Whether a section is a mapping, or has no value. If not, the schema reports it, and nothing
+    is known of what it should contain.
+    """
+    return isinstance(node, Table) or is_null(node)
+
+
 def table(node: Node | None) -> Mapping[str, Node]:
     """The entries of a mapping. Anything else has none; the schema reports it."""
     return node.entries if isinstance(node, Table) else EMPTY

@@ -16,6 +16,7 @@ from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
+from reconciler.config.schema_messages import intended_key
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place
 from reconciler.model.resource import EMPTY, Lifecycle, Resource, Value
@@ -45,17 +46,20 @@ class Places(Mapping[str, Place]):
 
 
 def resources(
-    ctx: BuildContext, resource: Address, table: Table, place: Place, defaults: Mapping[str, Node]
+    ctx: BuildContext, resource: Address, table: Table, place: Place, default: Node | None
 ) -> Iterator[Resource]:
     """Every object of one resource, each followed by the objects inside it. The shape of the
-    resource is known.
+    resource is known. `default` is the section with the defaults of its kind.
     """
     kinds = all_kinds()
     kind, owned = kinds[resource.kind], kinds.owned_by(resource.kind)
+    defaults = entries_of(default)
     life = _lifecycle(ctx, kind, owned, defaults, table)
     waits = _depends_on(ctx, table.entries.get("depends_on"))
-    made = _Attributes(ctx, kind, _merged(defaults, table.entries))
+    made = _Attributes(ctx, kind, _merged(defaults, table.entries), unread=default)
     section = None if owned is None else table.entries.get(owned.name)
+    if owned is not None and not isinstance(section, Table) and not is_null(section):
+        ctx.cardinalities.broken.add((resource.kind, f"{resource.name}.{owned.name}"))
     inner = (
         [_Inner(ctx, owned, key, node, at) for key, at, node in section.keyed()]
         if owned is not None and isinstance(section, Table)
@@ -87,17 +91,34 @@ def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, 
 
 class _Attributes:
     """The attributes of all objects of one resource. What contains no expression is read once and
-    shared.
+    shared. `unread` is a section with defaults, which are not known if it is not a mapping.
+
+    `places` are also those of attributes that could not be read, and of keys that are likely
+    misspelt attributes: they are reported, and are not missing.
     """
 
-    def __init__(self, ctx: BuildContext, kind: ResourceType, nodes: Mapping[str, Node]) -> None:
+    def __init__(
+        self,
+        ctx: BuildContext,
+        kind: ResourceType,
+        nodes: Mapping[str, Node],
+        *,
+        unread: Node | None = None,
+    ) -> None:
         self._ctx, self._kind = ctx, kind
         self._written = written = {name: nodes[name] for name in kind.fields if name in nodes}
         self._dynamic = {name: node for name, node in written.items() if _is_dynamic(node)}
         self._fixed = self._read(
             {name: node for name, node in written.items() if name not in self._dynamic}, ctx.scope
         )
-        self.places = Places(written)
+        failed = {
+            field: node
+            for name, node in nodes.items()
+            if name not in written and (field := intended_key(name, kind.fields)) is not None
+        }
+        if unread is not None and not isinstance(unread, Table) and not is_null(unread):
+            failed.update(dict.fromkeys(kind.required, unread))
+        self.places = Places({**failed, **written})
 
     def of(self, scope: Mapping[str, Any]) -> Mapping[str, Value]:
         """The attributes of the object with that scope."""
@@ -146,7 +167,7 @@ class _Inner:
         self._made = _Attributes(ctx, kind, nodes)
         self._from_key = {field.name: key for field in kind.fields.values() if field.from_key}
         for name in kind.required:
-            if name not in nodes:
+            if name not in self._made.places:
                 message = msg("the {noun} has no `{field}`", noun=kind.noun, field=name)
                 ctx.report("missing-key", message, node.place)
 

@@ -24,6 +24,7 @@ from reconciler.config.references import (
     no_such_attribute,
     no_such_index,
     out_of_scope,
+    wrong_names,
 )
 from reconciler.config.template import Template, moved, parse
 from reconciler.model.address import Address
@@ -42,6 +43,7 @@ __all__ = [
     "read",
     "resolve",
     "resolve_value",
+    "wrong_names",
 ]
 
 RESULT_MAX = 200_000

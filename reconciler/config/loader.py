@@ -53,24 +53,27 @@ def load_stack(
     variables: VariableSources = NO_SOURCES,
     instead: Mapping[str, str] = EMPTY,
     others: Others | None = None,
+    check: Check = lambda stack: (),
 ) -> Loaded:
     """The stack of a file or folder. Stops with all its mistakes.
 
     `instead` contains texts, by file, that are read instead of the file. `others` reads the outputs
-    of other stacks.
+    of other stacks. `check` returns what else is wrong with the readable part of a stack that has
+    mistakes.
     """
-    from reconciler.config.builder import build
+    from reconciler.config import digest
+    from reconciler.config.builder import draft
     from reconciler.config.schema import joined
 
     document, problems = _document(path, instead=instead)
     inputs, found = _inputs(variables)
     stacks, unread = _others(document, environment, others)
     problems = (*problems, *found, *unread)
-    stack, found = build(document, environment=environment, variables=inputs, stacks=stacks)
-    problems = joined(problems, found)
-    if stack is None or has_errors(problems):
-        raise Abort(*problems)
-    return Loaded(stack, problems)
+    stack, found = draft(document, environment=environment, variables=inputs, stacks=stacks)
+    every = joined(problems, found)
+    if has_errors(every):
+        raise Abort(*joined(problems, (*found, *(check(stack) if document.whole else ()))))
+    return Loaded(digest.signed(stack), every)
 
 
 def validate(
@@ -79,14 +82,14 @@ def validate(
     environment: str | None,
     variables: VariableSources = NO_SOURCES,
     others: Others | None = None,
-    check: Callable[[Stack], Iterable[Problem]] = lambda stack: (),
+    check: Check = lambda stack: (),
 ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
     """Every mistake that can be found without the network, and the names of the stacks that were
     checked: all environments if `environment` is None.
 
-    `check` returns further problems of a stack that could be built.
+    `check` returns further problems of what could be read of a stack.
     """
-    from reconciler.config.builder import build, environments
+    from reconciler.config.builder import draft, environments
     from reconciler.config.requirements import demands
     from reconciler.config.schema import joined
 
@@ -95,17 +98,14 @@ def validate(
     form, meaning, checked = [*problems, *found], list[Problem](), []
     for name in (environment,) if environment is not None else environments(document) or (None,):
         stacks, unread = _others(document, name, others)
-        stack, found = build(document, environment=name, variables=inputs, stacks=stacks)
+        stack, found = draft(document, environment=name, variables=inputs, stacks=stacks)
         # Without the outputs of another stack, what reads them cannot be checked. This is a warning
         # here, and an error for a plan.
         meaning += (*found, *(replace(problem, severity=Severity.WARNING) for problem in unread))
-        if stack is not None:
-            meaning += check(stack)
-        if stack is not None and (has_errors(unread) or (stacks and others is None)):
-            checked.append(stack.title)
-        elif stack is not None:
+        meaning += check(stack)
+        if document.whole:
             meaning += (demand.problem for demand in demands(stack))
-            checked.append(stack.title)
+        checked.append(stack.title)
     return joined(form, meaning), tuple(checked)
 
 
@@ -118,6 +118,9 @@ def stacks_of(paths: Iterable[Path]) -> tuple[Path, ...]:
     found = map(stack_folder.stack_of, paths)
     return tuple(dict.fromkeys(path for path in found if path is not None))
 
+
+Check: TypeAlias = Callable[[Stack], Iterable[Problem]]
+"""Returns problems with a stack of which some values may be missing."""
 
 Others: TypeAlias = "Callable[[Path, str | None], Mapping[str, tuple[Any, str | None]]]"
 """Returns the outputs of another stack and environment, by name as (value, reason). Stops if that
@@ -272,7 +275,7 @@ def _document(
     from reconciler.config import stack_folder
 
     document, problems = stack_folder.load(path, instead=instead)
-    if checked and document.whole:
+    if checked:
         from reconciler.config import schema
 
         problems = (*problems, *schema.check(document))

@@ -11,7 +11,7 @@ from reconciler.common.text import msg
 from reconciler.config import expression
 from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.cel_reads import Read
-from reconciler.config.document import Node, Scalar, Sequence, Table
+from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.expression import UNAVAILABLE, ExpressionError
 from reconciler.model.diagnostics import Place
 
@@ -24,8 +24,11 @@ def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
     """
     section = root.get("locals")
     if not isinstance(section, Table):
+        if not is_null(section):
+            ctx.scope = {**ctx.scope, "locals": UNAVAILABLE}
         return
-    values: dict[str, Any] = {}
+    # one that is part of a dependency cycle has no value
+    values: dict[str, Any] = dict.fromkeys(section.entries, UNAVAILABLE)
     scope = {**ctx.scope, "locals": values}
     reported = ctx.problems
     if not late:
@@ -38,8 +41,6 @@ def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
         node = section.entries[name]
         value: Any = ctx.value(node, scope)
         values[name] = UNAVAILABLE if isinstance(value, Invalid) else value
-    for name in section.entries:
-        values.setdefault(name, UNAVAILABLE)
     ctx.problems = reported
     ctx.scope = scope
 
@@ -48,17 +49,19 @@ def in_order(
     ctx: BuildContext, root: str, needs: Mapping[str, set[str]], places: Mapping[str, Place]
 ) -> tuple[str, ...]:
     """The names of locals or components, each after those that it needs. A dependency cycle is
-    reported.
+    reported, and its names are left out.
     """
-    sorter = graphlib.TopologicalSorter({name: sorted(needs[name]) for name in sorted(needs)})
-    try:
-        return tuple(sorter.static_order())
-    except graphlib.CycleError as failure:
-        names = failure.args[1][::-1]
+    left = dict(needs)
+    while True:
+        sorter = graphlib.TopologicalSorter({name: sorted(left[name]) for name in sorted(left)})
+        try:
+            return tuple(name for name in sorter.static_order() if name in left)
+        except graphlib.CycleError as failure:
+            names = failure.args[1][::-1]
         path = " -> ".join(f"{root}.{name} ({places[name]})" for name in names)
         message = msg("dependency cycle between {root}: {path}", root=root, path=path)
         ctx.report("cycle", message, places[names[0]])
-        return ()
+        left = {name: found for name, found in left.items() if name not in names}
 
 
 def texts(node: Node) -> Iterator[Scalar]:

@@ -4,7 +4,7 @@ file does not define is a mistake in every branch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any, TypeAlias
 
@@ -13,7 +13,7 @@ from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config.cel_reads import COMPUTED, PathStep, Read
 from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
-from reconciler.config.template import Template, moved
+from reconciler.config.template import Template
 from reconciler.model.address import Address
 from reconciler.resources import all_kinds
 
@@ -35,16 +35,22 @@ UNAVAILABLE = Unavailable()
 class Cardinalities:
     """The resources of a stack. `left_out` are those that their `when` leaves out; of those in
     `broken` the number of objects could not be computed, which is reported. `each` are the values
-    of the keys of a `for_each`.
+    of the keys of a `for_each`. `malformed` are the sections whose resources are not known, because
+    the section is not a mapping, which is reported.
     """
 
     known: dict[Name, Cardinality] = field(default_factory=dict)
     left_out: set[Name] = field(default_factory=set)
     broken: set[Name] = field(default_factory=set)
     each: dict[Name, Mapping[str, Any]] = field(default_factory=dict)
+    malformed: set[str] = field(default_factory=set)
 
     def missing(self, section: str, name: Any) -> ExpressionError:
-        """The error for a resource that the stack does not have."""
+        """The error for a resource that the stack does not have. Without a code if the section is
+        malformed: the mistake is reported there.
+        """
+        if section in self.malformed:
+            return ExpressionError("", code="")
         if (section, name) in self.left_out:
             message = msg(
                 "`{section}.{name}` is left out by its `when`", section=section, name=name
@@ -63,8 +69,16 @@ class Cardinalities:
 
 
 def check_names(template: Template, scope: Mapping[str, Any], cardinalities: Cardinalities) -> None:
-    """Raises `ExpressionError` for a name that the file does not define, in any branch, unless
-    `has` asks about it.
+    """Raises `ExpressionError` for the first of the `wrong_names`."""
+    for failure in wrong_names(template, scope, cardinalities):
+        raise failure
+
+
+def wrong_names(
+    template: Template, scope: Mapping[str, Any], cardinalities: Cardinalities
+) -> Iterator[ExpressionError]:
+    """The error for each name that the file does not define, in any branch, unless `has` asks about
+    it.
 
     An index, a key, or an object that its `when` leaves out may be missing in a branch that is not
     selected.
@@ -74,15 +88,14 @@ def check_names(template: Template, scope: Mapping[str, Any], cardinalities: Car
         for read in expression.reads:
             if any(_is_about(other, read) for other in asked):
                 continue
-            with moved(expression.offset):
-                try:
-                    if read.root in FILE_ROOTS:
-                        _check_value(read, scope)
-                    else:
-                        _check_resource(read, cardinalities)
-                except ExpressionError as failure:
-                    failure.offset = read.at
-                    raise
+            try:
+                if read.root in FILE_ROOTS:
+                    _check_value(read, scope)
+                else:
+                    _check_resource(read, cardinalities)
+            except ExpressionError as failure:
+                failure.offset = expression.offset + read.at
+                yield failure
 
 
 def _is_about(asked: Read, read: Read) -> bool:

@@ -64,7 +64,8 @@ def exists(ctx: BuildContext, wanted: Address, place: Place | None) -> bool:
     section = f"existing.{wanted.kind}" if wanted.existing else wanted.kind
     if (section, wanted.name) not in ctx.cardinalities.known:
         failure = ctx.cardinalities.missing(section, wanted.name)
-        ctx.report(failure.code, failure.message, place, hint=failure.hint)
+        if failure.code:
+            ctx.report(failure.code, failure.message, place, hint=failure.hint)
         return False
     shape = ctx.cardinalities.known[section, wanted.name]
     if (

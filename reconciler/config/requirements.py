@@ -97,6 +97,8 @@ def _missing(resource: Resource) -> Iterator[Demand]:
     for name in kind.required:
         place, code = resource.place, "missing-key"
         if name not in resource.attributes:
+            if name in resource.places:
+                continue  # it could not be read, which is reported
             message = msg("{address} has no `{field}`", address=address, field=name)
             hint = msg(
                 "write `{field}:` on it or under `defaults: {kind}:`", field=name, kind=kind.name

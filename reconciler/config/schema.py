@@ -108,11 +108,32 @@ def _foreign_files(document: Document) -> dict[str, Problem]:
 
 def joined(form: Iterable[Problem], meaning: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems of form and of meaning, in order. For a value of the wrong form, only that is
-    reported.
+    reported; what is wrong with a resource as a whole is at the place of its key, and is reported
+    anyway.
     """
     reported = tuple(form)
-    wrong = {problem.place for problem in reported if problem.place is not None}
-    return in_order((*reported, *(problem for problem in meaning if problem.place not in wrong)))
+    wrong: dict[Place | None, set[str]] = {None: set()}
+    for problem in reported:
+        wrong.setdefault(problem.place, set()).add(problem.code)
+    return in_order(
+        (
+            *reported,
+            *(
+                problem
+                for problem in meaning
+                if problem.place is None
+                or problem.place not in wrong
+                or (
+                    problem.code in _OF_WHOLE
+                    and wrong[problem.place].isdisjoint((problem.code, "wrong-type"))
+                )
+            ),
+        )
+    )
+
+
+_OF_WHOLE = frozenset({"cycle", "duplicate-name", "duplicate-rule", "missing-key"})
+"""Problems with a resource as a whole."""
 
 
 @cache

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from reconciler.common.suggestions import hint_for, listed, nearest
-from reconciler.common.text import msg
+from reconciler.common.text import enumerated, msg
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.model.diagnostics import Place, Problem, error
 
@@ -39,6 +39,8 @@ _SYNONYMS: Mapping[str, str] = {
     "port": msg("write `ports`"),
     "source": msg("write `cidr`"),
     "region": msg("write `zone`"),
+    "storage_type": msg("write `type`"),
+    "instance_type": msg("write `flavor`"),
     "volume": msg("write the block storage under `block_storages` and name its `instance` there"),
     "<<": msg(
         "merge keys are not part of the language; use `defaults:`, or an alias for a whole value"
@@ -51,6 +53,16 @@ _SYNONYMS: Mapping[str, str] = {
     "protect": msg("write `lifecycle: {{protect: true}}`"),
     "ignore": msg("write `lifecycle: {{ignore: [...]}}`"),
 }
+
+_KEYS: Mapping[str, str] = {
+    "ssh_key": "ssh_keys",
+    "port": "ports",
+    "source": "cidr",
+    "region": "zone",
+    "storage_type": "type",
+    "instance_type": "flavor",
+}
+"""Keys of other tools that are a key of a resource under another name."""
 
 _VALUES: Mapping[str, tuple[str, ...]] = {
     "inbound": ("in",),
@@ -98,6 +110,17 @@ def unknown_key(key: str, known: tuple[str, ...], place: Place, path: tuple[str,
     )
 
 
+def intended_key(key: str, known: Iterable[str]) -> str | None:
+    """The known key that an unknown one most likely means, None if there is none. What it means is
+    not missing as well.
+    """
+    keys = tuple(known)
+    meaning = _KEYS.get(key)
+    if meaning is not None:
+        return meaning if meaning in keys else None
+    return None if key in _SYNONYMS else nearest(key, keys)
+
+
 def key_hint(key: str, pattern: re.Pattern[str], *, takes_title: bool) -> str | None:
     """A hint with a similar key that matches the pattern, and with a `title` in any script if the
     object may have one.
@@ -116,15 +139,7 @@ def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem
     keyword, wanted = failure.validator, failure.validator_value
     name = f"`{_name(path)}`"
     if keyword == "required" and isinstance(node, Table):
-        for key in wanted:
-            if key not in node.entries:
-                yield error(
-                    "missing-key",
-                    msg("{name} has no `{key}`", name=name, key=key)
-                    if path
-                    else msg("the stack has no `{key}`", key=key),
-                    place=node.place,
-                )
+        yield from _missing_keys(failure, node, path)
     elif keyword == "additionalProperties" and isinstance(node, Table):
         known = tuple(failure.schema.get("properties", ()))
         for key in node.entries:
@@ -170,6 +185,20 @@ def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem
         )
     else:
         yield error("bad-format", msg("{name} has the wrong form", name=name), place=node.place)
+
+
+def _missing_keys(failure: Any, node: Table, path: tuple[str, ...]) -> Iterator[Problem]:
+    """One problem with all required keys that a mapping lacks and that no other key means."""
+    known = failure.schema.get("properties", ())
+    intended = {intended_key(key, known) for key in node.entries if key not in known}
+    required = failure.validator_value
+    missing = [key for key in required if key not in node.entries and key not in intended]
+    if missing:
+        keys = enumerated([f"`{key}`" for key in missing])
+        message = msg("the stack has no {keys}", keys=keys)
+        if path:
+            message = msg("`{name}` has no {keys}", name=_name(path), keys=keys)
+        yield error("missing-key", message, place=node.place)
 
 
 def _name(path: tuple[str, ...]) -> str:

@@ -143,7 +143,7 @@ WRONG = [
     ),
     (
         "a bad lookup",
-        "instances: {a: {image: {os: u, versoin: 1}}}",
+        "instances: {a: {image: {os: u}}}",
         "3:24 missing-key",
         "`image` has no `version`",
         None,
@@ -279,8 +279,7 @@ def test_a_wrong_form_is_reported_in_our_own_words(
 def test_what_is_missing_at_the_top_is_reported() -> None:
     document, _ = yaml_reader.read("instances: {}", "stack.yaml")
     assert [problem.message for problem in schema.check(document)] == [
-        "the stack has no `stack`",
-        "the stack has no `version`",
+        "the stack has no `version` and `stack`"
     ]
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from reconciler.common.text import msg
+from reconciler.config import requirements
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.model.resource import Catalogue, Lookup, Resource, Stack
+from reconciler.model.state import State
 from reconciler.planner.compare import lookup
 
 
@@ -21,6 +23,19 @@ def unanswered(stack: Stack, catalogue: Catalogue | None) -> Iterator[Problem]:
         return
     for resource in stack.resources.values():
         yield from _of(resource, catalogue)
+
+
+def of_new_objects(
+    stack: Stack, state: State | None, catalogue: Catalogue | None
+) -> tuple[Problem, ...]:
+    """What the objects of a stack that are not in its state lack, and the lookups that a cached
+    catalog does not answer.
+    """
+    known = () if state is None else state.entries
+    lacking = (
+        demand.problem for demand in requirements.demands(stack) if str(demand.address) not in known
+    )
+    return (*lacking, *unanswered(stack, catalogue))
 
 
 def _of(resource: Resource, catalogue: Catalogue) -> Iterator[Problem]:
