@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import click
 
 from reconciler.cli import option_types, options
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
+from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.render import escape
@@ -260,7 +260,7 @@ def _stack_name(name: str | None, out: str | None) -> str:
 
 def _written_lines(out: str, alone: Path | None, *, simulate: bool) -> Iterator[Line]:
     """What was written, the next command, and a warning about the other stack in the folder."""
-    again = shlex.join(["reconciler", "plan", out, *(["--simulate"] if simulate else [])])
+    again = command_line(["reconciler", "plan", out, *(["--simulate"] if simulate else [])])
     yield Line(
         msg(
             " Written: {file}    Next:  {command}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -154,7 +153,7 @@ def _first_stack(console: Console, place: Path, choices: InitOptions, session: S
     console.begin()
     written = _write({place / "stack.yaml": text, **examples.companions(place, [text])})
     again = ["reconciler", "plan", str(place), *(["--simulate"] if session.simulate else [])]
-    _show(console, written, [shlex.join(again)])
+    _show(console, written, [suggestions.command_line(again)])
     for warning in _warnings(choice.ssh_key, choice.admin):
         console.note([Line(f" {warning}", Tone.CARE)])
     return exit_codes.DONE

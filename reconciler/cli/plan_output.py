@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.cli.run_context import Session
 from reconciler.commands.context import ConcurrentRun, Connection, Planned
+from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.diagnostics import in_order
@@ -150,7 +150,7 @@ def saved_lines(out: str, session: Session) -> list[Line]:
     """Lines that say that the plan was saved and how to apply it."""
     stack = [] if str(session.path) == "." else [str(session.path)]
     simulate = ["--simulate"] if session.simulate else []
-    command = shlex.join(["reconciler", "apply", "--plan", out, *stack, *simulate])
+    command = command_line(["reconciler", "apply", "--plan", out, *stack, *simulate])
     text = msg(" Saved. To apply exactly this plan:  {command}", command=escape.outside(command))
     return [Line(text, Tone.GOOD)]
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Examples:
   reconciler recover
   reconciler recover web.yaml --env prod --adopt 'instances.web[2]=INSTANCE-Fq1aWFZsggSX0InttsJX8Y'
-  reconciler recover web.yaml --not-created instances.web
-  reconciler recover web.yaml --rebuild"""
+  reconciler recover shop/ --not-created instances.web
+  reconciler recover shop/ --rebuild"""
 )
 @options.stack_argument
 @options.environment_option

@@ -79,8 +79,8 @@ def list_entries(session: Session) -> int:
 @state.command(
     epilog="""\b
 Examples:
-  reconciler state forget instances.old
-  reconciler state forget INSTANCE-Fq1aWFZsggSX0InttsJX8Y --env prod"""
+  reconciler state forget instances.db
+  reconciler state forget 'instances.web[1]' --env prod --yes"""
 )
 @click.argument("what", metavar="ADDRESS or ID")
 @options.stack_argument
@@ -132,7 +132,7 @@ def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None
 @state.command(
     epilog="""\b
 Examples:
-  reconciler state mv instances.api instances.web
+  reconciler state mv instances.db instances.database
   reconciler state mv 'instances.web[0]' 'instances.web["seoul"]' --env prod --yes"""
 )
 @click.argument("source", metavar="ADDRESS", type=option_types.AddressText())

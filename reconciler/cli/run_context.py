@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from reconciler.cli import composition, options
 from reconciler.cli.console import Console
 from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.config import loader
 from reconciler.model import exit_codes
@@ -300,7 +300,7 @@ class Session:
             arguments += ["--var-file", name]
         arguments += self.part
         arguments += ["--simulate"] if self.simulate else []
-        return shlex.join(arguments)
+        return command_line(arguments)
 
 
 def shown_path(path: str) -> str:

@@ -21,7 +21,7 @@ def server() -> None:
 @server.command(
     epilog="""\b
 Examples:
-  reconciler server reboot instances.web[0]
+  reconciler server reboot 'instances.web[0]'
   reconciler server reboot instances.db --env prod --accept downtime=instances.db --yes"""
 )
 @click.argument("address", type=option_types.AddressText())
@@ -64,8 +64,8 @@ def reboot(
     "console",
     epilog="""\b
 Examples:
-  reconciler server console instances.web[0]
-  xdg-open "$(reconciler server console instances.web[0])\"""",
+  reconciler server console 'instances.web[0]'
+  xdg-open "$(reconciler server console instances.db)\"""",
 )
 @click.argument("address", type=option_types.AddressText())
 @options.stack_argument

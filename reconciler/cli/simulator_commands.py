@@ -90,7 +90,7 @@ def switch_names() -> list[str]:
     epilog="""\b
 Examples:
   reconciler simulator serve
-  reconciler simulator serve --port 8080 --world world.yaml --time-scale 60"""
+  reconciler simulator serve --port 8080 --world company --time-scale 60"""
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(

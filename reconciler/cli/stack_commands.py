@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   reconciler validate
-  reconciler validate shop/ --env prod
+  reconciler validate web.yaml --env prod
   reconciler validate shop/ web.yaml"""
 )
 @options.stacks_argument

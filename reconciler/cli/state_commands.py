@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   reconciler show
-  reconciler show instances.web[0] --env prod
+  reconciler show 'instances.web[0]' --env prod
   reconciler show instances.db --why
   reconciler show prod.plan"""
 )

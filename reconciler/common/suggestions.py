@@ -49,8 +49,15 @@ def hint_for(name: str, valid: Iterable[str]) -> str | None:
 
 
 def pasted(text: object) -> str:
-    """An address, or an option's value that contains one, quoted for a shell."""
-    return shlex.quote(str(text))
+    """A word of a command line, such as an address or a path, quoted for bash, zsh and fish."""
+    word = str(text)
+    # zsh replaces `=name` by the path of a program.
+    return f"'{word}'" if word.startswith("=") and shlex.quote(word) == word else shlex.quote(word)
+
+
+def command_line(words: Iterable[object]) -> str:
+    """A command line that has these words in bash, zsh and fish."""
+    return " ".join(map(pasted, words))
 
 
 def listed(names: Iterable[str]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 
 EXAMPLES: Mapping[str, str] = {
@@ -67,7 +67,7 @@ def _in_folder(text: str, name: str, folder: Path) -> str:
         inner = word.removeprefix(own)
         if inner == word or not (inner == "" or inner.startswith("/")):
             return word
-        return shlex.quote(str(folder / inner.lstrip("/")))
+        return pasted(folder / inner.lstrip("/"))
 
     return _COMMAND.sub(lambda found: f"$ {' '.join(map(moved, found[1].split(' ')))}", text)
 

@@ -4,10 +4,10 @@ the commands that settle it.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from reconciler.common.suggestions import pasted
 from reconciler.model.plan import Action
 from reconciler.model.resource_type import deletes
 from reconciler.recovery.manual import Binding, Case, Proposal, Recovered, Settled, UnsettledRow
@@ -153,4 +153,4 @@ def _bound(binding: Binding) -> str:
 
 
 def _command(command: str, option: str, value: str) -> str:
-    return escape.outside(f"{command} {option} {shlex.quote(value)}")
+    return escape.outside(f"{command} {option} {pasted(value)}")

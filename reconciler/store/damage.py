@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import shlex
 
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.model.ports import StateDamaged
 
@@ -17,7 +17,7 @@ def damaged(message: str, data: bytes, *, name: str, hint: str) -> StateDamaged:
         hint = msg(
             "take one side whole: git checkout --ours -- {folder}\n"
             "then bind what only the other side made: reconciler recover --rebuild",
-            folder=shlex.quote(name.rpartition("/")[0] or "."),
+            folder=pasted(name.rpartition("/")[0] or "."),
         )
         message = msg(
             "{name} contains the conflict markers of a Git merge: two runs wrote it", name=name
@@ -27,7 +27,7 @@ def damaged(message: str, data: bytes, *, name: str, hint: str) -> StateDamaged:
         hint = msg(
             "convert them: sed -i 's/\\r$//' {name}\nthe .gitattributes of docs/how-to/ci.md "
             "prevents it",
-            name=shlex.quote(name),
+            name=pasted(name),
         )
         message = msg("{name} has Windows line endings: Git or an editor changed them", name=name)
         return StateDamaged(message, hint=hint)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model.ports import Held, Holder, RecordFailed, StateDamaged, StoreError
 from reconciler.model.resource import title_of
@@ -121,7 +121,7 @@ class FileStore:
         pairs = [[other, self.folder]]
         if self._names(self.folder):
             pairs.insert(0, [self.folder, self.folder.with_name(f"{self.folder.name}.away")])
-        return " && ".join(shlex.join(["mv", *map(str, pair)]) for pair in pairs)
+        return " && ".join(command_line(["mv", *pair]) for pair in pairs)
 
     def examine(self) -> StateReading | None:
         """As `read`, with the number of records and whether the last one is torn. Takes no lock."""

@@ -1,0 +1,120 @@
+"""The examples of all help pages, and what each needs so that it can be run as it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import click
+
+from reconciler.cli.help import HELP
+from reconciler.cli.program import program
+
+SHOP = """\
+version: 1
+stack: shop
+firewalls:
+  web: {icmp: true, rules: {https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}}
+instances:
+  db: {zone: kr1-z01, flavor: std_2.4-g1, image: {os: ubuntu, version: "22.04"}, firewall: web}
+  web:
+    zone: kr1-z01
+    flavor: std_2.4-g1
+    image: {os: ubuntu, version: "22.04"}
+    firewall: web
+    count: 2
+block_storages:
+  data: {type: ssd, size: 50, instance: db}
+outputs:
+  web_ips: {value: "${instances.web[0].public_ip}"}
+"""
+ENVIRONMENTS = "environments: {prod: {}, staging: {}}\n"
+FIRST_ID = "INSTANCE-Fq1aWFZsggSX0InttsJX8Y"
+"""The first instance of the local cloud has this id."""
+
+PLACES: Mapping[str, Mapping[str, str]] = {
+    "empty": {},
+    "in a stack": {"stack.yaml": SHOP},
+    "in a stack with environments": {"stack.yaml": SHOP + ENVIRONMENTS},
+    "beside stacks": {
+        "shop/stack.yaml": SHOP,
+        "web.yaml": SHOP.replace("stack: shop", "stack: web") + ENVIRONMENTS,
+    },
+    "in an account": {},
+}
+"""The current folders in which the examples are run: their files, all applied to a local cloud."""
+
+APPLIED: Mapping[str, Sequence[str]] = {
+    "in a stack": ("apply --yes",),
+    "in a stack with environments": ("apply --env prod --yes",),
+    "beside stacks": ("apply shop --yes", "apply web.yaml --env prod --yes"),
+}
+
+UNSETTLED = "no request is unsettled in the prepared folder"
+REFUSED: Mapping[str, tuple[int, str]] = {
+    "recover web.yaml --env prod --adopt": (1, UNSETTLED),
+    "recover shop/ --not-created": (1, UNSETTLED),
+}
+"""Examples that the prepared folder refuses, with the exit code and why."""
+
+ONLY_IN: Mapping[str, str] = {"fpath+=": "zsh", "source <(": "bash"}
+"""Lines that a page gives for one shell."""
+
+NOT_RUN: Mapping[str, str] = {"simulator serve": "it runs until Ctrl-C"}
+
+BEFORE: Mapping[str, Sequence[str]] = {
+    "show prod.plan": ("plan --out prod.plan",),
+    "apply --plan prod.plan web.yaml": ("plan web.yaml --env prod --out prod.plan",),
+    f"import instances.db {FIRST_ID}": ("state forget instances.db --yes",),
+    f"import 'instances.web[0]' {FIRST_ID}": (
+        "state forget instances.db --env prod --yes",
+        "state forget 'instances.web[0]' --env prod --yes",
+    ),
+}
+"""The commands that make an example possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A line of a help page, and the command whose page it is."""
+
+    page: str
+    line: str
+
+    @property
+    def place(self) -> str:
+        """The prepared folder in which the line is run."""
+        if "init" in self.line or "completion" in self.line or "init" in self.page:
+            return "empty"
+        if "adopt" in self.page:
+            return "in an account"
+        if re.search(r"web\.yaml| shop(/| |$)", self.line):
+            return "beside stacks"
+        return "in a stack with environments" if "--env" in self.line else "in a stack"
+
+
+def examples() -> list[Example]:
+    """All lines that help pages show as something to type."""
+    found = [
+        Example("", line.strip()) for line in HELP.splitlines() if line.startswith("  reconciler ")
+    ]
+    return found + list(_below(program, click.Context(program, info_name="reconciler")))
+
+
+def _below(command: click.Command, context: click.Context) -> Iterator[Example]:
+    page = context.command_path
+    shown = "\n".join(filter(None, (command.help, command.epilog)))
+    inside = False
+    for line in shown.splitlines():
+        if line.strip().endswith(":") and not line.strip().startswith("reconciler"):
+            inside = True
+        elif not line.strip():
+            inside = False
+        elif inside and line.startswith("  "):
+            yield Example(page, line.strip())
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _below(below, click.Context(below, info_name=name, parent=context))
