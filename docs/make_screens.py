@@ -1,4 +1,4 @@
-"""Makes the screens of README.md and docs/explanation/plan.md from real runs: a stack on the local
+"""Makes the screens of docs/explanation/plan.md from real runs: a stack on the local
 cloud, in virtual time, shown as the program shows it.
 
     .venv/bin/python docs/make_screens.py
@@ -27,7 +27,7 @@ from reconciler.model.events import Summary
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.render import state_text, why_text
+from reconciler.render import why_text
 from reconciler.render.explain_change import why
 from reconciler.render.plan import plan_markdown, plan_text
 from reconciler.render.plan.plan_sections import sections
@@ -39,8 +39,6 @@ from reconciler.simulator.edits import edit
 from tests.cloud_harness import CloudHarness
 
 PAGE = ROOT / "docs" / "explanation" / "plan.md"
-README = ROOT / "README.md"
-EXAMPLE = ROOT / "examples" / "stacks" / "web-tier" / "stack.yaml"
 PICTURES = ROOT / "docs" / "screens"
 LOOK = Style(width=110)
 STACK = """\
@@ -80,7 +78,6 @@ class Studio:
 
     def __init__(self, folder: Path, text: str = STACK) -> None:
         self.harness, self.folder, self.text = CloudHarness(), folder, text
-        self.outputs: list[Line] = []
 
     def edit(self, *pairs: tuple[str, str]) -> None:
         """Changes the file."""
@@ -103,10 +100,6 @@ class Studio:
         self.harness.events.clear()
         result = self.harness.apply(self.harness.stack(self.text, self.folder))
         assert result.exit_code == 0, result
-        self.outputs = [
-            Line(f" {name} = {state_text.text(*value)}")
-            for name, value in sorted(result.outputs.items())
-        ]
         return self.harness.plans[-1]
 
     def lines(self, planned: context.Planned, look: Style = LOOK) -> list[Line]:
@@ -172,18 +165,6 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     yield "replace", studio.lines(studio.plan())
 
 
-def readme_screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
-    """The screens of the README: the example stack is created, then edited."""
-    studio = Studio(folder, EXAMPLE.read_text(encoding="utf-8"))
-    first = studio.lines(studio.plan())
-    steps = studio.run(studio.apply())
-    ends = [number for number, line in enumerate(steps) if line.text.startswith("  [")]
-    run = [steps[0], Line("  ..."), *steps[ends[-1] :]]
-    yield "try", [*first, *run, Line(), Line(" OUTPUTS"), *studio.outputs]
-    studio.edit(("flavor: std_4.8-g1", "flavor: mio_4.16-g1"), ("default: 2\n", "default: 3\n"))
-    yield "edit", studio.lines(studio.plan())
-
-
 STYLES: Mapping[Tone, str] = {
     Tone.TITLE: "bold",
     Tone.DANGER: "bold red",
@@ -216,7 +197,7 @@ def picture(lines: list[Line], name: str, *, dark: bool) -> str:
 def made() -> tuple[dict[Path, str], dict[str, str]]:
     """The pages with their screens, and the pictures by file name."""
     pages, pictures = {}, {}
-    for path, taken in ((PAGE, screens), (README, readme_screens)):
+    for path, taken in ((PAGE, screens),):
         page = path.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
             for name, found in taken(Path(folder)):

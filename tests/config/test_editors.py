@@ -88,7 +88,7 @@ def test_every_example_is_right_by_the_schema_that_its_first_line_names(file: Pa
         "docs/reference/language.md",
         "docs/how-to/from-terraform.md",
         "docs/how-to/adopt.md",
-        "docs/ko/README.md",
+        "docs/ko/index.md",
     ],
 )
 def test_every_stack_shown_in_the_documentation_is_right(page: str) -> None:

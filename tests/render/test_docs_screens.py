@@ -1,5 +1,5 @@
-"""The README and the page that explains plans show what the program shows: docs/make_screens.py
-makes their screens from real runs, and this test compares them.
+"""The page that explains plans shows what the program shows: docs/make_screens.py
+makes its screens from real runs, and this test compares them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def test_the_screens_are_those_of_the_program() -> None:
     # Goal: renewed by `python docs/make_screens.py`, never by hand.
     pages, pictures = script().made()
 
-    assert len(pages) == 2
+    assert len(pages) == 1
     for path, page in pages.items():
         assert page == path.read_text(encoding="utf-8")
     assert pictures == {
