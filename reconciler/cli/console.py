@@ -10,6 +10,7 @@ from dataclasses import field
 
 from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
+from reconciler.common.paths import SourceLines
 from reconciler.common.text import msg
 from reconciler.locale import language
 from reconciler.model import exit_codes
@@ -30,7 +31,8 @@ _QUESTIONS_MAX = 3
 class Console:
     """The terminal of one command and its `--format`. With JSON or Markdown there are no questions.
 
-    `begun`: the command has started to change something.
+    `begun`: the command has started to change something. `sources` are the lines of stack files
+    that messages show.
     """
 
     format: str = "text"
@@ -40,6 +42,7 @@ class Console:
     out: Stream = field(default_factory=lambda: Stream(sys.stdout))
     err: Stream = field(default_factory=lambda: Stream(sys.stderr))
     begun: bool = False
+    sources: SourceLines = field(default_factory=SourceLines)
 
     @property
     def json(self) -> bool:
@@ -105,7 +108,7 @@ class Console:
     def problems(self, found: Sequence[Problem]) -> None:
         """Writes problems."""
         if found:
-            self.note(list(problem_view.problems_lines(found, self.style(self.err))))
+            self.note(list(problem_view.problems_lines(found, self.style(self.err), self.sources)))
 
     def cause(self, failure: BaseException) -> None:
         """Writes the chain of causes of a failure, one line each, if `-v` is given."""

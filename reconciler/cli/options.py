@@ -230,6 +230,13 @@ plan_format_option = click.option(
     default="text",
     help="Output format; markdown is for pull requests.",
 )
+report_format_option = click.option(
+    "--format",
+    "format",
+    type=click.Choice(["text", "json", "github", "sarif", "junit"]),
+    default="text",
+    help="Output format: github annotates the run, sarif and junit are reports for CI.",
+)
 output_options = _joined(
     click.option(
         "--color",

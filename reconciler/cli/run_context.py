@@ -16,6 +16,7 @@ from reconciler.cli import composition, options
 from reconciler.cli.console import Console
 from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
+from reconciler.common.paths import SourceLines
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.config import loader
@@ -332,6 +333,7 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
         *, format: str = "text", verbose: bool = False, color: str = "auto", **values: Any
     ) -> int:
         console = Console(format=format, verbose=verbose, color=color)
+        console.sources = SourceLines(hidden=values.get("variable_files", ()))
         try:
             return _written(console, function(console, **values))
         except Abort as stop:

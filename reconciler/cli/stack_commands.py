@@ -34,7 +34,7 @@ Examples:
 @options.stacks_argument
 @options.environment_option
 @options.variable_options
-@options.format_option
+@options.report_format_option
 @options.simulate_options
 @options.output_options
 @on_stacks
@@ -52,6 +52,7 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
     from reconciler.render import escape
     from reconciler.render import problem_text as view
     from reconciler.render.documents.json_document import DocumentType, document
+    from reconciler.render.problems import github_commands, junit, report_paths, sarif
     from reconciler.render.run.screen import Line, Tone
 
     problems, names = list[Problem](), list[str]()
@@ -75,9 +76,19 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
             "exit_code": code,
         }
         console.result_json(document(DocumentType.VALIDATION, members))
+    elif console.format != "text":
+        root = report_paths.root_of(console.environ)
+        if console.format == "sarif":
+            console.out.write(escape.json_text(sarif.document(found, root), indent=2) + "\n")
+        elif console.format == "junit":
+            console.out.write(junit.text(found, names, root))
+        else:
+            console.out.write(github_commands.text(found, root))
     elif found:
-        console.result(list(view.problems_lines(found, console.style(console.out))))
-    if code == exit_codes.DONE and not console.json:
+        console.result(
+            list(view.problems_lines(found, console.style(console.out), console.sources))
+        )
+    if code == exit_codes.DONE and console.format in ("text", "github"):
         text = (
             msg("{stacks}: no errors", stacks=escape.outside(", ".join(names)))
             if names

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from reconciler.common.text import msg
@@ -53,3 +55,37 @@ def leaves_repository(path: Path, folder: Path) -> bool:
         return root is not None and not path.resolve().is_relative_to(root)
     except (OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle
         return True
+
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What ends a line for the parser of YAML."""
+
+_SOURCE_BYTES_MAX = 4 * 1024 * 1024
+
+
+class SourceLines:
+    """Lines of stack files, to be shown with messages. Each file is read once. The files that are
+    `hidden` may contain secrets.
+    """
+
+    def __init__(self, hidden: Collection[str] = ()) -> None:
+        self._hidden = frozenset(hidden)
+        self._read: dict[str, list[str]] = {}
+
+    def __call__(self, file: str, line: int) -> str | None:
+        """A line of a file, counted from 1. None if it cannot be shown."""
+        if file not in self._read:
+            self._read[file] = [] if file in self._hidden else _lines(Path(file))
+        lines = self._read[file]
+        return lines[line - 1] if 0 < line <= len(lines) else None
+
+
+def _lines(path: Path) -> list[str]:
+    if path.suffix not in _STACK_FILES:
+        return []
+    try:
+        if path.is_symlink() and leaves_repository(path, path.parent):
+            return []
+        return _LINE_BREAK.split(read_ordinary(path, _SOURCE_BYTES_MAX).decode("utf-8-sig"))
+    except (OSError, ValueError):
+        return []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import Enum
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import Text
+from reconciler.common.text import Text, msg
 
 
 class Severity(Enum):
@@ -117,13 +117,51 @@ def _together(problems: Iterable[Problem]) -> Iterator[Problem]:
             and problem.address is not None
         )
         groups.setdefault(_of_resource(problem) if shared else problem, []).append(problem)
+    found = []
     for common, members in groups.items():
         addresses = {problem.address for problem in members}
         resources = {_resource(address) for address in addresses}
         if len(addresses) == 1:
-            yield members[0]
+            found.append((members[0], 1))
         else:
-            yield replace(common, address=resources.pop() if len(resources) == 1 else None)
+            address = resources.pop() if len(resources) == 1 else None
+            found.append((replace(common, address=address), len(addresses)))
+    yield from _alike(found)
+
+
+_ALIKE_MAX = 3
+"""How many errors of one place that differ only in their values are reported one by one, if they
+are not those of the objects of one resource.
+"""
+
+
+def _alike(problems: Iterable[tuple[Problem, int]]) -> Iterator[Problem]:
+    """The problems, with one in the place of many errors of one place that differ only in their
+    values, as those of the objects of a `count` do. The numbers are how many each stands for.
+    """
+    groups: dict[object, list[tuple[Problem, int]]] = {}
+    for problem, number in problems:
+        alike: object = id(problem)
+        is_error = problem.severity is Severity.ERROR
+        if is_error and problem.place is not None and isinstance(problem.message, Text):
+            alike = (
+                problem.code,
+                problem.place,
+                problem.message.template,
+                _resource(problem.address),
+            )
+        groups.setdefault(alike, []).append((problem, number))
+    for members in groups.values():
+        first, _ = members[0]
+        if len(members) <= (_ALIKE_MAX if first.address is None else 1):
+            yield from (problem for problem, _ in members)
+            continue
+        message = msg(
+            "{message} (and {count} more in this place)",
+            message=first.message,
+            count=sum(number for _, number in members) - 1,
+        )
+        yield replace(first, message=message, address=_resource(first.address))
 
 
 def _resource(address: str | None) -> str | None:
