@@ -35,6 +35,7 @@ Main commands
   drift         Show changes made outside reconciler
 
 Inspect
+  ls, status    List the objects of the stack, or of the account, as they are now
   show          Show the state, one object or a saved plan
   output        Show the outputs of the last apply
   graph         Show the dependencies as text, DOT, Mermaid or JSON

@@ -27,6 +27,8 @@ _COMMANDS: Mapping[str, str] = {
     "destroy": "stack_commands",
     "drift": "stack_commands",
     "recover": "recover_command",
+    "ls": "inspect.ls_command",
+    "status": "inspect.ls_command",
     "show": "state_commands",
     "output": "output_command",
     "graph": "graph_command",
@@ -47,8 +49,8 @@ _COMMANDS: Mapping[str, str] = {
 COMPLETE = "_RECONCILER_COMPLETE"
 """The variable by which a shell asks for completions."""
 
-_NAMES: Mapping[str, str] = {"import": "import_object"}
-"""Commands whose name is a Python keyword."""
+_NAMES: Mapping[str, str] = {"import": "import_object", "status": "ls"}
+"""Commands whose function has another name."""
 
 
 class _Program(click.Group):

@@ -66,7 +66,8 @@ def drift(
     kept = tuple(
         problem
         for problem in found.plan.problems
-        if problem.severity is Severity.ERROR or problem.code in exit_codes.SHOWN_FIRST
+        if problem.severity is Severity.ERROR
+        or problem.code in (*exit_codes.SHOWN_FIRST, "powered-off")
         if problem.code not in exit_codes.OF_DESIRED_CHANGES
     )
     shown = replace(

@@ -38,7 +38,7 @@ class WrittenField:
         elif shown is None:
             if each.required:
                 self.notes.append(msg("{name}: not shown by the API", name=each.name))
-        elif shown != each.usual:
+        else:
             self.body[each.name], remark = value(each, shown, self.account.catalogue)
             if remark:
                 self.remarks[each.name] = remark

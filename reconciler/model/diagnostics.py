@@ -281,6 +281,7 @@ CODES: dict[str, str] = {
     "not-shown": "The plan could not be written to standard output, so nothing was changed.",
     "step-failed": "A step of the plan failed.",
     "stays-off": "An instance that an earlier run stopped is not started by this plan.",
+    "powered-off": "An instance was switched off outside, and its power is not managed.",
     "exposed": "A running instance has, or may have, no firewall.",
     "joined": "An object is included in a narrowed plan because a requested one needs it.",
     "output": "An output could not be computed.",

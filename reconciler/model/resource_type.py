@@ -84,8 +84,8 @@ class Field:
 
     For `adopt` and `absorb`: `returned` is False if the API never returns the value.
     `written(value)` is the value as a stack file spells it, and `keyword` says that it is a word of
-    the language. `usual` is the value for which `adopt` writes no line. `shared`: `adopt` writes
-    the value once, in `defaults`, if all objects of the kind agree.
+    the language. `shared`: `adopt` writes the value once, in `defaults`, if all objects of the kind
+    agree.
     """
 
     name: str
@@ -112,7 +112,6 @@ class Field:
     returned: bool = True
     written: Callable[[Plain], Any] = as_is
     keyword: bool = False
-    usual: Plain = None
     shared: bool = False
     offered_in: str | None = None
 

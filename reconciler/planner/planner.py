@@ -110,7 +110,7 @@ def make(
     others = unmanaged.unmanaged(account, assessment.state, stack.prices, records)
     problems += (
         *costs.traps(assessment, builder.changes),
-        *stopped_servers.left_off(assessment, steps),
+        *stopped_servers.problems(assessment, steps),
     )
     return replace(
         empty,

@@ -139,6 +139,28 @@ def moment(unix_seconds: float) -> str:
     return phrase("{day} {month} {time} KST", day=at.day, month=month, time=f"{at:%H:%M}")
 
 
+def age(seconds: int | None) -> str:
+    """An age in its largest unit: `40 s`, `12 min`, `5 h`, `3 d`; nothing if it is unknown."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return phrase("{seconds} s", seconds=seconds)
+    if seconds < 3600:
+        return phrase("{minutes} min", minutes=seconds // 60)
+    if seconds < 86_400:
+        return phrase("{hours} h", hours=seconds // 3600)
+    return phrase("{days} d", days=seconds // 86_400)
+
+
+def cloud_time(text: Any) -> int | None:
+    """A time of the API in unix seconds; None if the text is not one."""
+    try:
+        at = datetime.strptime(f"{text} +0900", "%Y-%m-%d %H:%M:%S %z")
+    except ValueError:
+        return None
+    return int(at.timestamp())
+
+
 def count(number: int, noun: str) -> str:
     """`1 call`, `2 calls`. Raises KeyError for a noun without an entry in `_COUNTED`."""
     one, several = _COUNTED[noun]

@@ -167,7 +167,7 @@ _FIELDS = (
         "off",
         examples=("on", "off"),
         keyword=True,
-        usual="on",
+        shared=True,
         facet="power",
         decides=("status",),
     ),

@@ -55,6 +55,7 @@ UNSETTLED = "no request is unsettled in the prepared folder"
 REFUSED: Mapping[str, tuple[int, str]] = {
     "recover web.yaml --env prod --adopt": (1, UNSETTLED),
     "recover shop/ --not-created": (1, UNSETTLED),
+    "ls --watch": (64, "a table that is redrawn needs a terminal"),
 }
 """Examples that the prepared folder refuses, with the exit code and why."""
 

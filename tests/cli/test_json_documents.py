@@ -38,6 +38,9 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("explain", DocumentType.FIELD, ("instances.flavor",)),
     ("explain", DocumentType.FIELD, ()),
     ("bill", DocumentType.BILL, AT),
+    ("ls", DocumentType.RESOURCES, ("web.yaml",)),
+    ("ls", DocumentType.RESOURCES, ("--account", *AT)),
+    ("status", DocumentType.RESOURCES, ("web.yaml",)),
     ("plan", DocumentType.ERROR, ("none.yaml",)),
     ("catalog", DocumentType.ERROR, ("zones", "--stack", "web.yaml", "--zone", "nowhere")),
 ]

@@ -1,5 +1,5 @@
-"""Instances that an earlier run stopped in the middle of a change, and that a plan does not
-start.
+"""Instances that are off and that a plan does not start: an earlier run stopped them in the middle
+of a change, or somebody switched them off outside and their power is not managed.
 """
 
 from __future__ import annotations
@@ -7,13 +7,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconciler.common.text import msg
-from reconciler.model.diagnostics import Problem, warning
+from reconciler.model.diagnostics import Problem, notice, warning
 from reconciler.model.plan import Step
+from reconciler.model.resource import Account, LiveResource, Resource, Stack
+from reconciler.model.state import Entry, State
 from reconciler.planner.compare.assessment import Assessment
 from reconciler.resources import instance as instance_kind
 
 
-def left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
+def problems(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
+    """Both kinds, each with an address."""
+    yield from _left_off(assessment, steps)
+    yield from _switched_off(assessment, steps)
+
+
+def _left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
     """A warning for each of them that is neither started nor deleted: held back, left out of the
     plan, or forgotten.
     """
@@ -41,3 +49,50 @@ def left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]
                 address=str(address),
                 hint=msg("start it in the console, or finish the earlier change with an apply"),
             )
+
+
+def _switched_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
+    """A notice for each instance that is off, that no run stopped, and whose power the file does
+    not manage, unless the plan starts or deletes it.
+    """
+    handled = {
+        str(step.address)
+        for step in steps
+        if step.operation in (instance_kind.START, instance_kind.DELETE)
+    }
+    for address, item in assessment.items.items():
+        if str(address) not in handled and _is_off(item.resource, item.entry, item.live):
+            yield _notice(str(address))
+
+
+def by_lists(stack: Stack, state: State | None, account: Account) -> Iterator[Problem]:
+    """The same without a plan: by the file, the state and the list of instances."""
+    entries = {} if state is None else state.entries
+    for address, resource in stack.resources.items():
+        entry = entries.get(str(address))
+        live = None if entry is None else account.find(entry.kind, entry.id)
+        if _is_off(resource, entry, live):
+            yield _notice(str(address))
+
+
+def _is_off(resource: Resource | None, entry: Entry | None, live: LiveResource | None) -> bool:
+    return (
+        resource is not None
+        and entry is not None
+        and live is not None
+        and live.attributes.get("power") == "off"
+        and "power" not in resource.attributes
+        and not entry.stopped
+    )
+
+
+def _notice(address: str) -> Problem:
+    return notice(
+        "powered-off",
+        msg(
+            "{address} is powered off: it was switched off outside, and its `power` is not managed",
+            address=address,
+        ),
+        address=address,
+        hint=msg("write `power: on` in the file and apply, or start it in the console"),
+    )

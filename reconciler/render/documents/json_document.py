@@ -36,6 +36,7 @@ class DocumentType(StrEnum):
     CATALOG = "catalog"
     FIELD = "field"
     BILL = "bill"
+    RESOURCES = "resources"
 
     @property
     def schema(self) -> str:
@@ -57,6 +58,7 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.CATALOG: "catalog",
     DocumentType.FIELD: "explain",
     DocumentType.BILL: "bill",
+    DocumentType.RESOURCES: "ls",
 }
 """The commands that print a document of each type with `--format json`, as text."""
 

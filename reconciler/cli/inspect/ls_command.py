@@ -1,0 +1,252 @@
+"""`ls`: the objects of a stack, or of the whole account, as they are now."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
+from reconciler.render.run.screen import Line, Tone
+
+if TYPE_CHECKING:
+    from reconciler.commands.context import Connection
+    from reconciler.model.diagnostics import Problem
+    from reconciler.model.ports import Store
+    from reconciler.model.resource import Account, Stack
+    from reconciler.model.state import State
+    from reconciler.planner.estimate.resource_list import ListedObject
+    from reconciler.render.documents.resource_rows import ResourceListing
+
+CALLS_PER_MINUTE_MAX = 30
+"""What `--watch` may use of the quota of 60 calls a minute: the rest is for other runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """The options of `ls`, each the option of its name."""
+
+    account: bool = False
+    name: str = ""
+    address: str = ""
+    zone: str = ""
+    watch: bool = False
+    interval: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """What is known of the stack before the account is read; nothing of it for a bare account."""
+
+    name: str | None = None
+    environment: str | None = None
+    store: Store | None = None
+    state: State | None = None
+    stack: Stack | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@click.command(
+    "ls",
+    epilog="""\b
+Examples:
+  reconciler ls
+  reconciler ls web.yaml --env prod -o wide
+  reconciler ls -o json
+  reconciler ls --watch
+  reconciler ls --account --name 'web-*' --zone 'kr1-*'""",
+)
+@options.stack_argument
+@options.environment_option
+@options.variable_options
+@click.option("--account", is_flag=True, help="List everything in the account, with its owner.")
+@click.option("--name", default="", metavar="PATTERN", help="Only objects with this name.")
+@click.option(
+    "--address",
+    default="",
+    metavar="PATTERN",
+    help="Only objects with this address of a stack, or this IP address.",
+)
+@click.option("--zone", default="", metavar="PATTERN", help="Only objects in this zone.")
+@click.option(
+    "-o",
+    "--output",
+    "--format",
+    "format",
+    type=click.Choice(["text", "wide", "json", "yaml", "name"]),
+    default="text",
+    help="Output format; wide never leaves out a column.",
+)
+@click.option("--watch", is_flag=True, help="Read again and again until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=5),
+    default=10.0,
+    metavar="S",
+    help="Seconds between two reads of --watch (default: 10, at least 5).",
+)
+@options.simulate_options
+@options.output_options
+@options.gathered_in(ListOptions)
+@on_stack
+def ls(session: Session, *, choices: ListOptions) -> int:
+    """List instances, block storages and firewalls of the stack as they are now, or of the account.
+
+    An object that is only in the file is `planned`; one that is in the state and not in the account
+    is `missing`. Prices are in KRW per month without VAT. Reads one list for each kind.
+    """
+    console = session.console
+    if choices.watch and (console.format not in ("text", "wide") or not console.out.is_terminal):
+        raise stop_usage(
+            msg("--watch needs a terminal and a table"),
+            msg("in a script, run `reconciler ls -o json` again instead"),
+        )
+    with session.connect() as connection:
+        if choices.watch:
+            pause = threading.Event().wait
+            return watch(
+                session, lambda: _read(session, connection, choices), choices.interval, pause
+            )
+        found = _read(session, connection, choices)
+    _show(session, found)
+    return exit_codes.DONE
+
+
+def watch(
+    session: Session,
+    read: Callable[[], ResourceListing],
+    interval: float,
+    sleep: Callable[[float], object],
+) -> int:
+    """Shows the list, and again after each interval, until Ctrl-C. Returns the exit code. The
+    interval grows if the calls would be more than `CALLS_PER_MINUTE_MAX`.
+    """
+    from reconciler.render import format
+    from reconciler.render.run.watch_view import WatchView
+
+    console = session.console
+    found, view = read(), WatchView(console.out, console.style(console.out))
+    try:
+        while True:
+            seconds = max(interval, found.calls * 60 / CALLS_PER_MINUTE_MAX)
+            text = msg(
+                " Every {seconds}: {calls} each time, of 60 a minute. Stop with Ctrl-C.",
+                seconds=format.duration(round(seconds)),
+                calls=format.count(found.calls, "api-call"),
+            )
+            view.show([Line(text, Tone.FAINT), *_lines(session, found)])
+            sleep(seconds)
+            found = read()
+    except KeyboardInterrupt:
+        return exit_codes.DONE
+    finally:
+        view.close()
+        _show(session, found)
+
+
+def _read(session: Session, connection: Connection, choices: ListOptions) -> ResourceListing:
+    from reconciler.commands import session as opening
+    from reconciler.planner.estimate import resource_list
+    from reconciler.render.documents.resource_rows import ResourceListing
+
+    of = _opened(session) if not choices.account else _opened_if_any(session)
+    scope = (
+        resource_list.scope_of_account()
+        if choices.account
+        else resource_list.scope_of_stack(of.stack, of.state)
+    )
+    account = opening.read_account(connection, scope, cached=True)
+    problems = [*of.problems, *session.taken_problems()]
+    if not choices.account:
+        problems += opening.account_problems(of.state, account, connection)
+        problems += _switched_off(of, account)
+    fits = resource_list.Filters(choices.name, choices.address, choices.zone).fit
+    return ResourceListing(
+        [row for row in _rows(of, account, whole=choices.account) if fits(row)],
+        of.name,
+        of.environment,
+        at=connection.exchange.unix(),
+        calls=account.calls,
+        simulated=connection.simulated,
+        account=choices.account,
+        problems=[session.pasteable(problem) for problem in problems],
+    )
+
+
+def _rows(of: _Stack, account: Account, *, whole: bool) -> tuple[ListedObject, ...]:
+    from reconciler.commands import session as opening
+    from reconciler.model.resource import title_of
+    from reconciler.planner.estimate import resource_list
+
+    if whole:
+        others = {} if of.store is None else opening.elsewhere(of.store)
+        return resource_list.of_account(of.state, account, others, stack=of.stack)
+    title = title_of(cast(str, of.name), of.environment)
+    return resource_list.of_stack(of.stack, of.state, account, title=title)
+
+
+def _switched_off(of: _Stack, account: Account) -> list[Problem]:
+    from reconciler.planner.checks import stopped_servers
+
+    return [] if of.stack is None else list(stopped_servers.by_lists(of.stack, of.state, account))
+
+
+def _opened(session: Session) -> _Stack:
+    """The stack as far as it can be read: with errors in its file, its state is enough."""
+    from reconciler.commands import session as opening
+
+    name, environment = session.identify()
+    session = replace(session, environment=environment)
+    store = session.store(name, environment)
+    found = _Stack(name, environment, store, opening.read_state(store))
+    try:
+        return replace(found, stack=session.load())
+    except Abort as stop:
+        return replace(found, problems=tuple(stop.problems))
+
+
+def _opened_if_any(session: Session) -> _Stack:
+    """The same, or nothing if there is no stack here, or one with several environments."""
+    with suppress(Abort):
+        return _opened(session)
+    return _Stack()
+
+
+def _lines(session: Session, found: ResourceListing) -> list[Line]:
+    from reconciler.render import problem_text
+    from reconciler.render.documents import resource_rows
+
+    console = session.console
+    style = console.style(console.out)
+    lines = list(resource_rows.table_lines(found, style, wide=console.format == "wide"))
+    lines.append(resource_rows.total_line(found))
+    return [*lines, *problem_text.problems_lines(found.problems, style)]
+
+
+def _show(session: Session, found: ResourceListing) -> None:
+    from reconciler.render.documents import resource_rows
+
+    console = session.console
+    if console.json:
+        console.result_json(resource_rows.resources_document(found))
+    elif console.format == "yaml":
+        console.out.write(resource_rows.yaml_text(resource_rows.resources_document(found)))
+    elif console.format == "name":
+        console.result([Line(resource_rows.name_text(row)) for row in found.rows])
+        console.problems(found.problems)
+    else:
+        style = console.style(console.out)
+        wide = console.format == "wide"
+        if found.rows:
+            console.result(list(resource_rows.table_lines(found, style, wide=wide)))
+        console.note([resource_rows.total_line(found)])
+        console.problems(found.problems)
