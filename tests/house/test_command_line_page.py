@@ -42,7 +42,7 @@ def _lines() -> Iterator[str]:
 
 
 def _group(group: click.Group, names: tuple[str, ...]) -> Iterator[str]:
-    ctx = click.Context(group, info_name=names[-1])
+    ctx = click.Context(group, info_name=names[-1], **program.context_settings)
     for name in group.list_commands(ctx):
         command = group.get_command(ctx, name)
         assert command is not None
@@ -53,7 +53,7 @@ def _group(group: click.Group, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _command(command: click.Command, names: tuple[str, ...]) -> Iterator[str]:
-    ctx = click.Context(command, info_name=names[-1])
+    ctx = click.Context(command, info_name=names[-1], **program.context_settings)
     text, _, examples = _parts(f"{command.help or ''}\n\n{command.epilog or ''}")
     yield ""
     yield f"## {' '.join(names[1:])}"
@@ -84,7 +84,7 @@ def _options(
 ) -> Iterator[str]:
     yield "| option | meaning |"
     yield "|---|---|"
-    ctx = click.Context(command, info_name=names[-1])
+    ctx = click.Context(command, info_name=names[-1], **program.context_settings)
     for option in command.get_params(ctx):
         record = option.get_help_record(ctx)
         if record is None or _written(option, common=common) is None:
