@@ -32,6 +32,7 @@ from reconciler.render.explain_change import why
 from reconciler.render.plan import plan_markdown, plan_text
 from reconciler.render.plan.plan_sections import sections
 from reconciler.render.plan.plan_text import PlanHeader
+from reconciler.render.plan.tally import tally
 from reconciler.render.run import progress, run_end, screen
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Style, Tone
@@ -41,6 +42,7 @@ from tests.cloud_harness import CloudHarness
 PAGE = ROOT / "docs" / "explanation" / "plan.md"
 PICTURES = ROOT / "docs" / "screens"
 LOOK = Style(width=110)
+APPLY = "reconciler apply --simulate"
 STACK = """\
 version: 1
 stack: shop
@@ -106,18 +108,18 @@ class Studio:
         """The screen of a plan."""
         plan = replace(planned.plan, problems=in_order((*planned.plan.problems, *planned.problems)))
         decision = approval.decide(plan, GivenConsent(terminal=True), tracked=planned.tracked)
-        return list(plan_text.plan_lines(plan, header(planned), look, decision, planned.outputs))
+        shown = replace(header(planned), command=APPLY)
+        found = plan_text.plan_lines(plan, shown, look, decision, planned.outputs)
+        return [Line(line.text.replace(f"{self.folder}/", ""), line.tone) for line in found]
 
     def run(self, planned: context.Planned) -> list[Line]:
         """The lines of a run, as a log shows them, and its end."""
         rows = [row for section in sections(planned.plan) for row in section.rows]
-        report, found = RunReport(rows, planned.plan.steps), list[Line]()
+        report, found = RunReport(rows, planned.plan.steps, tally(planned.plan)), list[Line]()
         for event in self.harness.events:
             report.take(event)
             if isinstance(event, Summary):
-                found += run_end.summary_lines(
-                    event, report, title=planned.plan.title, style=LOOK, with_rows=True
-                )
+                found += run_end.summary_lines(event, report, style=LOOK, with_rows=True)
             else:
                 found += progress.event_lines(event, LOOK, report)
         return found
@@ -152,7 +154,12 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     assert address is not None
     yield "why", list(why_text.why_lines(why(planned.plan, address), LOOK))
     decision = approval.decide(planned.plan, GivenConsent(terminal=True), tracked=planned.tracked)
-    yield "markdown", plan_markdown.plan_markdown(planned.plan, header(planned), decision)
+    yield (
+        "markdown",
+        plan_markdown.plan_markdown(
+            planned.plan, replace(header(planned), command=APPLY), decision
+        ),
+    )
     yield "run", studio.run(studio.apply())
     edit(studio.harness.cloud.world, "set", "instance", "shop-web-1", {"description": "hands off"})
     edit(studio.harness.cloud.world, "set", "firewall", "shop-web", {"icmp": "N"})

@@ -462,18 +462,20 @@ class Message:
 
 def told(plan: Plan) -> Message:
     """What a plan says: `action address`, step keys with what they wait for, `class=address`,
-    `severity code address`, field rows.
+    `severity code address`, field rows. How open new instances and firewalls are is left out: most
+    plans create some.
     """
+    problems = [p for p in plan.problems if p.code not in ("open-to-all", "no-out-rule")]
     return Message(
         [f"{c.action.value} {c.address}" for c in plan.changes if c.action.value != "none"],
         [step.key for step in plan.steps],
         [f"{c.risk.value}={c.address}" for c in plan.consents],
         [
             f"{p.severity.value} {p.code} {p.address}"
-            for p in plan.problems
+            for p in problems
             if p.severity is not Severity.NOTICE
         ]
-        + [f"notice {p.code} {p.address}" for p in plan.problems if p.severity is Severity.NOTICE],
+        + [f"notice {p.code} {p.address}" for p in problems if p.severity is Severity.NOTICE],
         [
             f"{c.address}.{f.path} {f.before!r} -> "
             f"{'?' if f.known_after_apply else repr(f.after)} {f.cause.value}"

@@ -32,6 +32,7 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.render import escape, state_text
 from reconciler.render.format import count
 from reconciler.render.plan import plan_json, plan_sections, plan_text
+from reconciler.render.plan.tally import tally
 from reconciler.render.run import events_json, progress, run_end
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Tone
@@ -216,7 +217,6 @@ class _Prompter:
         self._opened: tuple[Connection, Store] | None = None
         self._view: progress.ProgressView | None = None
         self._began = False
-        self._title = ""
         self._report = RunReport()
         self._json = events_json.JsonLines(
             run=self.run, now=time.time, write=session.console.out.write
@@ -242,14 +242,13 @@ class _Prompter:
         assert self._opened is not None
         console = self.session.console
         plan = plan_output.with_problems(planned, self.session)
-        self._title = plan.title
         rows = [
             row
             for section in plan_sections.sections(plan)
             for row in section.rows
             if section.name != "left"
         ]
-        self._report = RunReport(rows, plan.steps)
+        self._report = RunReport(rows, plan.steps, tally(plan))
         if console.json:
             given = [Acceptance(item.risk, item.address) for item in decision.given]
             self._json.plan(
@@ -290,7 +289,6 @@ class _Prompter:
             lines = run_end.summary_lines(
                 event,
                 self._report,
-                title=self._title,
                 style=style,
                 time_scale=scale,
                 # a live view has left them on the screen
@@ -331,11 +329,11 @@ class _Prompter:
             return
         self.session.show_problems()
         shown = [
-            Line(f" {escape.outside(name)} = {state_text.text(*value)}")
+            Line(f"  {escape.outside(name)} = {state_text.text(*value)}")
             for name, value in sorted(applied.outputs.items())
         ]
         if shown and applied.summary is not None:
-            console.result([Line(), Line(" OUTPUTS", Tone.TITLE), *shown])
+            console.result([Line(), Line(msg("Outputs"), Tone.TITLE), *shown])
 
     def stopped(self, stop: Abort) -> None:
         """Ends the JSON lines of a use case that stopped, with its problems and a summary."""

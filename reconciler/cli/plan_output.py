@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session
-from reconciler.commands.context import ConcurrentRun, Connection, Planned
+from reconciler.commands.context import ConcurrentRun, Planned
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -22,6 +23,7 @@ from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.model.ports import Store
+    from reconciler.render.plan.plan_text import PlanHeader
 
 
 def exit_code(planned: Planned, *, detailed: bool) -> int:
@@ -59,8 +61,7 @@ def running(store: Store) -> Callable[[], ConcurrentRun | None]:
 def show_plan(
     session: Session,
     planned: Planned,
-    connection: Connection,
-    store: Store,
+    header: PlanHeader,
     *,
     given: Sequence[Acceptance],
     code: int,
@@ -83,15 +84,11 @@ def show_plan(
     if console.markdown:
         from reconciler.render.plan.plan_markdown import plan_markdown
 
-        console.out.write(
-            plan_markdown(
-                plan, session.header(planned, connection, store), decision, planned.outputs
-            )
-        )
+        console.out.write(plan_markdown(plan, header, decision, planned.outputs))
         return
     lines = plan_text.plan_lines(
         plan,
-        session.header(planned, connection, store),
+        header,
         console.style(console.out),
         decision,
         planned.outputs,
@@ -112,9 +109,7 @@ def show_plan(
         console.note([Line(text, Tone.CARE)])
 
 
-def show_drift(
-    session: Session, planned: Planned, connection: Connection, store: Store, *, code: int
-) -> None:
+def show_drift(session: Session, planned: Planned, header: PlanHeader, *, code: int) -> None:
     """Shows the drift as the command's result."""
     plan = with_problems(planned, session)
     console = session.console
@@ -125,17 +120,9 @@ def show_drift(
     if console.markdown:
         from reconciler.render.plan.plan_markdown import plan_markdown
 
-        console.out.write(
-            plan_markdown(plan, session.header(planned, connection, store), drift=True)
-        )
+        console.out.write(plan_markdown(plan, header, drift=True))
         return
-    console.result(
-        list(
-            plan_text.drift_lines(
-                plan, session.header(planned, connection, store), console.style(console.out)
-            )
-        )
-    )
+    console.result(list(plan_text.drift_lines(plan, header, console.style(console.out))))
 
 
 def with_problems(planned: Planned, session: Session) -> Plan:
@@ -146,13 +133,28 @@ def with_problems(planned: Planned, session: Session) -> Plan:
     return replace(planned.plan, problems=in_order(map(session.pasteable, found)))
 
 
-def saved_lines(out: str, session: Session) -> list[Line]:
-    """Lines that say that the plan was saved and how to apply it."""
-    stack = [] if str(session.path) == "." else [str(session.path)]
-    simulate = ["--simulate"] if session.simulate else []
-    command = command_line(["reconciler", "apply", "--plan", out, *stack, *simulate])
-    text = msg(" Saved. To apply exactly this plan:  {command}", command=escape.outside(command))
-    return [Line(text, Tone.GOOD)]
+def command(session: Session, choices: Choices, *, out: str | None) -> str:
+    """The command line that applies the plan, with the options that the plan was made with: the
+    saved plan if there is one, else a new plan.
+    """
+    if out is not None:
+        stack = [] if str(session.path) == "." else [str(session.path)]
+        simulate = ["--simulate"] if session.simulate else []
+        return command_line(["reconciler", "apply", "--plan", out, *stack, *simulate])
+    given = [
+        *choices.part,
+        *(text for address in choices.replace for text in ("--replace", address)),
+        *(text for address in choices.unprotect for text in ("--unprotect", address)),
+        *(text for each in choices.accept for text in ("--accept", str(each))),
+    ]
+    if choices.undo is not None:
+        given.append("--undo" if choices.undo == "last" else f"--undo={choices.undo}")
+    return replace(session, part=given).again("apply")
+
+
+def saved_lines(out: str) -> list[Line]:
+    """Lines that say that the plan was saved; the plan names the command that applies it."""
+    return [Line(msg("Saved in {file}.", file=escape.outside(out)), Tone.GOOD)]
 
 
 def _given(planned: Planned, accept: Sequence[Acceptance]) -> GivenConsent:

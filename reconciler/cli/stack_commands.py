@@ -146,12 +146,16 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
         wanted, chosen = session.back(wanted, store, connection, chosen, choices.undo)
         planned = planning.plan(wanted, connection, store, chosen, plan_output.running(store))
     code = plan_output.exit_code(planned, detailed=detailed_exitcode)
-    plan_output.show_plan(session, planned, connection, store, given=choices.accept, code=code)
+    header = replace(
+        session.header(planned, connection, store),
+        command=plan_output.command(session, choices, out=out),
+    )
+    plan_output.show_plan(session, planned, header, given=choices.accept, code=code)
     if out is not None:
         planning.check_recordable(planned)
         session.console.begin()
         _save(out, planned, connection, accept=choices.accept, options=chosen, code=code)
-        session.console.note(plan_output.saved_lines(out, session))
+        session.console.note(plan_output.saved_lines(out))
     return code
 
 
@@ -272,7 +276,8 @@ def drift(session: Session, *, detailed_exitcode: bool) -> int:
     with session.connect() as connection:
         planned = planning.drift(wanted, connection, store, plan_output.running(store))
     code = plan_output.exit_code(planned, detailed=detailed_exitcode)
-    plan_output.show_drift(session, planned, connection, store, code=code)
+    header = session.header(planned, connection, store)
+    plan_output.show_drift(session, planned, header, code=code)
     return code
 
 

@@ -10,6 +10,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, on_stack, shown_path, stop_usage
+from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.resource import title_of
@@ -172,10 +173,13 @@ def _show_plan(console: Console, what: str) -> int:
         return exit_codes.DONE
     header = plan_text.PlanHeader(
         key_suffix="",
-        state=f"of lineage {plan.lineage[:8] or 'none'}",
+        state="",
         at=saved.made_at,
         simulated=saved.simulated,
         saved=what,
+        command=command_line(
+            ["reconciler", "apply", "--plan", what, *(["--simulate"] if saved.simulated else [])]
+        ),
     )
     given = GivenConsent(accept=saved.accept, terminal=True, allow_empty=True)
     decision = approval.decide(plan, given, tracked=())

@@ -284,6 +284,8 @@ CODES: dict[str, str] = {
     "powered-off": "An instance was switched off outside, and its power is not managed.",
     "exposed": "A running instance has, or may have, no firewall.",
     "joined": "An object is included in a narrowed plan because a requested one needs it.",
+    "open-to-all": "A new instance will have no firewall, or one that lets the whole internet in.",
+    "no-out-rule": "A new firewall has no rule for outgoing traffic.",
     "output": "An output could not be computed.",
     "undo": "An undo does not restore this, or leaves it to the user.",
     "simulator": "The local cloud could not be started or controlled.",

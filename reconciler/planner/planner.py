@@ -37,7 +37,7 @@ from reconciler.planner.compare.resolver import Resolver
 from reconciler.planner.estimate import cost as costs
 from reconciler.planner.estimate import unmanaged
 from reconciler.planner.estimate.forecast import budget, calls_of, forecast
-from reconciler.planner.firewall import deferred_ranges, exposure, lockout
+from reconciler.planner.firewall import deferred_ranges, exposure, lockout, open_instances
 from reconciler.planner.kinds import plan_deposed
 from reconciler.planner.plan_objects import plan_objects
 from reconciler.planner.steps import (
@@ -108,10 +108,7 @@ def make(
     )
     records = () if stopped else _records(builder, moved, held)
     others = unmanaged.unmanaged(account, assessment.state, stack.prices, records)
-    problems += (
-        *costs.traps(assessment, builder.changes),
-        *stopped_servers.problems(assessment, steps),
-    )
+    problems += _remarks(builder, steps)
     return replace(
         empty,
         changes=tuple(sorted(builder.changes.values(), key=lambda change: change.address.sort_key)),
@@ -134,6 +131,13 @@ def make(
         unchanged=builder.unchanged,
         partial=partial,
     )
+
+
+def _remarks(builder: PlanBuilder, steps: tuple[Step, ...]) -> Iterator[Problem]:
+    """The problems that only the finished plan shows."""
+    yield from costs.traps(builder.assessment, builder.changes)
+    yield from stopped_servers.problems(builder.assessment, steps)
+    yield from open_instances.check(builder, steps)
 
 
 def _records(

@@ -31,6 +31,8 @@ _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0\u2800"
 _UNUSUAL = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\uac00-\ud7a3]")
 """Characters that are checked one by one: all but ASCII, Latin and Hangul syllables."""
 
+_ELLIPSIS = "..."
+
 _CI_COMMAND = re.compile(
     r"^(\s*):(?=:)|:(?=:[A-Za-z][A-Za-z-]*[^:]*::)|#(?=#(?:\[|vso\[|teamcity\[))"
 )
@@ -99,38 +101,32 @@ def pad(text: str, cells: int) -> str:
 
 
 def cut(text: str, cells: int) -> str:
-    """The text, cut to this number of cells; `~` is the last one if something is left out."""
+    """The text, cut to this number of cells; it ends with `...` if something is left out."""
     if width(text) <= cells:
         return text
-    kept = ""
-    used = 0
-    for character in text:
-        used += width(character)
-        if used > cells - 1:
-            break
-        kept += character
-    return kept + "~"
+    return _head(text, max(cells - len(_ELLIPSIS), 0)) + _ELLIPSIS[:cells]
 
 
-def wrap(text: str, cells: int) -> list[str]:
-    """The text in lines of at most this number of cells, broken at spaces if possible; nothing is
-    left out.
+def wrap(text: str, cells: int, *, whole: bool = False) -> list[str]:
+    """The text in lines of at most this number of cells, broken at spaces and, if a word is too
+    long, after its commas. What is still too long is cut, or with `whole` has a line of its own.
     """
-    lines: list[str] = []
-    line = ""
-    for piece in text.split(" "):
-        while width(piece) > cells:
-            head = _head(piece, cells)
-            lines.extend([line] if line else [])
-            lines.append(head)
-            line, piece = "", piece[len(head) :]
-        joined = f"{line} {piece}" if line else piece
-        if width(joined) <= cells:
-            line = joined
-        else:
-            lines.append(line.rstrip())
-            line = piece.lstrip()
-    return [*lines, line.rstrip()] if line or not lines else lines
+    lines = [""]
+    for number, word in enumerate(text.split(" ")):
+        gap = " " if number else ""
+        for piece in [word] if width(word) <= cells else _after_commas(word):
+            if width(lines[-1] + gap + piece) <= cells:
+                lines[-1] += gap + piece
+            else:
+                lines.append(piece if whole else cut(piece, cells))
+            gap = ""
+    kept = [line.strip() if number else line.rstrip() for number, line in enumerate(lines)]
+    return [line for line in kept if line] or [""]
+
+
+def _after_commas(word: str) -> list[str]:
+    parts = word.split(",")
+    return [f"{part}," for part in parts[:-1]] + [part for part in parts[-1:] if part]
 
 
 def _head(text: str, cells: int) -> str:
@@ -140,4 +136,4 @@ def _head(text: str, cells: int) -> str:
         if used > cells:
             break
         taken += 1
-    return text[: max(taken, 1)]
+    return text[:taken]

@@ -44,10 +44,13 @@ _COUNTED: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "api-call": ("{number} API call", "{number} API calls"),
     "call": ("{number} call", "{number} calls"),
     "candidate": ("{number} candidate", "{number} candidates"),
+    "change": ("{number} change", "{number} changes"),
     "error": ("{number} error", "{number} errors"),
     "first password": ("{number} first password", "{number} first passwords"),
     "notice": ("{number} notice", "{number} notices"),
     "object": ("{number} object", "{number} objects"),
+    "check": ("{number} status check", "{number} status checks"),
+    "resource": ("{number} resource", "{number} resources"),
     "warning": ("{number} warning", "{number} warnings"),
 }
 """What is counted, for one and for several."""
@@ -221,13 +224,3 @@ def place(change: Change) -> str:
     if change.action is not Action.CREATE and len(fields) == 1:
         found = fields.pop()
     return "" if found is None else line_of(found)
-
-
-def cause(change: Change) -> str:
-    """`you`, `outside` or `both`, over all fields; an object that the file adds or leaves out is
-    yours.
-    """
-    causes = {field.cause.value for field in change.fields}
-    if not causes:
-        return "" if change.action in (Action.NONE, Action.DECIDE) else phrase("you")
-    return phrase(causes.pop()) if len(causes) == 1 else phrase("both")

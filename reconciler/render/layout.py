@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from reconciler.render import escape
@@ -12,6 +13,8 @@ WIDTH_OF_PIPES = 140
 """The width of lines that go into a pipe or a log."""
 
 _CELLS_MIN = 20
+_AFTER_MARK = re.compile(r"(?<=[,;.]) ")
+_TOGETHER_CELLS_MAX, _TOGETHER_WORDS_MAX = 32, 5
 
 
 def labelled(
@@ -24,24 +27,64 @@ def labelled(
         yield Line(f"{label if number == 0 else ' ' * indent}{text}".rstrip(), tone)
 
 
+def sentence(text: str, style: Style, *, tone: Tone = Tone.PLAIN) -> Iterable[Line]:
+    """A text without a label; what does not fit continues indented."""
+    width = WIDTH_OF_PIPES if style.width is None else min(style.width, WIDTH_OF_PIPES)
+    first, *rest = _broken(text, width, width - 2)
+    yield Line(first, tone)
+    for line in rest:
+        yield Line(f"  {line}", tone)
+
+
 def flow(
     parts: Sequence[str], cells: int, *, gap: str = PART_GAP, below: int | None = None
 ) -> list[str]:
-    """The parts side by side as long as they fit. Lines break between parts first, then at double
-    spaces, then at single ones.
+    """The parts side by side as long as they fit. Lines break between parts first, then after
+    commas, then at spaces, and never inside a word.
 
     `below` is the room of all lines but the first, if it differs.
     """
     lines: list[str] = []
     for part in parts:
-        room = cells if len(lines) <= 1 else below or cells
+        room = below or cells if len(lines) > 1 else cells
         joined = f"{lines[-1]}{gap}{part}" if lines else part
         if escape.width(joined) <= room:
             lines[-1:] = [joined]
-            continue
-        room = cells if not lines else below or cells
-        lines += flow(part.split("  "), room, gap="  ") if "  " in part else escape.wrap(part, room)
+        else:
+            lines += _broken(part, below or cells if lines else cells, below or cells)
     return lines or [""]
+
+
+def _broken(part: str, room: int, below: int) -> list[str]:
+    """A part that does not fit on one line. A short piece between commas stays together."""
+    if escape.width(part) <= room:
+        return [part]
+    lines = [""]
+    for piece in _pieces(part):
+        here = room if len(lines) == 1 else below
+        gap = " " if lines[-1] else ""
+        if escape.width(lines[-1] + gap + piece) <= here:
+            lines[-1] += gap + piece
+        elif lines[-1] and _stays_together(piece, below):
+            lines.append(piece)
+        else:
+            lines[-1:] = _filled(lines[-1] + gap + piece, here, below)
+    return lines
+
+
+def _stays_together(piece: str, room: int) -> bool:
+    """Whether a piece is short, and a value rather than a clause of a sentence."""
+    cells = min(_TOGETHER_CELLS_MAX, room)
+    return escape.width(piece) <= cells and piece.count(" ") < _TOGETHER_WORDS_MAX
+
+
+def _filled(text: str, room: int, below: int) -> list[str]:
+    first, *rest = escape.wrap(text, room)
+    return [first, *escape.wrap(" ".join(rest), below)] if rest else [first]
+
+
+def _pieces(part: str) -> list[str]:
+    return _AFTER_MARK.split(part)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -12,7 +12,7 @@ from reconciler.model.address import parse
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.model.exit_codes import SHOWN_FIRST
 from reconciler.render.plan.address_ranges import grouped, span
-from reconciler.render.plan.plan_sections import GROUP_MIN
+from reconciler.render.plan.plan_sections import GROUP_MIN, SHOWN_IN_ROWS
 
 
 def first(problems: Sequence[Problem]) -> list[Problem]:
@@ -28,9 +28,13 @@ def first(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def rest(problems: Sequence[Problem]) -> list[Problem]:
-    """The others."""
+    """The others, without what is part of a row."""
     above = first(problems)
-    return [problem for problem in problems if problem not in above]
+    return [
+        problem
+        for problem in problems
+        if problem not in above and problem.code not in SHOWN_IN_ROWS
+    ]
 
 
 def together(problems: Sequence[Problem], *, errors: bool = False) -> list[Problem]:

@@ -86,8 +86,9 @@ def _wrapped(
     if style.width is None or escape.width(label + text) <= style.width:
         yield Line(label + text, tone)
         return
-    first, *_ = escape.wrap(text, max(style.width - len(label), 20))
+    first, *_ = escape.wrap(text, max(style.width - len(label), 20), whole=True)
     yield Line(label + first, tone)
     rest = text[len(first) :].strip()
-    for line in escape.wrap(rest, max(style.width - len(indent), 20)) if rest else ():
+    room = max(style.width - len(indent), 20)
+    for line in escape.wrap(rest, room, whole=True) if rest else ():
         yield Line(indent + line, tone)

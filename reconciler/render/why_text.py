@@ -12,9 +12,9 @@ from reconciler.render import escape, format, problem_text
 from reconciler.render.documents.json_document import Document, DocumentType, document
 from reconciler.render.explain_change import FieldReason, StepReason, Why
 from reconciler.render.format import phrase
-from reconciler.render.layout import PART_GAP, labelled
+from reconciler.render.layout import labelled
 from reconciler.render.plan import change_text, cost_text
-from reconciler.render.plan.change_text import RowContext
+from reconciler.render.plan.change_text import PowerCut, RowContext
 from reconciler.render.plan.plan_sections import named, power_cuts
 from reconciler.render.run.screen import Line, Style, Tone
 
@@ -30,11 +30,11 @@ def why_lines(found: Why, style: Style) -> Iterable[Line]:
         text = phrase("{address}    no change: it matches the configuration", address=found.address)
         yield Line(f" {text}", Tone.GOOD)
     else:
-        cut = power_cuts([each.step for each in found.steps]).get(found.address, "")
+        cuts = power_cuts([each.step for each in found.steps])
         left = {each.field.path: each.left for each in found.fields if each.was_left}
-        parts = change_text.parts(change, RowContext(left, cut))
+        context = RowContext(left, cuts.get(found.address, PowerCut.NONE))
         label = f" {format.SYMBOLS[change.action]}  {escape.outside(found.address)}  "
-        yield from labelled(label, [PART_GAP.join(parts)], style, tone=Tone.TITLE)
+        yield from labelled(label, [change_text.line(change, context)], style, tone=Tone.TITLE)
     for each in found.fields:
         yield from _field(replace(each, field=fields.get(each.field.path, each.field)), style)
     for field, pins in sorted((found.pins or {}).items()):

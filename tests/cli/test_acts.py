@@ -29,13 +29,13 @@ def test_a_reboot_asks_for_the_downtime_and_is_done_and_recorded(
     assert (
         code == 4
         and "downtime=instances.web" in out
-        and "down 10-90 s" in out
+        and "down for 10-90 s" in out
         and "--accept downtime=instances.web" in err
     )
     code, _, err = call(
         capsys, "server", "reboot", "instances.web", *AT, "--yes", "--accept", "downtime", *SCALE
     )
-    assert code == 0 and "reboot instance" in err and "1 done." in err
+    assert code == 0 and "reboot instance" in err and "Apply complete: 0 created, 1 changed" in err
     assert call(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
 
 
@@ -210,8 +210,10 @@ def test_a_plan_as_markdown_is_all_that_stdout_gets(capsys: pytest.CaptureFixtur
 
     assert (
         (code, err) == (0, "")
-        and out.startswith("### Plan of `shop`: 2 to create (3 with rules), simulated\n")
-        and out.rstrip().endswith("</details>")
+        and out.startswith(
+            "### Plan for `shop`: 2 to create, 0 to change, 0 to replace, 0 to delete (simulated)\n"
+        )
+        and "\n</details>\n\nPlan " in out
     )
     write("version: 1\nstack: shop\ninstancez: {}\n")
     code, out, _ = call(capsys, "plan", "web.yaml", "--format", "markdown")
@@ -326,7 +328,7 @@ def test_a_saved_plan_and_why_state_the_cost_of_each_object(
     assert code == 0 and web["address"] == "instances.web"
     for screen in (out, call(capsys, "show", "x.plan")[1]):
         assert (
-            " COST   KRW a month before and after, without VAT" in screen.splitlines()
+            "Cost: KRW a month before and after, without VAT" in screen.splitlines()
             and line in screen.splitlines()
         )
     comment = call(capsys, "plan", "web.yaml", "--format", "markdown")[1].splitlines()

@@ -42,7 +42,7 @@ def test_a_key_without_its_quotes_is_understood_as_a_shell_leaves_it(
     # quotes.
     assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
     assert "INSTANCE-" in call(capsys, "show", "instances.web[seoul]")[1]
-    assert "replaced: " in call(capsys, "plan", *SCALE, "--replace", "instances.web[seoul]")[1]
+    assert "replace: " in call(capsys, "plan", *SCALE, "--replace", "instances.web[seoul]")[1]
     Path("stack.yaml").write_text(STACK.replace("std_1.2", "std_2.4"), encoding="utf-8")
     _, out, _ = call(capsys, "plan", *SCALE, "--only", "instances.web[busan]")
     assert 'web["busan"]' in out and "seoul" not in out
@@ -197,7 +197,9 @@ def test_blocked_steps_are_reported_again_at_the_end(capsys: pytest.CaptureFixtu
     fewer = kept.replace("{seoul: 서울, busan: 부산}", "{seoul: 바꿈}")
     Path("stack.yaml").write_text(fewer, encoding="utf-8")
     code, _, err = call(capsys, "apply", "--yes", *SCALE)
-    assert code == 4 and "shop: 1 done." in err and "To continue" not in err
+    assert (
+        code == 4 and "Apply incomplete: 0 created, 1 changed" in err and "To continue" not in err
+    )
     assert 'error[protected]  instances.web["busan"] is protected from delete' in err
 
 
@@ -206,6 +208,6 @@ def test_an_undo_without_changes_compares_with_the_restored_state(
 ) -> None:
     assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
     assert (
-        "No changes. 2 objects match the restored state."
+        "No changes. 2 resources match the restored state."
         in call(capsys, "plan", "--undo", "2", *SCALE)[1]
     )

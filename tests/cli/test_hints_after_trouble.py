@@ -214,7 +214,7 @@ def test_keys_of_a_server_that_exists(capsys: Screen, cloud: Steering) -> None:
     applied(capsys, stack("web"))
     write(stack("web").replace("deploy", "ops-laptop"))
     call(capsys, "plan", "web.yaml")
-    assert "replaced" in led_to("plan", "--replace", "instances.web")[1]
+    assert "replace: " in led_to("plan", "--replace", "instances.web")[1]
 
 
 def test_newer_image_of_the_same_name(capsys: Screen, cloud: Steering) -> None:
@@ -228,7 +228,7 @@ def test_newer_image_of_the_same_name(capsys: Screen, cloud: Steering) -> None:
 
     change(WORLD, publish)
     call(capsys, "plan", "web.yaml", "--no-cache")
-    assert "replaced" in led_to("plan", "--replace", "instances.web")[1]
+    assert "replace: " in led_to("plan", "--replace", "instances.web")[1]
 
 
 def test_outputs_of_a_stack_whose_run_was_interrupted(

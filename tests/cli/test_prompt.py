@@ -37,7 +37,7 @@ def flavor(capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
     [
-        ("shop\n", 0, "1 done."),
+        ("shop\n", 0, "Apply complete: 0 created, 1 changed"),
         ("no\n", 4, "Nothing was changed"),
         ("\n", 4, "Nothing was changed"),
         ("\x04", 4, "Nothing was changed"),
@@ -48,7 +48,7 @@ def test_with_an_open_risk_class_only_the_stack_name_consents(
 ) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE)
     terminal.until("Type shop to apply, or no to cancel:")
-    assert "Consent  downtime=instances.web" in terminal.text
+    assert "--accept downtime=instances.web" in terminal.text
     terminal.type(typed)
 
     assert terminal.end() == code and said in terminal.text
@@ -70,7 +70,7 @@ def test_an_unclear_answer_is_asked_again_without_reading_the_account_again(
     assert terminal.end() == (0 if last == "shop" else 4)
     assert why in terminal.text
     # The finished run shows the change once more: the plan is shown once.
-    assert terminal.text.count(" plan ") == 1
+    assert terminal.text.count("Plan for stack shop") == 1
     assert ("Cancelled. Nothing was changed." in terminal.text) == (last != "shop")
     assert "error" not in terminal.text
     assert flavor(capsys) == ("mio_4.16-g1" if last == "shop" else "std_2.4-g1")
@@ -119,7 +119,7 @@ def test_what_was_accepted_beforehand_is_not_asked_again(resize: str) -> None:
     assert (
         terminal.end() == 0
         and "or no to cancel" not in terminal.text
-        and "already given:   downtime=instances.web" in terminal.text
+        and "already given: --accept downtime=instances.web" in terminal.text
     )
 
 

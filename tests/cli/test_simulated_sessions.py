@@ -24,13 +24,13 @@ def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(
 ) -> None:
     code, out, err = apply(capsys)
     assert code == 0 and "simulated" in out.splitlines()[0] and "웹 서버 first" in out
-    assert re.search(r"^ ip = [0-9.]+$", out, re.MULTILINE) and re.search(
-        r"^ shop: \d+ done\.", err, re.MULTILINE
+    assert re.search(r"^  ip = [0-9.]+$", out, re.MULTILINE) and re.search(
+        r"^Apply complete: 2 created, ", err, re.MULTILINE
     )
 
     assert call(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
     _, out, _ = call(capsys, "plan", "web.yaml")
-    assert out.startswith(" No changes.") and out.count("\n") == 1
+    assert out.splitlines()[1:] == ["No changes. 2 resources match the configuration."]
 
     assert call(capsys, "output", "ip", "--stack", "web.yaml")[1].strip().count(".") == 3
     rows = json.loads(call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1])
@@ -56,7 +56,7 @@ def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(
         == 0
     )
     code, out, _ = call(capsys, "drift", "web.yaml", "--detailed-exitcode")
-    assert code == 2 and "icmp true -> false" in out and "outside" in out
+    assert code == 2 and "icmp true -> false" in out and "changed outside" in out
     document = json.loads(call(capsys, "drift", "web.yaml", "--format", "json")[1])
     validator("plan").validate(document)
     assert document["changes"] == [] and [row["address"] for row in document["drift"]] == [
@@ -110,10 +110,10 @@ def test_with_json_nothing_prompts_and_without_consent_nothing_is_sent(
 def test_a_saved_plan_is_done_exactly_once_and_refused_when_the_file_changed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, _, err = call(capsys, "plan", "web.yaml", "--var", "note=saved", "--out", "x.plan")
-    assert code == 0 and "apply --plan x.plan web.yaml" in err
+    code, out, err = call(capsys, "plan", "web.yaml", "--var", "note=saved", "--out", "x.plan")
+    assert code == 0 and "Saved in x.plan." in err and "apply --plan x.plan web.yaml" in out
     shown = call(capsys, "show", "x.plan")[1]
-    assert "saved in x.plan" in shown and "웹 서버 saved" in shown
+    assert shown.startswith("Saved plan x.plan for stack shop, ") and "웹 서버 saved" in shown
 
     write(WEB.replace("443", "8443"))
     code, _, err = call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)
@@ -176,8 +176,8 @@ def test_another_run_of_the_stack_is_reported_and_exits_6(
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
     [
-        ("shop\n", 0, "done."),
-        ("yes\n", 0, "done."),
+        ("shop\n", 0, "Apply complete: "),
+        ("yes\n", 0, "Apply complete: "),
         ("no\n", 4, "Nothing was changed"),
         ("\x04", 4, "Nothing was changed"),
     ],
@@ -234,7 +234,7 @@ def test_a_saved_plan_brings_its_environment_and_its_cloud(
     assert call(capsys, "plan", *chosen, "--out", "x.plan")[0] == 0
     monkeypatch.delenv("RECONCILER_SIMULATE")
     code, _, err = call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)
-    assert code == 0 and re.search(r"^ shop/prod: \d+ done\.", err, re.MULTILINE), err
+    assert code == 0 and re.search(r"^Apply complete: 2 created, ", err, re.MULTILINE), err
 
     write("version: 1\nstack: shop\nenvironments:\n  prod: {}\n")
     assert call(capsys, "plan", *chosen, "--simulate", "--out", "y.plan")[0] == 0

@@ -65,7 +65,7 @@ def test_a_terminal_closed_during_a_run_is_not_an_internal_error(
             environ=place.environment,
             folder=place.folder,
         )
-        terminal.until("Totals")
+        terminal.until("Plan: ")
         assert at.came.wait(60)
         assert terminal.hang_up() == 130
         wait_for(

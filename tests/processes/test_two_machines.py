@@ -87,7 +87,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
 
 def first_lines(said: str) -> str:
     """What stands under the first title."""
-    return said.partition(" ATTENTION\n")[2].partition("\n\n")[0]
+    return said.partition("Needs your attention\n")[2].partition("\n\n")[0]
 
 
 def test_every_command_lists_untracked_objects(machines: Machines) -> None:
@@ -106,7 +106,7 @@ def test_every_command_lists_untracked_objects(machines: Machines) -> None:
         ), found.text
     found = machines.second_says("plan", "--format", "markdown")
     assert found.code == 3 and all(
-        id in found.out.partition("#### Attention")[2] for id in (*sure, likely)
+        id in found.out.partition("#### Needs your attention")[2] for id in (*sure, likely)
     )
     assert all(id in machines.second_says("plan", "--format", "json").out for id in (*sure, likely))
     found = machines.second.run("doctor", "--stack", "shop.yaml")

@@ -53,18 +53,26 @@ def test_hangul_counts_two_cells() -> None:
         escape.width("서버"),
         escape.width("web"),
         escape.pad("서버", 6),
-        escape.cut("서버이름", 5),
-    ) == (4, 3, "서버  ", "서버~")
+        escape.cut("서버이름들", 8),
+    ) == (4, 3, "서버  ", "서버...")
 
 
 @pytest.mark.parametrize(
     ("text", "cells", "wanted"),
     [
         ("one two three", 7, ["one two", "three"]),
-        ("abcdefgh", 3, ["abc", "def", "gh"]),
+        ("a abcdefgh b", 5, ["a", "ab...", "b"]),
+        ("[one,two,three]", 8, ["[one,", "two,", "three]"]),
+        ("서버이름이길다 b", 8, ["서버...", "b"]),
         ("서버 이름", 5, ["서버", "이름"]),
         ("", 5, [""]),
     ],
 )
-def test_wrapping_leaves_nothing_out(text: str, cells: int, wanted: list[str]) -> None:
+def test_lines_break_at_spaces_and_commas_and_never_inside_a_word(
+    text: str, cells: int, wanted: list[str]
+) -> None:
     assert escape.wrap(text, cells) == wanted
+
+
+def test_a_word_that_must_stay_whole_has_a_line_of_its_own() -> None:
+    assert escape.wrap("see /a/long/path now", 8, whole=True) == ["see", "/a/long/path", "now"]

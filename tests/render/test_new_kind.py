@@ -66,7 +66,7 @@ def created(**fields: Plain) -> Change:
 def test_a_new_object_is_described_by_the_summary_of_its_kind_and_its_other_fields() -> None:
     found = change_text.parts(created(quality="high", instance="instances.web", name="a"))
 
-    assert found == ("high quality  instance web  name a",)
+    assert found == ("high quality, instance web, name a",)
 
 
 def test_what_is_off_or_detached_is_still_billed() -> None:
@@ -79,7 +79,7 @@ def test_what_is_off_or_detached_is_still_billed() -> None:
 
     found = change_text.parts(change)
 
-    assert found[2:] == ("still billed while detached", "still billed while off")
+    assert found[1:] == ("still billed while detached", "still billed while off")
 
 
 def test_counts_and_operations_use_the_nouns_of_the_kind() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -64,20 +65,54 @@ def test_drift_that_an_apply_leaves_is_not_reported_as_reverted() -> None:
     assert "apply to revert" not in whole + narrowed
 
 
-def test_an_empty_plan_is_one_line() -> None:
-    empty = plans.plan(unchanged=11, calls=CallBudget(read=5))
+IDLE = Change(plans.address("instances.idle"), Action.NONE, "")
+
+
+def test_an_empty_plan_says_so_below_the_first_line() -> None:
+    empty = plans.plan(IDLE, unchanged=1, calls=CallBudget(read=5))
 
     assert shown(empty) == (
-        " No changes. 11 objects match the configuration.    shop/prod    key ..9f41    state "
-        "state/shop.prod (serial 12)    "
-        "read 5 calls    21 Nov 14:01 KST\n"
+        "Plan for stack shop, environment prod, account of key ..9f41, state in state/shop.prod\n"
+        "No changes. 1 resource matches the configuration.\n"
     )
 
 
 def test_an_empty_plan_with_drift_shows_the_drift_and_no_changes() -> None:
-    text = shown(plans.plan(drift=plans.mixed().drift, unchanged=3))
+    text = shown(plans.plan(IDLE, drift=plans.mixed().drift, unchanged=1))
 
-    assert "DRIFT" in text and text.endswith(" No changes. 3 objects match the configuration.\n")
+    assert "\nDrift: " in text
+    assert text.endswith("\nNo changes. 1 resource matches the configuration.\n")
+
+
+def test_serial_calls_and_digest_are_shown_with_verbose() -> None:
+    details = "Plan 7f3a, read 21 Nov 14:01 KST with 7 API calls, state serial 12.\n"
+    header = replace(HEADER, id="7f3a")
+
+    assert shown(plans.mixed(), header=header, verbose=True).endswith(f"\n\n{details}")
+    assert "serial" not in shown(plans.mixed(), header=header)
+
+
+def test_the_command_is_complete_and_pastes_at_every_width() -> None:
+    header = replace(HEADER, command="reconciler apply 'my stack' --env prod --only instances.db")
+    whole = (
+        "reconciler apply 'my stack' --env prod --only instances.db "
+        "--accept delete=instances.old --accept downtime=instances.db"
+    )
+
+    for width in (None, 40, 60, 80, 100, 200):
+        text = shown(plans.mixed(), header=header, width=width)
+        command = text.partition("To apply this plan:\n")[2].replace("\\\n", "")
+        assert shlex.split(command) == shlex.split(whole)
+
+
+def test_a_plan_that_empties_the_stack_names_the_option_that_allows_it() -> None:
+    delete = Change(plans.address("instances.db"), Action.DELETE, "left out of the file")
+    plan, header = plans.plan(delete), replace(HEADER, command="reconciler apply")
+    decision = approval.decide(plan, GivenConsent(terminal=True), tracked=("instances.db",))
+
+    lines = plan_text.plan_lines(plan, header, Style(), decision)
+
+    assert screen.text(lines, Style()).endswith("\n  reconciler apply --allow-empty\n")
 
 
 def test_every_screen_of_the_local_cloud_is_marked_as_simulated() -> None:

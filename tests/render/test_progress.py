@@ -16,14 +16,17 @@ from reconciler.model.events import (
     StepWaiting,
     Summary,
 )
-from reconciler.model.plan import Step
+from reconciler.model.plan import Action, Step
+from reconciler.render.plan.change_text import Head
 from reconciler.render.plan.plan_rows import PlanRow
+from reconciler.render.plan.tally import Tally
 from reconciler.render.run import progress, run_end, screen
 from reconciler.render.run.progress import Lines, Live
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Style
 from tests.render import plans
 
+CREATE = Head(Action.CREATE)
 WEB: dict[str, Any] = {
     "key": "instance.create instances.web",
     "address": "instances.web",
@@ -64,7 +67,7 @@ SUMMARY = Summary(
 def rows() -> list[PlanRow]:
     """The rows of the plan that the run is of."""
     return [
-        PlanRow("+", each["address"], (what,), addresses=(each["address"],))
+        PlanRow(each["address"], (what,), CREATE, addresses=(each["address"],))
         for each, what in (
             (WEB, "std_2.4-g1  ubuntu 22.04"),
             (DB, "std_4.8-g1"),
@@ -80,6 +83,7 @@ def report() -> RunReport:
             Step(each["key"], plans.address(each["address"]), each["operation"])
             for each in (WEB, DB, DISK)
         ],
+        Tally({plans.address(each["address"]): Action.CREATE for each in (WEB, DB, DISK)}),
     )
 
 
@@ -126,17 +130,19 @@ def test_the_summary_lists_done_failed_and_skipped_steps_and_how_to_continue() -
     for event in [*RUN, StepUnknown(**WEB, message="no answer")]:
         run.take(event)
 
-    text = screen.text(
-        run_end.summary_lines(SUMMARY, run, title="shop/prod", style=Style()), Style()
-    )
+    text = screen.text(run_end.summary_lines(SUMMARY, run, style=Style()), Style())
 
     assert text.splitlines() == [
         "",
         "  failed   instances.db  create instance: 할당량 초과 \\x1b[2J  (LIMIT, HTTP 400)",
         "  unknown  instances.web  create instance: no answer",
         "  skipped  block_storages.data  create block storage: because of instances.db",
-        " shop/prod: 1 done, 1 failed, 1 skipped.    9 calls in 1 min 3 s (planned about 1 min)",
-        " To continue:  reconciler apply web.yaml --env prod",
+        "",
+        "Apply incomplete: 1 created, 0 changed, 0 replaced, 0 deleted; 1 failed; 1 not done.",
+        "Time: 1 min 3 s; 9 API calls.",
+        "",
+        "To continue:",
+        "  reconciler apply web.yaml --env prod",
     ]
 
 
@@ -153,9 +159,9 @@ def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() 
     followed = RunReport(
         [
             PlanRow(
-                "+",
                 "instances.web[0..1]",
                 ("std_2.4-g1",),
+                CREATE,
                 addresses=("instances.web[0]", "instances.web[1]"),
                 alike=2,
             )
@@ -172,20 +178,22 @@ def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() 
 
     assert (
         "ok" not in half
-        and "ok       +  instances.web[0..1]  2 alike   std_2.4-g1  22 s" in stream.getvalue()
+        and "ok       +  instances.web[0..1]  create 2: std_2.4-g1  22 s" in stream.getvalue()
     )
 
 
 def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_rest_in_part() -> None:
     quiet = [
-        PlanRow("+", f"instances.a{number}", ("std_2.4-g1",), addresses=(f"instances.a{number}",))
+        PlanRow(
+            f"instances.a{number}", ("std_2.4-g1",), CREATE, addresses=(f"instances.a{number}",)
+        )
         for number in range(30)
     ]
     danger = [
         PlanRow(
-            "-",
             f"instances.z{number}",
-            ("deleted",),
+            ("left out of the file",),
+            Head(Action.DELETE),
             addresses=(f"instances.z{number}",),
             dangerous=True,
         )
@@ -212,16 +220,45 @@ def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_res
     assert text.count("  -  ") == 25 and text.endswith("  ok       and 30 more\n")
 
 
-def test_the_end_compares_the_estimate_with_what_happened_at_the_clouds_own_speed() -> None:
-    def end(seconds: float, exit_code: int = 0) -> str:
-        summary = Summary(1, 0, 0, 0, calls=9, seconds=seconds, exit_code=exit_code, eta_seconds=60)
+def test_the_end_mentions_the_estimate_only_where_it_was_far_off() -> None:
+    def end(seconds: float, *, planned: int = 60, exit_code: int = 0, scale: float = 1.0) -> str:
+        summary = Summary(
+            1, 0, 0, 0, calls=9, seconds=seconds, exit_code=exit_code, eta_seconds=planned
+        )
         return screen.text(
-            run_end.summary_lines(
-                summary, RunReport(), title="shop", style=Style(), time_scale=60.0
-            ),
-            Style(),
+            run_end.summary_lines(summary, RunReport(), style=Style(), time_scale=scale), Style()
         )
 
-    assert "(planned about 1 min: it took 20 % longer)" in end(1.2)
-    assert "(planned about 1 min: it took 50 % less)" in end(0.5)
-    assert "(planned about 1 min)" in end(1.0) and "(planned about 1 min)" in end(9.0, exit_code=3)
+    far = "The plan expected about 1 min."
+    assert far in end(80) and far in end(40)
+    assert not any("expected" in text for text in (end(70), end(55), end(9, planned=1)))
+    assert "expected" not in end(80, exit_code=3)
+    assert "Time: 0.9 s on the local cloud; 9 API calls.\n" in end(0.9, scale=60.0)
+
+
+def test_the_end_counts_resources_as_the_plan_does() -> None:
+    firewall, rule = plans.address("firewalls.web"), plans.address("firewalls.web.rules.ssh")
+    server = plans.address("instances.web")
+    steps = [
+        Step(f"{operation} {address}", address, operation)
+        for address, operation in (
+            (firewall, "firewall.create"),
+            (rule, "rule.create"),
+            (server, "instance.delete"),
+        )
+    ]
+    found = Tally({firewall: Action.CREATE, server: Action.DELETE})
+    run, half = RunReport((), steps, found), RunReport((), steps, found)
+    for number, step in enumerate(steps):
+        done = StepDone(key=step.key, address=str(step.address), operation=step.operation)
+        run.take(done)
+        if number:
+            half.take(done)
+
+    def end(report: RunReport, code: int) -> str:
+        summary = Summary(3, 0, 0, 0, calls=9, seconds=1.0, exit_code=code)
+        return screen.text(run_end.summary_lines(summary, report, style=Style()), Style())
+
+    assert "Apply complete: 1 created, 0 changed, 0 replaced, 1 deleted.\n" in end(run, 0)
+    incomplete = "Apply incomplete: 0 created, 0 changed, 0 replaced, 1 deleted; 1 not done.\n"
+    assert incomplete in end(half, 3)

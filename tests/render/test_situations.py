@@ -66,7 +66,7 @@ def test_five_hundred_changes_fit_a_screen_and_the_danger_is_first() -> None:
     text = shown(SITUATIONS["five_hundred"])
 
     assert len(text.splitlines()) < 30 and text.splitlines()[2:4] == [
-        " ATTENTION",
+        "Needs your attention",
         text.splitlines()[3],
     ]
     assert "instances.old" in text.splitlines()[3] and "[0..249]" in text

@@ -184,7 +184,10 @@ def test_an_added_kind_is_destroyed_before_what_it_refers_to(
 def test_an_added_kind_is_shown_in_every_view(tmp_path: Path) -> None:
     harness = CloudHarness()
     plan = harness.plan(harness.stack(STACK, tmp_path))
-    header, style = PlanHeader(key_suffix="9f41", state="state", at=0), Style(width=120)
+    header, style = (
+        PlanHeader(key_suffix="9f41", state="state", at=0),
+        Style(width=120, verbose=True),
+    )
     shown = screen.text(plan_text.plan_lines(plan, header, style), style)
     assert "backups.nightly" in shown and "create backup nightly" in shown
     assert "backups.nightly" in plan_markdown(plan, header, None)

@@ -68,7 +68,7 @@ def test_a_key_that_came_since_is_found_by_reading_once_more(tmp_path: Path) -> 
     harness.cloud.world.ssh_keys["new"] = {**row, "ssh_key_id": "new", "name": "newcomer"}
     harness.sends.clear()
     found = planned(harness, tmp_path, key="newcomer")
-    assert not found.plan.problems
+    assert [problem.code for problem in found.plan.problems] == ["open-to-all"]
     assert [step.inputs["ssh_keys"] for step in found.plan.steps] == [("new",)]
     assert lists_read(harness) == sorted([*ACCOUNT, *CATALOGUE])
 

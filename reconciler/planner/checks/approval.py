@@ -146,14 +146,14 @@ def is_emptying(plan: Plan, *, tracked: Collection[str], empty_file: bool = Fals
         return None
     if empty_file:
         return msg(
-            "the stack file defines nothing, and {objects} would be deleted",
-            objects=_objects(len(gone)),
+            "the stack file defines nothing, and {resources} would be deleted",
+            resources=_resources(len(gone)),
         )
     if len(gone) == len(objects):
-        return msg("all of the stack's objects would be deleted ({count})", count=len(gone))
+        return msg("all of the stack's resources would be deleted ({count})", count=len(gone))
     if len(gone) >= _DELETIONS_MIN and 2 * len(gone) > len(objects):
         return msg(
-            "{count} of the stack's {all} objects would be deleted",
+            "{count} of the stack's {all} resources would be deleted",
             count=len(gone),
             all=len(objects),
         )
@@ -259,5 +259,5 @@ def _is_deletion(plan: Plan, change: Change) -> bool:
     return not found or any(not step.deposed for step in found)
 
 
-def _objects(count: int) -> str:
-    return "1 object" if count == 1 else f"{count} objects"
+def _resources(count: int) -> str:
+    return msg("1 resource") if count == 1 else msg("{count} resources", count=count)

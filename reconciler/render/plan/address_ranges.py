@@ -44,6 +44,12 @@ def spans(addresses: Iterable[Address]) -> list[str]:
     return [span(group, head=group[0].name) for group in groups]
 
 
+def full_spans(addresses: Iterable[Address]) -> list[str]:
+    """Addresses with their kind, those of one resource together: `instances.web[0..3]`."""
+    ordered = sorted(set(addresses), key=lambda each: each.sort_key)
+    return [span(group) for group in grouped(ordered, lambda each: (each.resource, each.rule))]
+
+
 def grouped(items: Iterable[T], key: Callable[[T], object]) -> list[list[T]]:
     """The items in groups of equal keys, in the order of their first items."""
     groups: dict[object, list[T]] = {}

@@ -5,7 +5,8 @@ runs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from enum import Enum
+from typing import Any, LiteralString
 
 from reconciler import resources
 from reconciler.common.dataclass import dataclass
@@ -15,7 +16,6 @@ from reconciler.model.plan import (
     Change,
     DataLoss,
     FieldChange,
-    Impact,
     Reason,
     ReasonKind,
     TrafficChange,
@@ -27,38 +27,107 @@ from reconciler.render import escape, format
 from reconciler.render.format import phrase
 
 
+class PowerCut(Enum):
+    """How an instance is switched off on the way to something else."""
+
+    NONE = "none"
+    IF_REFUSED = "if-refused"
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class RowContext:
     """What the plan knows about a change besides the change itself.
 
     `left` maps a path to the value that the last apply left, if somebody changed it outside since.
-    `power_cut` says how the instance is switched off on the way: `by a power cut`, `power cut if
-    refused`, or nothing.
     """
 
     left: Mapping[str, Any]
-    power_cut: str = ""
+    power_cut: PowerCut = PowerCut.NONE
 
 
 NO_CONTEXT = RowContext({})
 
+GAP = "; "
+"""Between the parts of a line."""
+
+_HEADS: Mapping[Action, tuple[LiteralString, LiteralString]] = {
+    Action.DECIDE: ("decide[: {text}]", "decide for each of {number}[: {text}]"),
+    Action.BLOCKED: ("blocked[: {text}]", "{number} blocked[: {text}]"),
+    Action.REPLACE: ("replace[: {text}]", "replace {number}[: {text}]"),
+    Action.DELETE: ("delete[: {text}]", "delete {number}[: {text}]"),
+    Action.REBUILD: ("rebuild[: {text}]", "rebuild {number}[: {text}]"),
+    Action.RESIZE: ("resize[: {text}]", "resize {number}[: {text}]"),
+    Action.POWER: ("switch[: {text}]", "switch {number}[: {text}]"),
+    Action.DETACH: ("detach[: {text}]", "detach {number}[: {text}]"),
+    Action.ATTACH: ("change[: {text}]", "change {number}[: {text}]"),
+    Action.UPDATE: ("change[: {text}]", "change {number}[: {text}]"),
+    Action.CREATE: ("create[: {text}]", "create {number}[: {text}]"),
+    Action.IMPORT: ("import[: {text}]", "import {number}[: {text}]"),
+    Action.MOVE: ("rename[: {text}]", "rename {number}[: {text}]"),
+    Action.FORGET: ("forget[: {text}]", "forget {number}[: {text}]"),
+    Action.NONE: ("unchanged", "{number} unchanged"),
+}
+_HEADS_OF_PARTS: Mapping[Action, tuple[LiteralString, LiteralString]] = {
+    **_HEADS,
+    Action.DELETE: ("remove {noun}[: {text}]", "remove {number} {noun}[: {text}]"),
+    Action.UPDATE: ("change {noun}[: {text}]", "change {number} {noun}[: {text}]"),
+    Action.CREATE: ("add {noun}[: {text}]", "add {number} {noun}[: {text}]"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first words of a row: what is done, and to how many equal objects. `noun` is the kind of
+    an object that is a part of another one, such as a rule; `outside`: somebody else did it.
+    """
+
+    action: Action
+    noun: str = ""
+    nouns: str = ""
+    outside: bool = False
+
+    def text(self, rest: str, number: int = 1) -> str:
+        """The words, followed by what they are about."""
+        if self.outside:
+            return rest
+        one, several = (_HEADS_OF_PARTS if self.noun else _HEADS)[self.action]
+        noun = self.noun if number == 1 else self.nouns
+        return phrase(one if number == 1 else several, text=rest, number=number, noun=noun)
+
+
+def head(change: Change) -> Head:
+    """The head of a change's row."""
+    if change.address.rule is None:
+        return Head(change.action)
+    kind = resources.all_kinds().of(change.address)
+    return Head(change.action, kind.noun, kind.nouns)
+
 
 def parts(change: Change, context: RowContext = NO_CONTEXT) -> tuple[str, ...]:
-    """The parts of a change's line between its address and its place, all safe text."""
+    """The parts of a change's line behind its head, all safe text. The first one continues the
+    head, and may be empty.
+    """
     if change.action in (Action.DECIDE, Action.BLOCKED):
-        found = _held_back(change, context)
+        first, *rest = _held_back(change, context)
     else:
-        found = [
-            *_effect(change, context),
-            *_reverts(change),
+        first, *rest = [
+            *(_effect(change, context) or [""]),
+            *_cause(change),
             *_impact(change, context.power_cut),
             *_billed(change),
             *_deposed(change),
         ]
-    return tuple(part for part in found if part)
+    return (first, *(part for part in rest if part))
 
 
-def _effect(change: Change, context: RowContext) -> Iterable[str]:
+def line(change: Change, context: RowContext = NO_CONTEXT) -> str:
+    """Head and parts in one line."""
+    first, *rest = parts(change, context)
+    return GAP.join((head(change).text(first), *rest))
+
+
+def _effect(change: Change, context: RowContext) -> list[str]:
     """What happens to the object itself."""
     reason, kind = escape.outside(change.reason), reason_kind(change.reason)
     if change.action is Action.CREATE:
@@ -66,36 +135,41 @@ def _effect(change: Change, context: RowContext) -> Iterable[str]:
     if change.action is Action.DELETE:
         if kind is ReasonKind.DEPOSED:
             return [phrase("{deposed}; the current object stays", deposed=reason)]
-        return [phrase("deleted[ ({reason})]", reason="" if kind is ReasonKind.DESTROY else reason)]
+        return ["" if kind is ReasonKind.DESTROY else reason]
     if change.action in (Action.FORGET, Action.MOVE):
         return [reason]
-    edits = [edit(field, context.left) for field in change.fields]
+    edits = ", ".join(edit(field, context.left) for field in change.fields)
     if change.action is Action.REPLACE:
-        why = ", ".join(edits) or reason
-        return [phrase("replaced: {reason}", reason=why), reason if edits else ""]
-    if change.action is Action.IMPORT or kind is ReasonKind.IMPORT:
-        then = phrase("then") if edits else ""
-        return [phrase("bound[ ({reason})][, {then}]", reason=reason, then=then), *edits]
-    return edits or [reason or (phrase("unchanged") if change.action is Action.NONE else "")]
+        return [edits or reason, reason if edits else ""]
+    if change.action is Action.IMPORT:
+        return [reason, edits and phrase("then {edits}", edits=edits)]
+    if kind is ReasonKind.IMPORT:
+        return [phrase("import it, then {edits}", edits=edits)]
+    return [edits or reason]
 
 
-def _created(change: Change, reason: str) -> Iterable[str]:
-    text = new_object(
-        resources.all_kinds().of(change.address), {field.path: field for field in change.fields}
-    )
-    if change.address.rule is not None and _is_shown_by_impact(text, change.impact):
-        return
-    yield text or reason
-    if text and reason_kind(change.reason) is not ReasonKind.NEW:
-        yield reason
+def _created(change: Change, reason: str) -> list[str]:
+    text = _new_text(change)
+    is_new = reason_kind(change.reason) is ReasonKind.NEW
+    if _opens_as_written(change):
+        return opened(change.impact.opens)
+    return [text or ("" if is_new else reason), "" if is_new or not text else reason]
 
 
-def _is_shown_by_impact(text: str, impact: Impact) -> bool:
-    """Whether what a rule opens is all that the rule says: then it is shown once."""
+def _new_text(change: Change) -> str:
+    kind = resources.all_kinds().of(change.address)
+    return new_object(kind, {field.path: field for field in change.fields})
+
+
+def _opens_as_written(change: Change) -> bool:
+    """Whether what a new rule opens is all that the rule says: then it is shown once."""
+    impact = change.impact
+    if change.action is not Action.CREATE or change.address.rule is None:
+        return False
     return (
         len(impact.opens) == 1
         and not impact.closes
-        and f"in {escape.outside(impact.opens[0].traffic)}" == text
+        and f"in {escape.outside(impact.opens[0].traffic)}" == _new_text(change)
     )
 
 
@@ -110,26 +184,23 @@ def _held_back(change: Change, context: RowContext) -> list[str]:
             rest = phrase("because of {blocker}", blocker=blocker)
     edits = ", ".join(edit(field, context.left) for field in change.fields)
     return [
-        phrase("decide: {reason}", reason=why)
-        if change.action is Action.DECIDE
-        else phrase("blocked: {reason}", reason=why),
+        escape.outside(why),
         escape.outside(rest),
-        f"({edits})" if edits else "",
+        phrase("[not done: {edits}]", edits=edits),
     ]
 
 
-def _reverts(change: Change) -> Iterable[str]:
-    """A large change that only takes back what somebody changed outside says so."""
-    large = (
-        Action.REPLACE,
-        Action.REBUILD,
-        Action.RESIZE,
-        Action.POWER,
-        Action.DETACH,
-        Action.ATTACH,
-    )
-    if change.action in large and {field.cause for field in change.fields} == {Cause.OUTSIDE}:
+def _cause(change: Change) -> Iterable[str]:
+    """Whether the change takes back what somebody changed outside. An update that does nothing else
+    is under a title that says so.
+    """
+    causes = {field.cause for field in change.fields}
+    if change.action is Action.CREATE and causes == {Cause.OUTSIDE}:
+        yield phrase("removed outside")
+    elif change.action is not Action.UPDATE and causes == {Cause.OUTSIDE}:
         yield phrase("reverts what was changed outside")
+    elif Cause.BOTH in causes or len(causes) > 1:
+        yield phrase("changed both in the file and outside")
 
 
 def _billed(change: Change) -> Iterable[str]:
@@ -157,47 +228,54 @@ def _deposed(change: Change) -> Iterable[str]:
             yield escape.outside(Reason.of(ReasonKind.DEPOSED, id=id))
     for loss in change.impact.data_loss:
         if loss.deposed is not None:
-            yield _lost(loss, loss.deposed)
+            yield phrase("{disk} is lost permanently", disk=disk_of(loss, loss.deposed))
 
 
-def _lost(loss: DataLoss, owner: str) -> str:
-    """The loss of one disk; `owner` names the object if it is not the one of the row."""
-    if owner:
-        disk = disk_of(loss, owner)
-    else:
-        disk = phrase("its disk") if loss.disk == "root" else phrase("the data on it")
-    return phrase("{disk}[ ({gb} GB)] is lost", disk=disk, gb=loss.gb)
+def _lost(loss: DataLoss) -> str:
+    """The loss of the disk of a row's own object."""
+    if loss.disk == "root":
+        return phrase("its[ {gb} GB] disk is lost permanently", gb=loss.gb)
+    return phrase("all data on it[ ({gb} GB)] is lost permanently", gb=loss.gb)
 
 
 def disk_of(loss: DataLoss, owner: str) -> str:
     """A lost disk by its owner."""
-    if loss.disk == "root":
-        return phrase("the disk of {owner}", owner=owner)
-    return phrase("the data of {owner}", owner=owner)
+    return phrase("the[ {gb} GB] disk of {owner}", gb=loss.gb, owner=owner)
 
 
-def _impact(change: Change, power_cut: str) -> Iterable[str]:
+def _impact(change: Change, power_cut: PowerCut) -> Iterable[str]:
     impact = change.impact
     if impact.downtime_seconds is not None:
         yield _down(impact.downtime_seconds, power_cut)
     for loss in impact.data_loss:
         if loss.deposed is None:
-            yield _lost(loss, "")
+            yield _lost(loss)
     if impact.address_change:
         yield phrase("its addresses change")
     if impact.exposure_seconds is not None and change.action is not Action.CREATE:
         duration = format.duration(impact.exposure_seconds)
         yield phrase("without its firewall for {duration}", duration=duration)
-    yield from opened(impact.opens)
+    if not _opens_as_written(change):
+        yield from opened(impact.opens)
     yield from closed(impact.closes)
 
 
-def _down(seconds: tuple[int, int | None], power_cut: str) -> str:
+_DOWN: Mapping[PowerCut, LiteralString] = {
+    PowerCut.NONE: "down for {duration}",
+    PowerCut.IF_REFUSED: (
+        "down for {duration}; the power is cut if the cloud refuses this while it runs"
+    ),
+    PowerCut.ALWAYS: "down for {duration}; the power is cut",
+}
+
+
+def _down(seconds: tuple[int, int | None], power_cut: PowerCut) -> str:
     low, high = seconds
-    if high is None:
-        return phrase("off[ {power_cut}] until it is started", power_cut=power_cut)
-    duration = format.span(low, high)
-    return phrase("down {duration}[, {power_cut}]", duration=duration, power_cut=power_cut)
+    if high is not None:
+        return phrase(_DOWN[power_cut], duration=format.span(low, high))
+    if power_cut is PowerCut.NONE:
+        return phrase("down until it is started")
+    return phrase("down until it is started; the power is cut")
 
 
 # Fields
@@ -217,10 +295,9 @@ def edit(field: FieldChange, left: Mapping[str, Any] | None = None) -> str:
     text = phrase("{field} [{before} -> ]{after}", field=field.path, before=before, after=after)
     if field.cause is Cause.BOTH and left is not None and field.path in left:
         return phrase(
-            "{edit} (left as {left}; outside made it {before})",
+            "{edit} (the last apply left {left})",
             edit=text,
             left=_value(field.path, left[field.path]),
-            before=before,
         )
     return text
 
@@ -249,7 +326,7 @@ def new_object(kind: ResourceType, fields: Mapping[str, FieldChange]) -> str:
         if name not in kind.summary.fields
     ]
     summary = {name: shown[name] for name in kind.summary.fields if name in shown}
-    return "  ".join([*kind.summary.parts(summary), *rest])
+    return ", ".join([*map(escape.outside, kind.summary.parts(summary)), *rest])
 
 
 def _new(field: FieldChange) -> str | None:

@@ -24,18 +24,22 @@ def monthly(plan: Plan) -> str:
     """
     cost = plan.cost
     if cost.before is None or cost.after is None:
-        return phrase("cost unknown") if cost.unknown else ""
+        return phrase("Cost: unknown.") if cost.unknown else ""
     total = format.won(cost.after)
     if any(part.after is None for part in cost.parts) or (cost.unknown and not cost.parts):
         total = phrase("at least {amount}", amount=total)
-    note = _uncounted(plan)
+    uncounted = _uncounted(plan)
     if cost.after == cost.before:
-        note = note or phrase("as before")
-        return phrase("{total} a month, {note}, without VAT", total=total, note=note)
+        return phrase(
+            "Cost: no change[, not counting {uncounted}]; {total} a month (without VAT).",
+            uncounted=uncounted,
+            total=total,
+        )
     return phrase(
-        "{change} a month[, {note}] ({total} in all) without VAT",
+        "Cost: {change} a month[, not counting {uncounted}]; {total} a month in total "
+        "(without VAT).",
         change=format.won(cost.after - cost.before, signed=True),
-        note=note,
+        uncounted=uncounted,
         total=total,
     )
 
@@ -47,10 +51,11 @@ def _uncounted(plan: Plan) -> str:
     changed = {str(change.address) for change in plan.changes if change.action in _CHANGES_COST}
     found = [address for address in plan.cost.unknown if address in changed]
     names = spans(address for text in found if (address := parse(text)) is not None)
-    objects = phrase(" and ").join(names)
     if len(names) > _NAMED_MAX:
-        objects = format.count(len(found), "object")
-    return phrase("[{objects} not counted]", objects=objects)
+        return format.count(len(found), "resource")
+    if len(names) == _NAMED_MAX:
+        return phrase("{first} and {second}", first=names[0], second=names[1])
+    return "".join(names)
 
 
 def one(part: Price) -> str:

@@ -18,6 +18,7 @@ from reconciler.render import escape, format, problem_groups, problem_text
 from reconciler.render.format import phrase
 from reconciler.render.layout import labelled
 from reconciler.render.plan import cost_text, plan_rows, plan_sections
+from reconciler.render.plan.plan_sections import Section
 from reconciler.render.run.screen import Line, Style, Tone
 
 MARGIN = "  "
@@ -46,16 +47,11 @@ def blocks(
     first = problem_groups.first(plan.problems)
     if first:
         yield attention(first)
-    for section in plan_sections.sections(plan, verbose=verbose):
-        yield Block(
-            section.name,
-            section.title,
-            partial(plan_rows.table, section.rows),
-            section.note,
-            dangerous=sum(row.dangerous for row in section.rows),
-        )
+    sections = plan_sections.sections(plan, verbose=verbose)
+    yield from (_of_section(section) for section in sections if section.name != "left")
     if asides(plan):
         yield Block("asides", "", partial(_aside_lines, asides(plan)))
+    yield from (_of_section(section) for section in sections if section.name == "left")
     if outputs:
         yield Block("outputs", phrase("Outputs"), partial(_output_lines, outputs))
     rest = partial(_problem_lines, problem_groups.rest(plan.problems))
@@ -73,9 +69,19 @@ def blocks(
         )
 
 
+def _of_section(section: Section) -> Block:
+    return Block(
+        section.name,
+        section.title,
+        partial(plan_rows.table, section.rows),
+        section.note,
+        dangerous=sum(row.dangerous for row in section.rows),
+    )
+
+
 def attention(found: Sequence[Problem]) -> Block:
     """The problems that stand above everything else."""
-    return Block("attention", phrase("Attention"), partial(_problem_lines, found))
+    return Block("attention", phrase("Needs your attention"), partial(_problem_lines, found))
 
 
 def _problem_lines(found: Sequence[Problem], style: Style) -> Iterable[Line]:
@@ -98,15 +104,19 @@ def asides(plan: Plan) -> list[str]:
     if exposed:
         found.append(
             phrase(
-                "new instances run without their firewall for about {duration} after creation",
+                "New instances run without their firewall for about {duration} after creation.",
                 duration=format.duration(max(exposed)),
             )
         )
-    if any(change.impact.opens or change.impact.closes for change in plan.changes):
+    if any(
+        change.impact.opens or change.impact.closes
+        for change in plan.changes
+        if not plan_sections.without_firewall(change)
+    ):
         found.append(
             phrase(
-                "based on firewall rules only; country and bot blocks set in the console are not "
-                "visible"
+                "Opens and closes are computed from firewall rules; country and bot blocks set in "
+                "the console are not included."
             )
         )
     return found
@@ -114,7 +124,7 @@ def asides(plan: Plan) -> list[str]:
 
 def _aside_lines(texts: Sequence[str], style: Style) -> Iterable[Line]:
     for text in texts:
-        yield from labelled("     ", [f"({text})"], style, tone=Tone.FAINT)
+        yield from labelled("     ", [text], style, tone=Tone.FAINT)
 
 
 # Outputs

@@ -15,13 +15,14 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model import exit_codes
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Plan
-from reconciler.planner.checks.approval import Decision, accept_options
+from reconciler.planner.checks.approval import Decision
 from reconciler.planner.steps.outputs import OutputChange
 from reconciler.render import escape, format, problem_text
 from reconciler.render.format import phrase
-from reconciler.render.plan import plan_blocks, plan_text, totals
+from reconciler.render.plan import consent_text, plan_blocks, plan_text, totals
 from reconciler.render.plan.plan_blocks import Block
 from reconciler.render.plan.plan_text import PlanHeader
+from reconciler.render.plan.tally import planned, tally
 from reconciler.render.run import screen
 from reconciler.render.run.screen import Line, Style
 
@@ -88,13 +89,14 @@ def plan_markdown(
             heading = "" if block.title == title else f"#### {_heading(block)}"
             page.add(heading, _texts(block.lines(_STYLE)), _DANGER_CHARACTERS_MAX, _name(block))
             title = block.title
-    if not drift and not exit_codes.stops(plan.problems):
-        _totals(page, plan, decision)
+    if not (drift or plan.is_empty or exit_codes.stops(plan.problems)):
+        _totals(page, plan, header, decision)
     folded = _Page(left_out=page.left_out)
     _fold(folded, plan, blocks, room=CHARACTERS_MAX - page.length - 2_500)
+    details = escape.outside(plan_text.details(plan, header))
     dangerous = sum(block.dangerous for block in blocks)
     head = _head(plan, header, _gist(plan, dangerous, drift=drift), page.left_out, drift=drift)
-    return "".join([*head, *page.parts, *folded.parts])
+    return "".join([*head, *page.parts, *folded.parts, f"\n{details}\n"])
 
 
 def problems_markdown(found: Sequence[Problem]) -> str:
@@ -115,9 +117,9 @@ def _head(
 ) -> Iterable[str]:
     stack = escape.outside(plan.title).replace("`", "'")
     title = phrase(
-        "Drift of `{stack}`: {gist}[, {simulated}]"
+        "Drift of `{stack}`: {gist}[ ({simulated})]"
         if drift
-        else "Plan of `{stack}`: {gist}[, {simulated}]",
+        else "Plan for `{stack}`: {gist}[ ({simulated})]",
         stack=stack,
         gist=gist,
         simulated=phrase("simulated") if header.simulated else "",
@@ -135,24 +137,15 @@ def _head(
             )
             + "\n\n"
         )
-    yield (
-        phrase(
-            "Plan `{id}`, read {moment} with {calls}, state serial {serial}.",
-            id=header.id or plan_text.plan_id(plan),
-            moment=format.moment(header.at),
-            calls=format.count(plan.calls.read, "call"),
-            serial=plan.serial,
-        )
-        + "\n\n"
-    )
 
 
 def _gist(plan: Plan, dangerous: int, *, drift: bool) -> str:
     """The result in a few words, for the title."""
     if drift:
-        objects = format.count(len(plan.drift), "object")
+        number = len({change.address.owner for change in plan.drift})
+        resources = format.count(number, "resource")
         return (
-            phrase("{objects} changed outside", objects=objects) if plan.drift else phrase("none")
+            phrase("{resources} changed outside", resources=resources) if number else phrase("none")
         )
     if exit_codes.stops(plan.problems):
         return problem_text.tally(plan.problems)
@@ -160,7 +153,7 @@ def _gist(plan: Plan, dangerous: int, *, drift: bool) -> str:
         return phrase("no changes")
     return phrase(
         "{counts}[, **{number} dangerous**]",
-        counts=totals.counts(plan),
+        counts=planned(tally(plan)),
         number=dangerous or None,
     )
 
@@ -199,24 +192,31 @@ def _fenced(lines: Sequence[str], language: str = "") -> str:
     return f"{_FENCE}{language}\n{inner}{_FENCE}\n"
 
 
-def _sentence(text: str, end: str) -> str:
-    return f"{text[0].upper()}{text[1:]}.{end}\n\n"
-
-
-def _totals(page: _Page, plan: Plan, decision: Decision | None) -> None:
-    lines = [line.text.removeprefix(" ") for line in totals.totals(plan, _STYLE)]
+def _totals(page: _Page, plan: Plan, header: PlanHeader, decision: Decision | None) -> None:
+    title = plan_text.title(plan, header)
+    lines = [*escape.wrap(title, _STYLE.width or 0), ""]
+    lines += [
+        line.text for line in (*totals.totals(plan, _STYLE), *totals.left_alone(plan, _STYLE))
+    ]
     page.add("", lines, _NOTES_CHARACTERS_MAX, phrase("the totals"), language="")
-    needed = plan.consents if decision is None else decision.open
-    given = () if decision is None else decision.given
-    for title, consents in (
-        (phrase("Needs consent:"), needed),
-        (phrase("Consent already given:"), given),
-    ):
-        if consents:
-            options = escape.wrap(escape.outside(accept_options(consents)), _STYLE.width or 0)
-            page.add(title, options, _NOTES_CHARACTERS_MAX, phrase("the consent"), language="sh")
-    if stop := totals.held_by(needed):
-        page.parts.append(f"**{_sentence(stop, '**')}")
+    needed, given = consent_text.open_and_given(plan, decision)
+    if given:
+        options = [consent_text.options(given)]
+        name = phrase("the consent")
+        title = phrase("Consent already given:")
+        page.add(title, options, _NOTES_CHARACTERS_MAX, name, language="sh")
+    if stop := consent_text.held_by(needed):
+        page.parts.append(f"**{stop}**\n\n")
+    if plan.is_empty:
+        return
+    if header.command is not None:
+        title, text = consent_text.command_title(needed), header.command
+        text = consent_text.whole_command(text, plan, decision)
+    else:
+        title, text = phrase("Needs consent:"), consent_text.options(needed)
+    if text:
+        lines = [line.text.removeprefix("  ") for line in consent_text.pasted(text, _STYLE)]
+        page.add(title, lines, _NOTES_CHARACTERS_MAX, phrase("the command"), language="sh")
 
 
 def _fold(page: _Page, plan: Plan, blocks: Sequence[Block], *, room: int) -> None:
@@ -226,7 +226,7 @@ def _fold(page: _Page, plan: Plan, blocks: Sequence[Block], *, room: int) -> Non
         (block.title, block.note, _texts(block.lines(_STYLE)), _name(block)) for block in folded
     ]
     if plan.steps:
-        order = phrase("Order")
+        order = phrase("Order of the steps")
         lines = [line.text for line in totals.waves(" ", plan.steps, _STYLE)]
         parts.append((order, "", lines, order.lower()))
     if not parts:
@@ -235,7 +235,7 @@ def _fold(page: _Page, plan: Plan, blocks: Sequence[Block], *, room: int) -> Non
     for number, (title, note, lines, name) in enumerate(parts):
         share = (room - inside.length) // (len(parts) - number)
         inside.add(f"**{title}**{f': {note}' if note else ''}", lines, share, name)
-    inside.parts += [_sentence(text, "") for text in plan_blocks.asides(plan)]
+    inside.parts += [f"{text}\n\n" for text in plan_blocks.asides(plan)]
     summary = ", ".join(title.lower() for title, _, _, _ in parts)
     page.parts += [
         "<details>\n",

@@ -15,17 +15,22 @@ from typing import Any, Literal
 from reconciler import resources
 from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import SEVERITY_ORDER, Action, Cause, Change, FieldChange, Plan, Step
 from reconciler.render import escape, format
 from reconciler.render.format import ConsoleName, phrase
 from reconciler.render.plan import change_text, plan_rows
 from reconciler.render.plan.address_ranges import span
-from reconciler.render.plan.change_text import RowContext
+from reconciler.render.plan.change_text import PowerCut, RowContext
 from reconciler.render.plan.plan_rows import PlanRow
+from reconciler.render.run.screen import Tone
 from reconciler.resources import firewall
 
 GROUP_MIN = 3
 """As many equal changes become one row; fewer are as quickly read one by one."""
+
+SHOWN_IN_ROWS = frozenset({"open-to-all"})
+"""Codes of warnings that are part of the row of their object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +62,81 @@ def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
     kept, with_owner = _split_rules(shown)
     dangerous = [change for change in kept if plan_rows.is_dangerous(change)]
     dangerous.sort(key=lambda change: (SEVERITY_ORDER[change.action], change.address.sort_key))
+    warned = warned_rows(plan.problems)
     harmless = [change for change in kept if not plan_rows.is_dangerous(change)]
+    opened = [change for change in harmless if str(change.address) in warned]
+    others = [change for change in harmless if str(change.address) not in warned]
 
     def rows(changes: Sequence[Change]) -> tuple[PlanRow, ...]:
         found = []
         for change in changes:
             address = change.address
-            context = RowContext(left.get(address, {}), cuts.get(address, ""))
+            context = RowContext(left.get(address, {}), cuts.get(address, PowerCut.NONE))
             row = plan_rows.row(change, context)
-            found.append(_with_rules(row, change, with_owner.get(address, ())))
+            row = _with_rules(row, change, with_owner.get(address, ()))
+            if str(address) in warned:
+                row = _with_warning(row, change, warned[str(address)])
+            found.append(row)
         return tuple(found if verbose else _grouped(found, changes))
 
     drift = phrase("Drift")
     found = (
-        Section("attention", phrase("Attention"), rows(dangerous)),
-        Section("changes", phrase("Changes"), rows([c for c in harmless if not _is_revert(c)])),
+        Section("attention", phrase("Needs your attention"), rows([*dangerous, *opened])),
+        Section("changes", phrase("Changes"), rows([c for c in others if not _is_revert(c)])),
         Section(
             "drift",
             drift,
-            rows([change for change in harmless if _is_revert(change)]),
-            phrase("changed outside: this apply reverts it; or absorb ADDRESS, or ignore"),
+            rows([change for change in others if _is_revert(change)]),
+            phrase(
+                "changed outside; this apply reverts it (`reconciler absorb ADDRESS` keeps it "
+                "instead)"
+            ),
         ),
         Section("left", drift, tuple(map(plan_rows.drift_row, _drift_left(plan))), _note(plan)),
     )
     return tuple(section for section in found if section.rows)
 
 
+def _with_warning(row: PlanRow, change: Change, warning: Problem) -> PlanRow:
+    """The row of a new instance that the whole internet reaches. Without a firewall, the warning
+    says all that is open.
+    """
+    first, *rest = row.parts
+    if without_firewall(change):
+        rest = [part for part in rest if part not in change_text.opened(change.impact.opens)]
+    return replace(row, parts=(first, escape.outside(warning.message), *rest), tone=Tone.CARE)
+
+
+def without_firewall(change: Change) -> bool:
+    """Whether a new instance gets no firewall."""
+    membership = resources.all_kinds().of(change.address).membership
+    linked = {field.path for field in change.fields if field.after is not None}
+    return change.action is Action.CREATE and membership is not None and membership not in linked
+
+
+def warned_rows(problems: Sequence[Problem]) -> Mapping[str, Problem]:
+    """The warnings that are part of a row, by address: that the whole internet reaches a new
+    instance.
+    """
+    return {
+        problem.address: problem
+        for problem in problems
+        if problem.code in SHOWN_IN_ROWS and problem.address is not None
+    }
+
+
 def _note(plan: Plan) -> str:
     """Why drift stays."""
     if not plan.changes:
-        return phrase("changed outside: absorb ADDRESS, or apply to revert, or ignore")
+        return phrase(
+            "changed outside; an apply reverts it, `reconciler absorb ADDRESS` keeps it instead"
+        )
     if plan.partial:
         return phrase("changed outside, and left by this narrowed plan")
     return phrase("changed outside, and left: it matches the file already, or is ignored")
 
 
-def power_cuts(steps: Sequence[Step]) -> Mapping[Address, str]:
+def power_cuts(steps: Sequence[Step]) -> Mapping[Address, PowerCut]:
     """How an instance is switched off on the way to something else: a stop is a power cut
     (planning#steps), and the plan says so.
     """
@@ -102,12 +146,12 @@ def power_cuts(steps: Sequence[Step]) -> Mapping[Address, str]:
         for name, operation in kind.operations.items()
         if operation.cuts_power
     }
-    found: dict[Address, str] = {}
+    found: dict[Address, PowerCut] = {}
     for step in steps:
         if step.operation in cutting:
-            found[step.address] = phrase("by a power cut")
+            found[step.address] = PowerCut.ALWAYS
         elif step.fallback is not None and cutting.intersection(step.fallback.operations):
-            found.setdefault(step.address, phrase("power cut if refused"))
+            found.setdefault(step.address, PowerCut.IF_REFUSED)
     return found
 
 
@@ -208,19 +252,19 @@ def _with_rules(row: PlanRow, change: Change, rules: Sequence[Change]) -> PlanRo
     replaced = {
         *change_text.opened(change.impact.opens),
         *change_text.closed(change.impact.closes),
-        *([firewall.PING_ALLOWED] if any(traffic.is_ping for traffic in opens) else ()),
     }
-    kept = [part for part in row.parts if part not in replaced]
-    if change.action is Action.CREATE and kept[:1] == [escape.outside(change.reason)]:
-        kept = kept[1:]
+    first, *rest = row.parts
     written = ", ".join(
         _rule_text(rule) for rule in rules if not (rule.impact.opens or rule.impact.closes)
     )
     count = format.objects(len(rules), resources.all_kinds().of(rules[0].address))
-    with_rules = phrase("with {rules}[: {written}]", rules=count, written=written)
+    shown_once = {escape.outside(firewall.PING_ALLOWED) for traffic in opens if traffic.is_ping}
+    own = ", ".join(part for part in first.split(", ") if part not in shown_once)
+    with_rules = phrase("[{own}, ]{rules}[ ({written})]", own=own, rules=count, written=written)
+    kept = [part for part in rest if part not in replaced]
     return replace(
         row,
-        parts=(*kept, with_rules, *change_text.opened(opens), *change_text.closed(closes)),
+        parts=(with_rules, *kept, *change_text.opened(opens), *change_text.closed(closes)),
         addresses=(*row.addresses, *(str(rule.address) for rule in rules)),
     )
 
@@ -259,17 +303,16 @@ def _grouped(found: Sequence[PlanRow], changes: Iterable[Change]) -> list[PlanRo
 
 
 def _equality(row: PlanRow, change: Change) -> object:
-    """What equal rows have in common; a row that needs attention is equal to no other."""
+    """What equal rows have in common; a dangerous row is equal to no other."""
     address = change.address
     if row.dangerous or address.index is None:
         return row.addresses
     return (
         address.resource,
         address.rule,
-        row.symbol,
+        row.head,
         _parts_of_each(row, address),
         row.place,
-        row.cause,
         row.tone,
     )
 

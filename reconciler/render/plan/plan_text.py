@@ -10,23 +10,25 @@ from reconciler.common import json_text
 from reconciler.common.dataclass import dataclass
 from reconciler.model import exit_codes, serialize
 from reconciler.model.diagnostics import Problem
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Action, Plan
 from reconciler.planner.checks.approval import Decision
 from reconciler.planner.steps.outputs import OutputChange
-from reconciler.render import escape, format, problem_groups, problem_text
+from reconciler.render import format, problem_groups, problem_text
 from reconciler.render.format import phrase
-from reconciler.render.layout import labelled
+from reconciler.render.layout import sentence
 from reconciler.render.plan import plan_blocks, totals
 from reconciler.render.plan.plan_blocks import Block
+from reconciler.render.plan.tally import tally
 from reconciler.render.run.screen import Line, Style, Tone
 
 
 @dataclass(frozen=True, slots=True)
 class PlanHeader:
-    """What the first line says besides the plan: the end of the access key, the folder of the
-    state, and `at`, the unix seconds of the reading.
+    """What the screen says besides the plan: the end of the access key, the folder of the state,
+    and `at`, the unix seconds of the reading.
 
     `saved` is the file of a saved plan, and `id` its four characters, computed if they are None.
+    `command` applies the plan if consent is added; None if the run itself asks.
     """
 
     key_suffix: str
@@ -36,6 +38,7 @@ class PlanHeader:
     provisional: str | None = None
     saved: str | None = None
     id: str | None = None
+    command: str | None = None
 
 
 def plan_lines(
@@ -48,43 +51,51 @@ def plan_lines(
     """The whole screen of a plan. `decision` is the consent that was given and that is open, if it
     is known; `outputs` are those that will change.
     """
-    head = _head(plan, header)
+    yield from _title(title(plan, header), plan, header, style)
     if plan.is_empty and not plan.drift and not plan.problems and not outputs:
-        parts = [_no_changes(plan), *head]
-        if style.width is None:
-            yield Line(f" {'    '.join(parts)}", Tone.GOOD)
-        else:
-            yield from labelled(" ", parts, style, tone=Tone.GOOD)
+        yield from sentence(_no_changes(plan), style, tone=Tone.GOOD)
+        yield from _details(plan, header, style)
         return
-    id = phrase("plan {id}", id=header.id or plan_id(plan))
-    yield from _title([*head, id], header, style)
     blocks = plan_blocks.blocks(plan, outputs, verbose=style.verbose)
     with_cost = style.verbose or header.saved is not None
     yield from _block_lines((each for each in blocks if with_cost or each.name != "cost"), style)
     yield Line()
     if exit_codes.stops(plan.problems):
-        tally = problem_text.tally(plan.problems)
-        yield Line(" " + phrase("No plan, and nothing is sent: {tally}.", tally=tally), Tone.DANGER)
+        found = problem_text.tally(plan.problems)
+        yield Line(phrase("No plan, and nothing is sent: {tally}.", tally=found), Tone.DANGER)
     elif plan.is_empty:
-        yield Line(f" {_no_changes(plan, outputs_change=bool(outputs))}", Tone.GOOD)
+        text = _no_changes(plan, outputs_change=bool(outputs))
+        yield from sentence(text, style, tone=Tone.GOOD)
     else:
-        yield from totals.lines(plan, style, decision)
+        yield from totals.lines(plan, style, decision, header.command)
+    yield from _details(plan, header, style)
 
 
 def drift_lines(plan: Plan, header: PlanHeader, style: Style) -> Iterable[Line]:
     """The whole screen of `drift`."""
-    yield from _title(_head(plan, header), header, style)
+    stack, where = _stack(plan), _where(header)
+    text = phrase("Drift of {stack}, {where}", stack=stack, where=where)
+    yield from _title(text, plan, header, style)
     blocks = plan_blocks.blocks(plan, verbose=style.verbose)
     yield from _block_lines((each for each in blocks if each.name != "cost"), style)
-    if plan.drift:
+    if plan.drift or not plan.problems:
         yield Line()
-        objects = format.count(len(plan.drift), "object")
-        yield Line(" " + phrase("{objects} changed outside.", objects=objects), Tone.CARE)
-    elif not plan.problems:
-        yield Line()
-        yield Line(
-            " " + phrase("No drift: nothing that the stack manages was changed outside."), Tone.GOOD
-        )
+        yield from sentence(drift_counts(plan), style, tone=Tone.CARE if plan.drift else Tone.GOOD)
+    yield from _details(plan, header, style)
+
+
+def drift_counts(plan: Plan) -> str:
+    """How many resources were changed outside."""
+    if not plan.drift:
+        return phrase("No drift: nothing that the stack manages was changed outside.")
+    number = len({change.address.owner for change in plan.drift})
+    resources = format.count(number, "resource")
+    if all(change.address.rule is None for change in plan.drift):
+        return phrase("Drift: {resources} changed outside.", resources=resources)
+    return phrase(
+        "Drift: {resources} changed outside. A rule counts as part of its firewall.",
+        resources=resources,
+    )
 
 
 def attention_lines(found: Sequence[Problem], style: Style) -> Iterable[Line]:
@@ -99,23 +110,72 @@ def plan_id(plan: Plan) -> str:
     return json_text.checksum(parts)[:4]
 
 
-def _title(parts: Sequence[str], header: PlanHeader, style: Style) -> Iterable[Line]:
-    yield from labelled(" ", parts, style, tone=Tone.TITLE)
+def title(plan: Plan, header: PlanHeader) -> str:
+    """The first line: what it is a plan of, for which account, and where the state is."""
+    stack, where = _stack(plan), _where(header)
+    if header.saved is not None:
+        return phrase(
+            "Saved plan {file} for {stack}, {where}, made {moment}",
+            file=header.saved,
+            stack=stack,
+            where=where,
+            moment=format.moment(header.at),
+        )
+    if plan.destroy:
+        return phrase("Plan to destroy {stack}, {where}", stack=stack, where=where)
+    if plan.partial:
+        return phrase("Plan for a part of {stack}, {where}", stack=stack, where=where)
+    return phrase("Plan for {stack}, {where}", stack=stack, where=where)
+
+
+def details(plan: Plan, header: PlanHeader) -> str:
+    """What identifies a plan: its four characters, when the account was read, and the state."""
+    return phrase(
+        "Plan {id}, read {moment} with {calls}, state serial {serial}.",
+        id=header.id or plan_id(plan),
+        moment=format.moment(header.at),
+        calls=format.count(plan.calls.read, "api-call"),
+        serial=plan.serial,
+    )
+
+
+def _title(text: str, plan: Plan, header: PlanHeader, style: Style) -> Iterable[Line]:
+    yield from sentence(text, style, tone=Tone.TITLE)
+    if plan.partial and not _is_undo(plan):
+        narrowed = phrase("Narrowed by --only or --except: the rest of the stack is not checked.")
+        yield from sentence(narrowed, style, tone=Tone.CARE)
     if header.provisional is not None:
-        yield Line(" " + phrase("Provisional: {reason}", reason=header.provisional), Tone.CARE)
+        provisional = phrase("Provisional: {reason}", reason=header.provisional)
+        yield from sentence(provisional, style, tone=Tone.CARE)
 
 
-def _head(plan: Plan, header: PlanHeader) -> list[str]:
-    parts = [
-        escape.outside(plan.title),
-        phrase("simulated") if header.simulated else "",
-        phrase("[saved in {file}]", file=header.saved),
-        phrase("[key ..{suffix}]", suffix=header.key_suffix),
-        phrase("state {folder} (serial {serial})", folder=header.state, serial=plan.serial),
-        phrase("read {calls}", calls=format.count(plan.calls.read, "call")),
-        format.moment(header.at),
-    ]
-    return [part for part in parts if part]
+def _details(plan: Plan, header: PlanHeader, style: Style) -> Iterable[Line]:
+    if style.verbose:
+        yield Line()
+        yield from sentence(details(plan, header), style, tone=Tone.FAINT)
+
+
+def _stack(plan: Plan) -> str:
+    if plan.environment is None:
+        return phrase("stack {stack}", stack=plan.stack)
+    return phrase(
+        "stack {stack}, environment {environment}", stack=plan.stack, environment=plan.environment
+    )
+
+
+def _where(header: PlanHeader) -> str:
+    """The account and the place of the state."""
+    if header.simulated:
+        return phrase(
+            "on the local cloud (simulated)[, state in {folder}]", folder=header.state or None
+        )
+    if not header.key_suffix:
+        return phrase("on iwinv[, state in {folder}]", folder=header.state or None)
+    return phrase(
+        "account of key ..{suffix}[, state in {folder}]",
+        suffix=header.key_suffix,
+        folder=header.state or None,
+    )
 
 
 def _block_lines(blocks: Iterable[Block], style: Style) -> Iterable[Line]:
@@ -123,8 +183,10 @@ def _block_lines(blocks: Iterable[Block], style: Style) -> Iterable[Line]:
     for block in blocks:
         if (block.title and block.title != title) or block.note:
             yield Line()
-            note = f"   {block.note}" if block.note else ""
-            yield from labelled(" ", [f"{block.title.upper()}{note}"], style, tone=Tone.TITLE)
+            text = block.title
+            if block.note:
+                text = phrase("{title}: {note}", title=block.title, note=block.note)
+            yield from sentence(text, style, tone=Tone.TITLE)
         title = block.title
         yield from block.lines(style)
 
@@ -139,11 +201,12 @@ def _reason_for_no_changes(plan: Plan) -> str:
     if plan.destroy:
         return phrase("There is nothing to destroy.")
     if plan.partial and not _is_undo(plan):
-        return phrase("Narrowed by --only or --except: the rest of the stack is not checked.")
+        return phrase("The chosen part matches the configuration.")
+    number = tally(plan).number(Action.NONE)
     target = phrase("the restored state") if _is_undo(plan) else phrase("the configuration")
-    if plan.unchanged == 1:
-        return phrase("1 object matches {target}.", target=target)
-    return phrase("{number} objects match {target}.", number=plan.unchanged, target=target)
+    if number == 1:
+        return phrase("1 resource matches {target}.", target=target)
+    return phrase("{number} resources match {target}.", number=number, target=target)
 
 
 def _is_undo(plan: Plan) -> bool:

@@ -24,7 +24,6 @@ from reconciler.model.events import (
 from reconciler.model.resource_type import waits
 from reconciler.render import escape, format, problem_text
 from reconciler.render.format import phrase
-from reconciler.render.layout import PART_GAP
 from reconciler.render.run import screen
 from reconciler.render.run.run_report import RunReport, Track
 from reconciler.render.run.screen import Line, Style, Tone
@@ -220,7 +219,7 @@ def row_lines(done: Sequence[Track], style: Style) -> Iterable[Line]:
         room = _TEXT_CELLS_MAX
         if style.width is not None:
             room = style.width - escape.width(head) - escape.width(took) - 2
-        text = PART_GAP.join(row.texts[: 2 if row.alike > 1 else 1])
+        text = row.texts[0]
         text = escape.cut(text, room) if room >= _TEXT_CELLS_MIN else ""
         yield Line(f"{head}{text}{'  ' if text else ''}{took}", Tone.GOOD)
     rest = len(done) - len(listed)

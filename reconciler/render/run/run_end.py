@@ -9,12 +9,15 @@ from collections.abc import Iterable, Sequence
 from reconciler.model.events import StepFailed, StepSkipped, StepUnknown, Summary
 from reconciler.render import escape, format
 from reconciler.render.format import phrase
+from reconciler.render.layout import sentence
+from reconciler.render.plan.consent_text import pasted
+from reconciler.render.plan.tally import done
 from reconciler.render.run import progress
-from reconciler.render.run.run_report import RunReport
+from reconciler.render.run.run_report import NOTHING_LEFT, RunReport
 from reconciler.render.run.screen import Line, Style, Tone
 
 _LISTED_MAX = 20
-_OFF_PERCENT_MIN = 10
+_OFF_SHARE_MIN, _OFF_SECONDS_MIN = 0.25, 10
 """An estimate that was off by less is not mentioned."""
 
 
@@ -22,7 +25,6 @@ def summary_lines(
     summary: Summary,
     report: RunReport,
     *,
-    title: str,
     style: Style,
     time_scale: float = 1.0,
     with_rows: bool = False,
@@ -31,7 +33,8 @@ def summary_lines(
     continues it.
 
     `time_scale` is how many times faster than the real cloud this one was; the plan's estimate is
-    for the real one. `with_rows`: the rows that are done were not shown yet.
+    for the real one, and is compared only there.
+    `with_rows`: the rows that are done were not shown yet.
     """
     yield Line()
     if with_rows:
@@ -41,39 +44,60 @@ def summary_lines(
         yield Line(f"  {phrase('hint:'):<8} {escape.outside(hint)}", Tone.CARE)
     yield from _listed(phrase("unknown"), report.unknown, Tone.DANGER)
     yield from _listed(phrase("skipped"), report.skipped, Tone.CARE)
-    scaled = time_scale != 1.0
-    text = phrase(
-        "{stack}: {done} done[, {failed} failed][, {skipped} skipped][, {unknown} unknown].    "
-        "{calls} in {duration}[, which is {real} at the cloud's own speed][ ({estimate})]",
-        stack=title,
-        done=summary.done,
-        failed=summary.failed or None,
-        skipped=summary.skipped or None,
-        unknown=summary.unknown or None,
-        calls=format.count(summary.calls, "call"),
-        duration=format.duration(summary.seconds),
-        real=format.duration(summary.seconds * time_scale) if scaled else None,
-        estimate=_estimate(summary, time_scale),
-    )
-    yield Line(f" {text}", Tone.GOOD if summary.exit_code == 0 else Tone.CARE)
+    if (with_rows and report.done) or report.failed or report.unknown or report.skipped:
+        yield Line()
+    good = summary.exit_code == 0
+    tone = Tone.GOOD if good else Tone.CARE
+    yield from sentence(_counts(report, good=good), style, tone=tone)
+    yield from sentence(_time(summary, simulated=time_scale != 1.0), style)
     if summary.next is not None:
-        yield Line(" " + phrase("To continue:  {command}", command=summary.next), Tone.TITLE)
+        yield Line()
+        yield Line(phrase("To continue:"), Tone.TITLE)
+        yield from pasted(escape.outside(summary.next), style)
 
 
-def _estimate(summary: Summary, time_scale: float) -> str:
-    """The planned duration, and by how much it was off if the run ended well."""
-    planned = summary.eta_seconds
-    if planned is None:
-        return ""
-    percent = round(100 * (summary.seconds * time_scale - planned) / planned) if planned else 0
-    off = "" if abs(percent) < _OFF_PERCENT_MIN or summary.exit_code != 0 else abs(percent)
+def _counts(report: RunReport, *, good: bool) -> str:
+    """What became of how many resources, counted as the plan counts them."""
+    found, left = report.resources.done(), report.resources.left(report.failed, report.unknown)
+    if good and left == NOTHING_LEFT:
+        return phrase(
+            "Destroy complete: {counts}." if found.destroys else "Apply complete: {counts}.",
+            counts=done(found),
+        )
     return phrase(
-        "planned about {duration}[: it took {off} % longer]"
-        if percent > 0
-        else "planned about {duration}[: it took {off} % less]",
-        duration=format.duration(planned),
-        off=off,
+        "Destroy incomplete: {counts}[; {failed} failed][; {unknown} with an unknown outcome]"
+        "[; {other} not done]."
+        if found.destroys
+        else "Apply incomplete: {counts}[; {failed} failed][; {unknown} with an unknown outcome]"
+        "[; {other} not done].",
+        counts=done(found),
+        failed=left.failed or None,
+        unknown=left.unknown or None,
+        other=left.other or None,
     )
+
+
+def _time(summary: Summary, *, simulated: bool) -> str:
+    """How long the run took, and what the plan expected if that was far off."""
+    time, calls = format.duration(summary.seconds), format.count(summary.calls, "api-call")
+    if simulated:
+        return phrase("Time: {time} on the local cloud; {calls}.", time=time, calls=calls)
+    return phrase(
+        "Time: {time}; {calls}.[ The plan expected about {expected}.]",
+        time=time,
+        calls=calls,
+        expected=_missed_estimate(summary),
+    )
+
+
+def _missed_estimate(summary: Summary) -> str:
+    """The duration that the plan expected, if a run that ended well shows that it was far off."""
+    expected = summary.eta_seconds
+    if expected is None or summary.exit_code != 0:
+        return ""
+    off = abs(summary.seconds - expected)
+    far = off > _OFF_SECONDS_MIN and off > _OFF_SHARE_MIN * expected
+    return format.duration(expected) if far else ""
 
 
 def _listed(

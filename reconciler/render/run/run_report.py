@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import field
 
 from reconciler.common.dataclass import dataclass
+from reconciler.model.address import Address
 from reconciler.model.events import (
     Event,
     StepDone,
@@ -17,10 +18,12 @@ from reconciler.model.events import (
     StepUnknown,
     StepWaiting,
 )
-from reconciler.model.plan import Step
+from reconciler.model.plan import Action, Step
 from reconciler.render import escape
 from reconciler.render.format import phrase
+from reconciler.render.plan.change_text import Head
 from reconciler.render.plan.plan_rows import PlanRow
+from reconciler.render.plan.tally import NO_RESOURCES, Tally
 
 
 @dataclass(slots=True)
@@ -61,21 +64,68 @@ class Track:
         return self.ended >= self.total and not self.troubles
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How many resources were not done: because a step failed, because its outcome is unknown, or
+    for another reason.
+    """
+
+    failed: int
+    unknown: int
+    other: int
+
+
+NOTHING_LEFT = Left(0, 0, 0)
+
+
+@dataclass(slots=True)
+class Resources:
+    """The resources of a plan, and for the steps that are not done yet, by key, which resource each
+    is about.
+    """
+
+    planned: Tally
+    open: dict[str, Address]
+
+    def done(self) -> Tally:
+        """Those of which every step is done."""
+        return self.planned.without(self.open.values())
+
+    def left(self, failed: Sequence[StepFailed], unknown: Sequence[StepUnknown]) -> Left:
+        """Those of which a step is not done."""
+        every, of_failed = set(self.open.values()), self._of(failed)
+        of_unknown = self._of(unknown) - of_failed
+        return Left(len(of_failed), len(of_unknown), len(every - of_failed - of_unknown))
+
+    def _of(self, events: Sequence[StepFailed | StepUnknown]) -> set[Address]:
+        return {self.open[event.key] for event in events if event.key in self.open}
+
+
 class RunReport:
     """Follows the events of a run. An address without a row of its own gets one with its first
     event.
     """
 
-    def __init__(self, rows: Iterable[PlanRow] = (), steps: Sequence[Step] = ()) -> None:
-        self.total = len(steps)
+    def __init__(
+        self,
+        rows: Iterable[PlanRow] = (),
+        steps: Sequence[Step] = (),
+        resources: Tally = NO_RESOURCES,
+    ) -> None:
+        self._steps = {step.key: step for step in steps}
+        self.resources = Resources(resources, {step.key: step.address.owner for step in steps})
         self._tracks: list[Track] = []
         self._by_address: dict[str, Track] = {}
-        self._old = frozenset(step.key for step in steps if step.deposed)
         self.begin_round()
         for row in rows:
             self._add(Track(row), row.addresses)
         for step in steps:
             self._track(str(step.address)).total += 1
+
+    @property
+    def total(self) -> int:
+        """How many steps the plan has."""
+        return len(self._steps)
 
     def begin_round(self) -> None:
         """Forgets what ended in an earlier round: what was open then may be done in this one."""
@@ -104,6 +154,7 @@ class RunReport:
         track.troubles += not isinstance(event, StepDone)
         match event:
             case StepDone():
+                self.resources.open.pop(event.key, None)
                 track.took[event.address] = track.took.get(event.address, 0.0) + event.seconds
             case StepFailed():
                 self.failed.append(event)
@@ -120,7 +171,7 @@ class RunReport:
 
     def is_about_old(self, key: str) -> bool:
         """Whether a step is about the object that a replacement leaves behind."""
-        return key in self._old
+        return key in self._steps and self._steps[key].deposed
 
     @property
     def under_way(self) -> list[Track]:
@@ -134,7 +185,8 @@ class RunReport:
 
     def _track(self, address: str) -> Track:
         if address not in self._by_address:
-            self._add(Track(PlanRow(" ", escape.outside(address), ())), (address,))
+            unplanned = PlanRow(escape.outside(address), (), Head(Action.NONE))
+            self._add(Track(unplanned), (address,))
         return self._by_address[address]
 
     def _add(self, track: Track, addresses: Iterable[str]) -> None:
