@@ -22,9 +22,9 @@ def main() -> None:
 
             _print_and_exit(help.HELP if language == "en" else help.page(help.HELP))
         if only in (["--version"], ["version"]):
-            from reconciler.version import VERSION
+            from reconciler.version import described
 
-            _print_and_exit(f"reconciler {VERSION}\n")
+            _print_and_exit(f"{described()}\n")
     # A stack has many values that live long and have no reference cycles: searching them for cycles
     # would take a quarter of a plan's time.
     gc.set_threshold(_COLLECT_AFTER, 50, 100)

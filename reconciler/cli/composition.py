@@ -13,7 +13,7 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,6 +124,7 @@ def local_cloud(
     from reconciler.simulator.worldfile import WorldInUse, WorldNotKept
 
     world = world_of(place, environ)
+    _ignore_in_git(world.parent)
     try:
         server = SimulatorServer(
             Cloud(time_scale=time_scale), world_file=world, lock_seconds=_WORLD_LOCK_SECONDS
@@ -151,6 +152,15 @@ def local_cloud(
                 hint=msg("free up space or fix the directory's permissions"),
             )
         ) from failure
+
+
+def _ignore_in_git(folder: Path) -> None:
+    """Creates the folder of the local cloud, which Git ignores. Failures are left to the first file
+    in it that matters.
+    """
+    with suppress(OSError):
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def holder(command: str, run: str | None = None) -> ports.Holder:

@@ -17,7 +17,7 @@ from reconciler.cli.streams import Stream, unwritten
 from reconciler.common.text import Text, msg
 from reconciler.locale import choice, language
 from reconciler.model import exit_codes
-from reconciler.version import VERSION
+from reconciler.version import VERSION, described
 
 _COMMANDS: Mapping[str, str] = {
     "init": "init_command",
@@ -107,7 +107,7 @@ def _in_language(command: click.Command) -> click.Command:
     expose_value=False,
     help="The language of messages (default: that of the locale).",
 )
-@click.version_option(VERSION, message="reconciler %(version)s")
+@click.version_option(VERSION, message=described())
 def program(chdir: str | None) -> None:
     """Make an iwinv cloud account match a set of YAML files."""
     if chdir is not None:

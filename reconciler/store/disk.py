@@ -19,6 +19,14 @@ from reconciler.common.text import msg
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
+FOR_GIT = {
+    ".gitignore": "lock\nholder\nepoch\n*.new\n",
+    ".gitattributes": "* -text -merge\n",
+}
+"""What a state's folder tells Git (decisions/new-stacks): a commit contains the state without the
+files of one machine, and Git neither converts nor merges it.
+"""
+
 
 class File(Protocol):
     """A file open for writing in place. Every method raises `OSError`."""
@@ -58,6 +66,12 @@ class Disk(Protocol):
     def make_folder(self, folder: Path) -> None:
         """Creates a folder that only its owner can read, and those above it, durably. An existing
         one gets the same permissions.
+        """
+        ...
+
+    def add_for_git(self, folder: Path) -> None:
+        """Writes the files for Git into a new folder. Nothing depends on them, so a failure is
+        ignored.
         """
         ...
 
@@ -155,6 +169,15 @@ class RealDisk:
         found = folder.stat()
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != FOLDER_MODE:
             folder.chmod(FOLDER_MODE)  # a checkout or a copy made it readable for others
+
+    def add_for_git(self, folder: Path) -> None:
+        for name, text in FOR_GIT.items():
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            with (
+                suppress(OSError),
+                os.fdopen(os.open(folder / name, flags, FILE_MODE), "w") as file,
+            ):
+                file.write(text)
 
     def create(self, path: Path) -> File:
         path.unlink(missing_ok=True)

@@ -137,7 +137,10 @@ class FileStore:
         `RecordFailed`.
         """
         try:
+            is_new = not self._disk.names(self.folder)
             self._disk.make_folder(self.folder)
+            if is_new:
+                self._disk.add_for_git(self.folder)
             self._disk.make_folder(self.folder / "history")
             lock = locks.take(
                 self._disk, self.folder, holder, timeout_seconds=timeout_seconds, token=self._token

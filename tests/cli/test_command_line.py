@@ -5,6 +5,7 @@ whatever happens.
 from __future__ import annotations
 
 import json
+import platform
 import re
 import subprocess
 import sys
@@ -290,7 +291,9 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert project["version"] == VERSION
-    assert call(capsys, "--version") == (0, f"reconciler {VERSION}\n", "")
+    code, out, err = call(capsys, "--version")
+    assert (code, err) == (0, "") and out.startswith(f"reconciler {VERSION}, Python 3.")
+    assert out.endswith(f" on {platform.system()} {platform.machine()}\n")
 
 
 def test_help_and_version_load_nothing_that_takes_time() -> None:

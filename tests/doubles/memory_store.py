@@ -149,6 +149,9 @@ class MemoryDisk:
     def make_folder(self, folder: Path) -> None:
         self._require_up()
 
+    def add_for_git(self, folder: Path) -> None:
+        """No state depends on it."""
+
     def create(self, path: Path) -> File:
         inode = _Inode()
         self.do("create", path, lambda: self._name(path, lambda names: names.update({path: inode})))

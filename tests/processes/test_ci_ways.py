@@ -78,10 +78,8 @@ def checkout(place: Desk, name: str, origin: Path) -> Path:
 def origin(tmp_path: Path) -> Path:
     """A repository with the stack in it."""
     first, bare = tmp_path / "first", tmp_path / "origin.git"
-    (first / "infra" / "state").mkdir(parents=True)
+    (first / "infra").mkdir(parents=True)
     (first / "infra" / "stack.yaml").write_text(STACK, encoding="utf-8")
-    (first / "infra" / "state" / ".gitignore").write_text(block("file", ".gitignore"))
-    (first / "infra" / "state" / ".gitattributes").write_text(block("file", ".gitattributes"))
     (first / "infra" / ".gitignore").write_text(block("file", "stack.gitignore"))
     (first / "apply.sh").write_text(block("script", "git"))
     (first / "kept.sh").write_text(block("script", "kept-folder"))
@@ -129,9 +127,11 @@ def test_a_state_in_git_continues_from_its_commit_and_a_lost_push_creates_nothin
         listed = run(
             place, tmp_path / "a", "git", "ls-tree", "-r", "--name-only", "origin/main"
         ).out.splitlines()
-        assert "infra/state/shop/state.json" in listed and not [
-            name for name in listed if name.endswith(("/lock", "/epoch", "/holder"))
-        ]
+        assert {
+            f"infra/state/shop/{name}"
+            for name in ("state.json", "journal", ".gitignore", ".gitattributes")
+        } <= set(listed)
+        assert not [name for name in listed if name.endswith(("/lock", "/epoch", "/holder"))]
 
         second = checkout(place, "b", origin)
         assert run(place, second, "bash", "apply.sh").code == 0
@@ -215,3 +215,12 @@ def test_the_way_back_from_converted_line_ends_works_as_it_is_printed(
         hint = re.search(r"convert them: (.*)", found.text)
         assert hint is not None and run(place, first, "bash", "-c", hint[1]).code == 0
         assert run(place, first, "reconciler", "plan", "infra", "--detailed-exitcode").code == 0
+
+
+def test_a_state_that_git_ignores_is_reported_by_the_script(tmp_path: Path, origin: Path) -> None:
+    # Goal: `init` writes `state/` into .gitignore; whoever leaves it there learns it at once.
+    with desk(tmp_path) as place:
+        first = checkout(place, "a", origin)
+        (first / "infra" / ".gitignore").write_text("state/\n*.plan\n")
+        ended = run(place, first, "bash", "apply.sh")
+        assert ended.code == 7 and "remove state/ from infra/.gitignore" in ended.text

@@ -1,0 +1,1 @@
+"""The wheel and the source distribution, the container and the workflows."""
