@@ -205,17 +205,18 @@ class Session:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """The account while the block runs; the console shows what the command waits for."""
-        opened = composition.connect(
+        """The account while the block runs; the console shows what the run waits for."""
+        with composition.connect(
             self.path,
             self.environ,
             simulated=self.simulate,
             time_scale=self.time_scale,
             problems=self.problems,
             cached=options.uses_cache(),
-        )
-        with self.console.activity() as notify, opened as connection:
-            yield replace(connection, notify=notify)
+        ) as connection:
+            yield replace(
+                connection, notify=lambda line: self.console.note([Line(f" {line}", Tone.FAINT)])
+            )
 
     def back(
         self,

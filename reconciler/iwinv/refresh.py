@@ -13,7 +13,6 @@ from reconciler.iwinv.driver import ReadDriver, ReadFailed
 from reconciler.iwinv.list_reader import ListReading, reading
 from reconciler.iwinv.single_reader import DetailReading
 from reconciler.model.diagnostics import error
-from reconciler.model.events import Activity
 from reconciler.model.kinds import Kinds
 from reconciler.model.ports import Client, Seen
 from reconciler.model.resource import Account, Catalogue, LiveResource, RefreshScope
@@ -54,13 +53,13 @@ def read_account(
     kinds: Kinds,
     *,
     time_scale: float = 1.0,
-    notify: Callable[[Activity], None] = lambda activity: None,
+    notify: Callable[[str], None] | None = None,
 ) -> Account:
     """The account as far as the scope asks for it. Raises `ReadFailed`. What could not be listed at
     all is left out (`complete`, `Catalogue`).
 
     The lists are read at about the same time, not at one instant: a change in between shows in some
-    and not in others. `notify` takes how far the reading is and what it waits for.
+    and not in others. `notify` takes a line if a read has to wait.
     """
     sent = client.sent
     reader = _AccountReader(ReadDriver(client, notify), scope, kinds, time_scale)
@@ -91,15 +90,11 @@ class _AccountReader:
         rules = [f"{RULES}:{id}" for id in sorted(scope.rules_of)]
         names += sorted(scope.catalogue | scope.optional)
         names += [] if inline else rules
-        members = [f"{MEMBERS}:{id}" for id in sorted(scope.members_of)]
-        self._read([*names, *members], later=len(scope.rules_named) + bool(scope.members_for))
+        self._read([*names, *(f"{MEMBERS}:{id}" for id in sorted(scope.members_of))])
         for part in [part for part in self.found.values() if part.inline]:
             for name, rows in part.inline.items():
                 self.found[name] = Seen(rows, complete=True)
-        self._read(
-            [name for name in (*rules, *self._rules_named()) if name not in self.found],
-            later=len(self._members_wanted()[:_MEMBER_LISTS_AT_ONCE]),
-        )
+        self._read([name for name in (*rules, *self._rules_named()) if name not in self.found])
 
     def _rules_named(self) -> list[str]:
         """The lists of rules of firewalls that are wanted by name: their ids are known once the
@@ -119,20 +114,13 @@ class _AccountReader:
         """Reads the members of more firewalls as long as an instance of `members_for` is in none:
         membership shows from the firewall's side only.
         """
-        while others := self._members_wanted():
-            self._read(others[:_MEMBER_LISTS_AT_ONCE])
-
-    def _members_wanted(self) -> list[str]:
-        """The lists of members that may show an instance of `members_for` that none shows yet."""
-        if self.scope.members_for <= _members_in(self.found.values()):
-            return []
         names = (f"{MEMBERS}:{firewall.id}" for firewall in self._firewalls())
-        return [name for name in names if name not in self.found]
+        others = [name for name in names if name not in self.found]
+        while others and not self.scope.members_for <= _members_in(self.found.values()):
+            self._read(others[:_MEMBER_LISTS_AT_ONCE])
+            others = others[_MEMBER_LISTS_AT_ONCE:]
 
-    def _read(self, names: list[str], *, later: int = 0) -> None:
-        """Reads these lists. `later` is how many calls are expected after them."""
-        if not names:
-            return
+    def _read(self, names: list[str]) -> None:
         scope = self.scope
         readings = [
             reading(
@@ -145,8 +133,7 @@ class _AccountReader:
             for name in names
         ]
         optional = scope.optional - scope.catalogue
-        skippable = [one for one in readings if one.what in optional]
-        self.driver.run(readings, optional=skippable, later=later)
+        self.driver.run(readings, optional=[one for one in readings if one.what in optional])
         self.found.update((one.what, one.seen) for one in readings if one.seen is not None)
 
     def account(self, *, calls: int) -> Account:

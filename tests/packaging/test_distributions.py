@@ -12,16 +12,17 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 import tomllib
 import venv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from reconciler.importing.examples import EXAMPLES
 from reconciler.version import VERSION
+from tests.site.follow import follow
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -42,16 +43,7 @@ def build(source: Path, target: Path) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """One build for all processes of the run."""
-    place = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent
-    with FileLock(place / "dist.lock"):
-        if not (place / "dist").exists():
-            build(ROOT, place / "building")
-            (place / "building").rename(place / "dist")
-    (sdist,), (wheel,) = (place / "dist").glob("*.tar.gz"), (place / "dist").glob("*.whl")
-    return sdist, wheel
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
 
 
 def tool(*command: str) -> str:
@@ -110,10 +102,8 @@ def test_the_address_of_the_project_is_the_same_everywhere() -> None:
 
 
 @pytest.fixture(scope="session")
-def program(
-    built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., str]:
-    """The program from the wheel in an empty environment. What it depends on is that of the tests,
+def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an empty environment with the wheel. What it depends on is that of the tests,
     but not the package itself.
     """
     place = tmp_path_factory.mktemp("installed")
@@ -125,12 +115,22 @@ def program(
     )  # fmt: skip
     (packages,) = (place / "venv" / "lib").glob("python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    home = place / "home"
-    home.mkdir()
+    where = subprocess.run(
+        [str(python), "-c", "import reconciler; print(reconciler.__file__)"],
+        cwd=place, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert where.startswith(str(packages)), where
+    return python.parent
+
+
+@pytest.fixture(scope="session")
+def program(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """The installed program, run in an empty folder."""
+    home = tmp_path_factory.mktemp("home")
 
     def run(*arguments: str, codes: tuple[int, ...] = (0,)) -> str:
         ended = subprocess.run(
-            [str(python.with_name("reconciler")), *arguments],
+            [str(installed / "reconciler"), *arguments],
             cwd=home,
             env={"PATH": "/usr/bin:/bin", "HOME": str(home), "RECONCILER_TIME_SCALE": "3000"},
             stdin=subprocess.DEVNULL,
@@ -142,11 +142,6 @@ def program(
         assert ended.returncode in codes, (arguments, ended.stdout + ended.stderr)
         return ended.stdout
 
-    where = subprocess.run(
-        [str(python), "-c", "import reconciler; print(reconciler.__file__)"],
-        cwd=home, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert where.startswith(str(packages)), where
     return run
 
 
@@ -163,6 +158,30 @@ def test_someone_without_a_checkout_gets_from_the_example_to_a_running_stack(
     assert "database = mysql://" in program(*commands[1], "--yes")
     program("plan", "shop", "--simulate", "--detailed-exitcode")
     assert '"$id"' in program("schema", "stack")
+    program("explain", "instances.flavor")
     program("destroy", "shop", "--simulate", "--yes", "--accept", "delete")
+
+
+def test_a_first_stack_is_written_without_a_checkout(program: Callable[..., str]) -> None:
     assert "reconciler plan hello --simulate" in program("init", "hello", "--simulate")
+    program("validate", "hello")
     assert "instances.web" in program("plan", "hello", "--simulate")
+
+
+def test_the_tutorial_is_followed_word_for_word(installed: Path, tmp_path: Path) -> None:
+    # Goal: a running stack within 60 s, and the end within 10 minutes, at the tutorial's own speed.
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    first, middle, rest = text.partition("## 6. Change it")
+    (tmp_path / "first.md").write_text(first)
+    (tmp_path / "rest.md").write_text(f"```console\n$ export RECONCILER_SIMULATE=1\n```\n{rest}")
+    environment = {
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "PATH": f"{installed}:/usr/bin:/bin",
+        "TERM": "xterm",
+    }
+    begun = time.monotonic()
+    shown = follow(tmp_path / "first.md", tmp_path, environment)
+    assert middle and "address = 203.0.113." in shown and time.monotonic() - begun < 60, shown
+    shown = follow(tmp_path / "rest.md", tmp_path, environment)
+    assert "ports: 2222" in shown and time.monotonic() - begun < 600, shown

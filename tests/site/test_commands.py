@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reconciler.simulator import Cloud, SimulatorServer
 from reconciler.simulator.worldfile import packaged_world
@@ -41,8 +42,15 @@ PREPARED = {
 }
 """What is in the folder when a page begins."""
 
-COMPANY = ("how-to/adopt.md", "ko/how-to/adopt.md")
+COMPANY = ("how-to/adopt.md",)
 """Pages about an account that has objects already."""
+
+TRANSLATED = {
+    path.relative_to(DOCS).as_posix(): path.relative_to(DOCS / "ko").as_posix()
+    for path in (DOCS / "ko").rglob("*.md")
+    if path.name not in ("index.md", "glossary.md")
+}
+"""Korean pages, and the English page with the same commands. Only the English one is run."""
 
 PAGES = sorted(
     path.relative_to(DOCS).as_posix()
@@ -77,7 +85,7 @@ def prepare(page: str, folder: Path, environment: Mapping[str, str]) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in NOT_RUN])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in {*NOT_RUN, *TRANSLATED}])
 def test_every_command_of_a_page_runs(page: str, tmp_path: Path, programs: Path) -> None:
     environment = surroundings(tmp_path, programs)
     cloud = Cloud(packaged_world("company"), switches={"rate_limit": "off"}, time_scale=SPEED)
@@ -89,6 +97,22 @@ def test_every_command_of_a_page_runs(page: str, tmp_path: Path, programs: Path)
         shown = follow(DOCS / page, tmp_path, environment)
     for error in errors(DOCS / page):
         assert error in shown, f"{error}\n{shown}"
+
+
+@pytest.mark.parametrize("page", sorted(TRANSLATED))
+def test_a_translation_has_the_commands_and_files_of_its_page(page: str) -> None:
+    def said(path: Path) -> list[tuple[object, ...]]:
+        return [
+            (
+                step.path,
+                step.exit_code,
+                yaml.safe_load(step.command) if step.path else step.command,
+            )
+            for step in steps(path)
+            if step.path is None or step.path.endswith(".yaml")
+        ]
+
+    assert said(DOCS / page) == said(DOCS / TRANSLATED[page])
 
 
 def errors(page: Path) -> list[str]:
@@ -117,7 +141,9 @@ def test_commands_of_the_program_are_in_fences_that_are_run() -> None:
     for path in [ROOT / "README.md", *DOCS.rglob("*.md")]:
         if path in [DOCS / page for page in NOT_RUN]:
             continue
-        text = path.read_text(encoding="utf-8")
+        text = re.sub(
+            r"<!-- screen .*?<!-- end -->", "", path.read_text(encoding="utf-8"), flags=re.DOTALL
+        )
         for language, fence in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             found = re.search(r"^(\$ |reconciler )", fence, re.MULTILINE)
             if language != "console" and found and not fence.startswith("#!"):

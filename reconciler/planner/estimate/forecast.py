@@ -36,15 +36,13 @@ from reconciler.schedule.task import Task, Write
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """How many seconds, writes and reads an apply is expected to take. `critical` is the longest
-    chain of steps that wait for each other, in order. `ends` is when each step ends, by its key, in
-    seconds from the begin.
+    chain of steps that wait for each other, in order.
     """
 
     seconds: float
     writes: int
     reads: int
     critical: tuple[str, ...] = ()
-    ends: Mapping[str, float] = EMPTY
 
 
 def forecast(
@@ -70,8 +68,7 @@ def forecast(
         step.key: _task(step, weights[step.key], operations[step.key], id_of) for step in steps
     }
     client = ModelClient(throughput)
-    ends: dict[str, float] = {}
-    scheduler = Scheduler(tasks, lambda task: ends.update({task.key: client.time}))
+    scheduler = Scheduler(tasks)
     poller = ListPoller(ModelReads(_pages(steps, account, kinds)), time_scale=1.0)
     polls = Polls(scheduler, poller, OperationLists(kinds))
     rechecks = Rechecks(polls, client.now, 0.0, is_shown=lambda kind, id: True)
@@ -80,7 +77,7 @@ def forecast(
     critical = _critical(
         steps, {step.key: _usual(step, kinds, operations[step.key]) for step in steps}
     )
-    return Forecast(client.time, client.writes, client.reads, critical, ends)
+    return Forecast(client.time, client.writes, client.reads, critical)
 
 
 def _task(
