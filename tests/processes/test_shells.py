@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +13,22 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from reconciler.cli.completion.scripts import SCRIPTS
+from reconciler.cli.program import program
 
-SHELLS = {
-    "bash": ("--norc", "--noprofile", "-i"),
-    "zsh": ("-f", "-i"),
-    "fish": ("--no-config", "-i"),
+SHELLS = {"bash": ("-i",), "zsh": ("-d", "-i"), "fish": ("-i",)}
+INSTALL = {
+    "bash": "source <(reconciler completion bash)",
+    "zsh": "reconciler completion zsh > ~/.zfunc/_reconciler",
+    "fish": "reconciler completion fish > ~/.config/fish/completions/reconciler.fish",
 }
+"""The lines of `reconciler completion --help` that install the completion."""
+
+RC = {
+    "bash": (".bashrc", INSTALL["bash"]),
+    "zsh": (".zshrc", "fpath+=~/.zfunc; autoload -Uz compinit; compinit"),
+}
+"""The lines that the page gives for a file of the shell."""
+
 SHOP = """\
 version: 1
 stack: shop
@@ -46,7 +56,7 @@ CASES = (
 STUB = """\
 #!{python}
 import json, os, sys
-if "_RECONCILER_COMPLETE" in os.environ:
+if "_RECONCILER_COMPLETE" in os.environ or sys.argv[1:2] == ["completion"]:
     from reconciler.__main__ import main
     main()
 with open({log!r}, "a", encoding="utf-8") as file:
@@ -79,12 +89,11 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def typed(shell: str, folder: Path, log: Path, keys: Sequence[str]) -> list[list[str]]:
     """The arguments that the program gets when these keys are pressed, each followed by Enter."""
-    script = folder / f"completion.{shell}"
-    script.write_text(SCRIPTS[shell], encoding="utf-8")
+    install(shell, folder)
     child = pexpect.spawn(
         shell, list(SHELLS[shell]), cwd=folder, timeout=60, encoding="utf-8", dimensions=(50, 200)
     )
-    child.send(f"source {script.name}; reconciler ready\r")
+    child.send("reconciler ready\r")
     child.expect("DONE 1")
     for number, text in enumerate(keys, 2):
         child.send(f"reconciler {text}\r")
@@ -99,4 +108,20 @@ def test_completed_values_arrive_as_they_are_meant(shell: str, tmp_path: Path, l
         pytest.skip(f"{shell} is not installed")
     found = typed(shell, tmp_path, log, [f"{text}\t" for text, _ in CASES])
     assert found == [arguments for _, arguments in CASES]
-    assert not list(tmp_path.rglob("state")), "a completion writes nothing"
+    assert sorted(path.name for path in (tmp_path / "shop").iterdir()) == ["stack.yaml"]
+
+
+def install(shell: str, home: Path) -> None:
+    """Does what the help page says for a shell."""
+    page = " ".join((program.commands["completion"].help or "").split())
+    assert INSTALL[shell] in page
+    if shell in RC:
+        name, line = RC[shell]
+        assert line in page
+        (home / name).write_text(f"{line}\n", encoding="utf-8")
+    if " > " in INSTALL[shell]:
+        target = Path(INSTALL[shell].partition(" > ")[2]).parent
+        assert f"mkdir -p {target}" in page
+        subprocess.run(
+            ["bash", "-c", f"mkdir -p {target}; {INSTALL[shell]}"], check=True, timeout=60
+        )
