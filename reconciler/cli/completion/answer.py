@@ -16,6 +16,9 @@ from reconciler.cli.completion.values import Item
 SHELL, LINE, WORD = "_RECONCILER_COMPLETE", "_RECONCILER_LINE", "_RECONCILER_WORD"
 """The variables of a shell's question; `WORD` is the part of the line that bash replaces."""
 
+_HELP_WIDTH = 72
+"""The longest description of a command."""
+
 _FOR_THE_SHELL = ("~", "$")
 """A path that begins with one of these is expanded by the shell."""
 
@@ -50,7 +53,8 @@ def _continuations(
     command = context.command
     found = _option(context, rest, text)
     if isinstance(command, click.Group) and found is None:
-        yield from _of_click(command.shell_complete(context, text))
+        yield from _of_click(command.shell_complete(context, text) if text[:1] == "-" else ())
+        yield from _commands(command, context, text)
         return
     option, prefix, before = found or (None, "", rest)
     if not isinstance(command, click.Group):
@@ -145,6 +149,15 @@ def _values(
         yield from values.paths(text, folders_only=not parameter.type.file_okay)
     elif not isinstance(parameter.type, click.Path):
         yield from _of_click(parameter.type.shell_complete(context, parameter, text))
+
+
+def _commands(group: click.Group, context: click.Context, text: str) -> Iterator[Item]:
+    for name in group.list_commands(context):
+        if name.startswith(text):
+            command = group.get_command(context, name)
+            if command is None or command.hidden:
+                continue
+            yield Item(name, command.get_short_help_str(_HELP_WIDTH))
 
 
 def _of_click(items: Sequence[click.shell_completion.CompletionItem]) -> Iterator[Item]:

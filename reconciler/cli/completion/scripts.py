@@ -27,18 +27,23 @@ complete -o nosort -F _reconciler reconciler 2>/dev/null || complete -F _reconci
 _ZSH = r"""#compdef reconciler
 _reconciler() {
     local kind value help line
-    local -a values value_texts parts part_texts
+    local -a answers values value_texts parts part_texts listed
+    local -i width=0
     line="${(j: :)words[1,CURRENT-1]} $IPREFIX$QIPREFIX$PREFIX"
-    while IFS=$'\t' read -r kind value help; do
-        help="$value${help:+  -- $help}"
+    answers=("${(@f)$(_RECONCILER_COMPLETE=zsh _RECONCILER_LINE="$line" "$words[1]" 2>/dev/null)}")
+    for line in $answers; do
+        value=${${line#*$'\t'}%%$'\t'*}
+        (( $#value > width )) && width=$#value
+    done
+    for line in $answers; do
+        kind=${line%%$'\t'*} value=${${line#*$'\t'}%%$'\t'*} help=${line##*$'\t'}
+        [[ -n $help ]] && listed=(-l) help="${(r:width:)value}  -- $help" || help=$value
         case $kind in
             value) values+=("$value"); value_texts+=("$help") ;;
             part) parts+=("$value"); part_texts+=("$help") ;;
             files) _files; return ;;
         esac
-    done < <(_RECONCILER_COMPLETE=zsh _RECONCILER_LINE="$line" "$words[1]" 2>/dev/null)
-    local -a listed
-    [[ "$value_texts $part_texts" == *"  -- "* ]] && listed=(-l)
+    done
     (( $#parts )) && compadd $listed -d part_texts -V parts -S '' -a parts
     (( $#values )) && compadd $listed -d value_texts -V values -a values
 }
