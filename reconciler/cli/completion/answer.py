@@ -83,7 +83,8 @@ def _command(program: click.Group, rest: list[str]) -> tuple[click.Context, list
     """The command that is named, with a context, and the words after it. Changes the folder as
     `--chdir` says.
     """
-    context = click.Context(program, info_name="reconciler", resilient_parsing=True)
+    settings = {**program.context_settings, "resilient_parsing": True}
+    context = click.Context(program, info_name="reconciler", **settings)
     while rest and isinstance(context.command, click.Group):
         group, word = context.command, rest[0]
         if word.startswith("-"):
