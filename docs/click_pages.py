@@ -52,6 +52,7 @@ def command_pages() -> list[CommandPage]:
 
 def _pages(command: click.Command, parent: click.Context, name: str) -> Iterator[CommandPage]:
     context = click.Context(command, info_name=name, parent=parent)
+    command._help_option = None  # click keeps the one of the first context, which may lack `-h`
     below = command.list_commands(context) if isinstance(command, click.Group) else []
     yield CommandPage(
         context.command_path,
