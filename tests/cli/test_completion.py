@@ -214,6 +214,7 @@ FREE = frozenset(
         "id",
         "inventory",
         "lock_timeout",
+        "interval",
         "name",
         "objects",
         "port",
