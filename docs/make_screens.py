@@ -23,7 +23,7 @@ from reconciler.commands import context
 from reconciler.commands.plan import plan
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import in_order
-from reconciler.model.events import Summary
+from reconciler.model.events import StepStarted, Summary
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
@@ -34,6 +34,7 @@ from reconciler.render.plan.plan_sections import sections
 from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.plan.tally import tally
 from reconciler.render.run import progress, run_end, screen
+from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Style, Tone
 from reconciler.simulator.edits import edit
@@ -113,15 +114,17 @@ class Studio:
         return [Line(line.text.replace(f"{self.folder}/", ""), line.tone) for line in found]
 
     def run(self, planned: context.Planned) -> list[Line]:
-        """The lines of a run, as a log shows them, and its end."""
+        """The lines of a run about what has ended, as a log shows them, and its end."""
         rows = [row for section in sections(planned.plan) for row in section.rows]
         report, found = RunReport(rows, planned.plan.steps, tally(planned.plan)), list[Line]()
+        clock = RunClock(planned.plan.steps, now=self.harness.clock.monotonic)
         for event in self.harness.events:
             report.take(event)
+            clock.take(event)
             if isinstance(event, Summary):
                 found += run_end.summary_lines(event, report, style=LOOK, with_rows=True)
-            else:
-                found += progress.event_lines(event, LOOK, report)
+            elif not isinstance(event, StepStarted):
+                found += progress.event_lines(event, LOOK, report, clock)
         return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from reconciler.commands import apply as applying
 from reconciler.commands import plan_file as planfile
 from reconciler.commands.context import Applied, Connection, Execution, Planned, Prompter, Run
 from reconciler.commands.password_file import FirstPasswords
+from reconciler.common.dataclass import dataclass
 from reconciler.common.text import Text, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
@@ -32,18 +33,23 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.render import escape, state_text
 from reconciler.render.format import count
 from reconciler.render.plan import plan_json, plan_sections, plan_text
-from reconciler.render.plan.tally import tally
-from reconciler.render.run import events_json, progress, run_end
+from reconciler.render.plan.tally import NO_RESOURCES, tally
+from reconciler.render.run import events_json, live_area, progress, run_end
+from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Tone
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:
+    from reconciler.cli.console import Console
+    from reconciler.model.plan import Step
     from reconciler.model.ports import Store
+    from reconciler.render.plan.plan_rows import PlanRow
+    from reconciler.render.plan.tally import Tally
 
 _INTERRUPTED = (
-    b"\n Interrupted: starting no new steps and waiting a few seconds for pending answers. "
-    b"Press Ctrl-C again to stop immediately.\n"
+    "\n Interrupted: starting no new steps and waiting a few seconds for pending answers. "
+    "Press Ctrl-C again to stop immediately.\n"
 )
 
 _QUESTIONS: Mapping[tuple[bool, bool], Callable[[str], Text]] = {
@@ -164,7 +170,10 @@ def _run(
         id=prompter.run,
         holder=composition.holder(f"reconciler {command}", prompter.run),
         nonce=composition.nonce,
-        interrupts=SignalHandler(_report_interrupt, leave=_leave),
+        interrupts=SignalHandler(
+            lambda: _report_interrupt(session.console),
+            leave=lambda code: _leave(session.console, code),
+        ),
         again=session.again(command),
         lock_timeout_seconds=lock_seconds(choices.lock_timeout, session.console),
         wait=not choices.no_wait,
@@ -196,16 +205,26 @@ def _given(
     )
 
 
-def _report_interrupt() -> None:
+def _report_interrupt(console: Console) -> None:
     # Not through the stream: the signal may interrupt a write to it.
-    os.write(2, _INTERRUPTED)
+    area = console.err.area
+    if area is None or not area.write_above(_INTERRUPTED):
+        os.write(2, _INTERRUPTED.encode())
 
 
-def _leave(code: int) -> None:
-    """Ends the process immediately, and shows the cursor that the live view has hidden."""
-    if os.isatty(2):
-        os.write(2, b"\x1b[?25h\n")
+def _leave(console: Console, code: int) -> None:
+    """Ends the process immediately, and takes the live view away."""
+    if console.err.area is not None:
+        os.write(2, console.err.area.erasure().encode())
     os._exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _FollowedRun:
+    """What is known of the run of a plan: what its events reported, and how far it is."""
+
+    report: RunReport
+    clock: RunClock
 
 
 class _Prompter:
@@ -217,7 +236,7 @@ class _Prompter:
         self._opened: tuple[Connection, Store] | None = None
         self._view: progress.ProgressView | None = None
         self._began = False
-        self._report = RunReport()
+        self._run = self._followed((), (), NO_RESOURCES)
         self._json = events_json.JsonLines(
             run=self.run, now=time.time, write=session.console.out.write
         )
@@ -248,7 +267,7 @@ class _Prompter:
             for row in section.rows
             if section.name != "left"
         ]
-        self._report = RunReport(rows, plan.steps, tally(plan))
+        self._run = self._followed(rows, plan.steps, tally(plan))
         if console.json:
             given = [Acceptance(item.risk, item.address) for item in decision.given]
             self._json.plan(
@@ -288,25 +307,24 @@ class _Prompter:
             scale = 1.0 if self._opened is None else self._opened[0].time_scale
             lines = run_end.summary_lines(
                 event,
-                self._report,
+                self._run.report,
                 style=style,
                 time_scale=scale,
                 # a live view has left them on the screen
                 with_rows=not isinstance(self._view, progress.Live),
             )
-            if self._report.total or event.exit_code != exit_codes.DONE:
+            if self._run.report.total or event.exit_code != exit_codes.DONE:
                 self.session.console.note(list(lines))
             # what was left open may be settled now and be done in a second round
             self._view = None
-            self._report.begin_round()
+            self._run.report.begin_round()
         elif self._view is None and isinstance(event, (ProblemFound, Message)):
-            # The live table starts with the first step: between two rounds it would be drawn over
-            # a question.
             console = self.session.console
+            style = console.style(console.err)
             console.note(
-                list(progress.event_lines(event, console.style(console.err), self._report))
+                list(progress.event_lines(event, style, self._run.report, self._run.clock))
             )
-        else:
+        elif self._run.clock.resources.total:  # a run that only writes the state shows nothing
             self._view = self._view or self._new_view()
             self._view(event)
 
@@ -356,9 +374,17 @@ class _Prompter:
             )
         )
 
+    def _followed(
+        self, rows: Sequence[PlanRow], steps: Sequence[Step], resources: Tally
+    ) -> _FollowedRun:
+        scale = 1.0 if self._opened is None else self._opened[0].time_scale
+        clock = RunClock(steps, now=time.monotonic, time_scale=scale)
+        return _FollowedRun(RunReport(rows, steps, resources), clock)
+
     def _new_view(self) -> progress.ProgressView:
         console = self.session.console
-        style = console.style(console.err)
-        if console.err.is_terminal:
-            return progress.Live(console.err, style, self._report, now=time.monotonic)
-        return progress.Lines(console.err.write, style, self._report)
+        style, report, clock = console.style(console.err), self._run.report, self._run.clock
+        area, write = console.area(), console.err.write
+        if area is not None:
+            return progress.Live(area, write, style, report, clock)
+        return progress.Lines(write, style, report, clock, ticker=live_area.threaded)

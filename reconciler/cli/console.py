@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
@@ -22,6 +25,10 @@ from reconciler.render.documents.json_document import Document
 from reconciler.render.format import phrase
 from reconciler.render.run import screen
 from reconciler.render.run.screen import Line, Style, Tone
+
+if TYPE_CHECKING:
+    from reconciler.model.events import Activity
+    from reconciler.render.run.live_area import LiveArea
 
 COLUMNS_MIN = 40
 _QUESTIONS_MAX = 3
@@ -73,6 +80,42 @@ class Console:
             verbose=self.verbose,
             ascii=stream.is_terminal and (dumb or stream.ascii or _asks_for_ascii(self.environ)),
         )
+
+    def area(self) -> LiveArea | None:
+        """The lines at the bottom of the terminal that are redrawn in place, the same in each call;
+        None if stderr is not a terminal that can do that.
+        """
+        if not self.err.is_terminal or self.environ.get("TERM", "dumb") == "dumb":
+            return None
+        if self.err.area is None:
+            from reconciler.render.run.live_area import LiveArea, Terminal, threaded
+
+            terminal = Terminal(
+                write=self.err.write_plain,
+                size=lambda: self.err.size,
+                style=self.style(self.err),
+                now=time.monotonic,
+                ticker=threaded,
+            )
+            self.err.area = LiveArea(terminal)
+            self.out.area = self.err.area if self.out.is_terminal else None
+        return self.err.area
+
+    @contextmanager
+    def activity(self) -> Iterator[Callable[[Activity], None]]:
+        """What shows on stderr what the command does and waits for, while the block runs."""
+        from reconciler.render.run.activity_view import ActivityLine, ActivityLog
+
+        area = self.area()
+        view = (
+            ActivityLog(self.note, time.monotonic)
+            if area is None
+            else ActivityLine(area, self.style(self.err), now=time.monotonic)
+        )
+        try:
+            yield view
+        finally:
+            view.close()
 
     def result(self, lines: Sequence[Line]) -> None:
         """Writes lines of the command's result."""
@@ -148,8 +191,9 @@ class Console:
         """
         stream = self.err if self.err.is_terminal else self.out
         _drop_typed_ahead()
-        stream.write(f"\n {language.translated(question)} ")
-        text = sys.stdin.readline()
+        with nullcontext() if stream.area is None else stream.area.paused():
+            stream.write(f"\n {language.translated(question)} ")
+            text = sys.stdin.readline()
         return text.strip() if text else None
 
 

@@ -207,9 +207,17 @@ def _show(console: Console, written: Sequence[Path], commands: Sequence[str]) ->
     """What was written, and the commands to run next."""
     names = msg(" Written: {files}", files=escape.outside(", ".join(map(str, written))))
     console.result([Line(names, Tone.GOOD)])
-    for at, command in enumerate(commands):
-        label = msg(" Next:   ") if at == 0 else " " * 8
-        console.result([Line(f"{label} {escape.outside(command)}", Tone.GOOD)])
+    label: str = msg(" Next:    ")
+    for command in commands:
+        console.result([Line(f"{label}{escape.outside(command)}", Tone.GOOD)])
+        label = " " * escape.width(label)
+    ignored = written[0].parent / ".gitignore"
+    if ignored not in written:
+        text = msg(
+            " {file} was left as it is: add `state/` and `*.plan` to it.",
+            file=escape.outside(ignored),
+        )
+        console.note([Line(text, Tone.CARE)])
 
 
 def _checked(choices: InitOptions) -> tuple[str, str]:

@@ -205,18 +205,17 @@ class Session:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """The account while the block runs; the console shows what the run waits for."""
-        with composition.connect(
+        """The account while the block runs; the console shows what the command waits for."""
+        opened = composition.connect(
             self.path,
             self.environ,
             simulated=self.simulate,
             time_scale=self.time_scale,
             problems=self.problems,
             cached=options.uses_cache(),
-        ) as connection:
-            yield replace(
-                connection, notify=lambda line: self.console.note([Line(f" {line}", Tone.FAINT)])
-            )
+        )
+        with self.console.activity() as notify, opened as connection:
+            yield replace(connection, notify=notify)
 
     def back(
         self,

@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from reconciler.render.run.live_area import LiveArea
+
 _GONE = "its reader has gone"
 
 
@@ -43,6 +45,10 @@ class Stream:
         """Whether the loss is a failure, not just a reader that closed the pipe."""
         self.ascii = False
         """Whether only ASCII signs should be written: a terminal whose encoding is not UTF-8."""
+        self.area: LiveArea | None = None
+        """The lines that are redrawn at the bottom of the terminal; other output is written above
+        them.
+        """
         if stream is not None:
             self._prepare(stream)
 
@@ -65,8 +71,27 @@ class Stream:
         """Whether the stream is an open terminal."""
         return self._closed is None and self._stream.isatty()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal now; 80 and 24 if it does not tell."""
+        try:
+            columns, rows = os.get_terminal_size(self._stream.fileno())
+        except (OSError, ValueError):
+            columns = rows = 0
+        return columns or 80, rows or 24
+
     def write(self, text: str) -> None:
-        """Writes and flushes. If that fails, `lost` gives the reason."""
+        """Writes and flushes, above the lines of the area. If that fails, `lost` gives the
+        reason.
+        """
+        if self.area is None:
+            self.write_plain(text)
+            return
+        with self.area.hidden(whole=text.endswith("\n")):
+            self.write_plain(text)
+
+    def write_plain(self, text: str) -> None:
+        """Writes at the cursor, without a look at the area."""
         if self._closed is None:
             try:
                 self._stream.write(text)
@@ -80,9 +105,6 @@ class Stream:
                 )
         if text and self._closed is not None:
             self.lost, self.failed = self._closed, self._closed != _GONE
-
-    def flush(self) -> None:
-        """Does nothing, because each write is flushed; a live view calls it."""
 
     def finish(self) -> None:
         """Prevents an error message from the interpreter's own flush at exit."""

@@ -16,6 +16,7 @@ from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import error
+from reconciler.model.events import ActivityEnded
 from reconciler.model.plan import Action, Change, Consent, Impact, Plan, RiskClass, Step
 from reconciler.model.resource import Account, LiveResource, RefreshScope, Stack
 from reconciler.model.resource_type import ResourceType
@@ -40,7 +41,7 @@ def reboot(
     `stack` needs only a name and an environment. Stops if the instance does not exist, is off, or
     is unsettled.
     """
-    with session.writing(store, stack, execution.run) as writer:
+    with session.writing(store, stack, execution.run, connection.notify) as writer:
         state = writer.state
         kind = _kind_with_console(address, connection)
         entry = _settled_entry(state, address)
@@ -122,9 +123,13 @@ def bill(connection: Connection) -> Mapping[str, object]:
     from reconciler.iwinv.driver import ReadFailed
 
     try:
-        found = single_reader.live_bill(connection.exchange, time_scale=connection.time_scale)
+        found = single_reader.live_bill(
+            connection.exchange, time_scale=connection.time_scale, notify=connection.notify
+        )
     except ReadFailed as failure:
         raise Abort(failure.problem) from failure
+    finally:
+        connection.notify(ActivityEnded())
     return {
         "price": found.price,
         "currency": found.currency,

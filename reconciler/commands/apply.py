@@ -13,7 +13,7 @@ from reconciler.common.text import msg
 from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import error
-from reconciler.model.events import Event, ProblemFound, Summary
+from reconciler.model.events import Event, ProblemFound, RunStarted, Summary
 from reconciler.model.plan import Action
 from reconciler.model.resource import Stack
 from reconciler.model.state import Phase, is_stale
@@ -21,6 +21,7 @@ from reconciler.planner import saved_plan
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Approval
 from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.planner.estimate.forecast import forecast
 from reconciler.planner.saved_plan import SavedPlan
 
 _AT_ONCE = frozenset(
@@ -43,7 +44,7 @@ def apply(
     # Before the lock, which creates the folder.
     _, notices = session.own_state(stack, store, options, connection.endpoint)
     options = replace(options, elsewhere=session.elsewhere(store))
-    with session.writing(store, stack, run) as writer:
+    with session.writing(store, stack, run, connection.notify) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settler = Settler(connection, writer, run.id)
         planned = make_plan(stack, writer.state, connection, options, settler, notices=notices)
@@ -80,7 +81,7 @@ def apply_saved(
         elsewhere=session.elsewhere(store),
     )
     _, notices = session.own_state(stack, store, options, connection.endpoint)
-    with session.writing(store, stack, run) as writer:
+    with session.writing(store, stack, run, connection.notify) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settler = Settler(connection, writer, run.id)
         planned = make_plan(stack, writer.state, connection, options, settler, notices=notices)
@@ -165,12 +166,29 @@ def _execute(
         endpoint=connection.endpoint,
         keep=run.keep,
     )
+    execution.prompter.emit(_started(planned, connection, writer))
     with run.interrupts:
         result = executor.run(inputs)
     if connection.cache is not None:
         connection.cache.learn(result.durations)
     exit_code = exit_codes.worst((result.exit_code, planned.exit_code))
     return Applied(planned, exit_code, summaries[-1], result.outputs, result)
+
+
+def _started(planned: Planned, connection: Connection, writer: ports.StateWriter) -> RunStarted:
+    """The begin of a run, with when each step is expected to end: the time since the plan was made,
+    and the calls sent since, are taken into account.
+    """
+    entries = writer.state.entries
+    found = forecast(
+        planned.plan.steps,
+        planned.account,
+        connection.kinds,
+        facts=writer.state.facts,
+        throughput=connection.exchange.throughput(),
+        id_of=lambda address: entries[str(address)].id if str(address) in entries else None,
+    )
+    return RunStarted() if found is None else RunStarted(found.ends)
 
 
 def _summary(

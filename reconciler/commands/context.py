@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reconciler.common.dataclass import dataclass
 from reconciler.model import exit_codes, ports
 from reconciler.model.diagnostics import Problem
-from reconciler.model.events import Event, Summary
+from reconciler.model.events import Activity, Event, Summary
 from reconciler.model.kinds import Kinds
 from reconciler.model.plan import Action, Plan
 from reconciler.model.resource import Account, Stack
@@ -29,8 +29,8 @@ class Connection:
     the key, which may be shown.
 
     `reads` makes the readings of a run; its argument gives the ids that a list must show. `cache`
-    is what is kept of the account between runs, None with `--no-cache`. `notify` takes a line about
-    a read that has to wait.
+    is what is kept of the account between runs, None with `--no-cache`. `notify` takes what the
+    command does and waits for while it reads and plans.
     """
 
     exchange: ports.Client
@@ -42,7 +42,7 @@ class Connection:
     simulated: bool = False
     time_scale: float = 1.0
     cache: ports.AccountCache | None = None
-    notify: Callable[[str], None] = lambda line: None
+    notify: Callable[[Activity], None] = lambda activity: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def bind(
         timeout_seconds=lock_timeout_seconds,
         stack=stack.name,
         environment=stack.environment,
+        notify=connection.notify,
     ) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         state = moves.move(with_import, writer.state).state

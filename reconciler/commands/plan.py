@@ -18,6 +18,7 @@ from reconciler.common.text import msg
 from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, Severity, error
+from reconciler.model.events import ActivityEnded, Planning
 from reconciler.model.plan import Plan, unstated
 from reconciler.model.resource import Account, RefreshScope, Stack
 from reconciler.model.state import State
@@ -157,16 +158,20 @@ class _Work:
 
     def make(self, state: State | None, account: Account) -> Plan:
         """The plan. The planner is imported here, so that the first request is sent sooner."""
-        from reconciler.planner import planner
+        self.connection.notify(Planning())
+        try:
+            from reconciler.planner import planner
 
-        return planner.make(
-            stack=self.stack,
-            state=state,
-            account=account,
-            kinds=self.connection.kinds,
-            options=self.options,
-            throughput=self.connection.exchange.throughput(),
-        )
+            return planner.make(
+                stack=self.stack,
+                state=state,
+                account=account,
+                kinds=self.connection.kinds,
+                options=self.options,
+                throughput=self.connection.exchange.throughput(),
+            )
+        finally:
+            self.connection.notify(ActivityEnded())
 
     def planned(
         self, made: Plan, state: State | None, account: Account, problems: tuple[Problem, ...]

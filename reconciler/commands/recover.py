@@ -70,7 +70,7 @@ def recover(
     the run may (safety#settling).
     """
     _, notices = session.own_state(stack, store, PlanOptions(), connection.endpoint)
-    with session.writing(store, stack, run) as writer:
+    with session.writing(store, stack, run, connection.notify) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settler = Settler(connection, writer, run.id)
         work = _Recovery(stack, writer, answers, run, settler, session.elsewhere(store))

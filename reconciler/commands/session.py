@@ -4,7 +4,7 @@ the one that the state belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,6 +16,7 @@ from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, notice
+from reconciler.model.events import Activity, ActivityEnded, LockWait
 from reconciler.model.owners import Elsewhere
 from reconciler.model.resource import Account, RefreshScope, Stack, title_of
 from reconciler.model.state import Entry, State
@@ -38,11 +39,24 @@ class Writing:
         timeout_seconds: float,
         stack: str,
         environment: str | None,
+        notify: Callable[[Activity], None] = lambda activity: None,
     ) -> None:
-        try:
-            self._writer = store.open(
+        def opened(timeout_seconds: float) -> ports.StateWriter:
+            return store.open(
                 holder, timeout_seconds=timeout_seconds, stack=stack, environment=environment
             )
+
+        try:
+            try:
+                self._writer = opened(0.0)
+            except ports.Locked as locked:
+                if timeout_seconds <= 0.0:
+                    raise
+                notify(LockWait(str(locked), timeout_seconds))
+                try:
+                    self._writer = opened(timeout_seconds)
+                finally:
+                    notify(ActivityEnded())
         except ports.StoreError as failure:
             stop_for_store(failure)
 
@@ -60,14 +74,20 @@ class Writing:
             stop_for_store(failure)
 
 
-def writing(store: ports.Store, stack: Stack, run: Run) -> Writing:
-    """The lock of a stack for a run."""
+def writing(
+    store: ports.Store,
+    stack: Stack,
+    run: Run,
+    notify: Callable[[Activity], None] = lambda activity: None,
+) -> Writing:
+    """The lock of a stack for a run. `notify` is called if another run has it and is waited for."""
     return Writing(
         store,
         run.holder,
         timeout_seconds=run.lock_timeout_seconds,
         stack=stack.name,
         environment=stack.environment,
+        notify=notify,
     )
 
 
@@ -183,6 +203,8 @@ def read_account(connection: Connection, scope: RefreshScope, *, cached: bool = 
         )
     except ReadFailed as failure:
         raise Abort(failure.problem) from failure
+    finally:
+        connection.notify(ActivityEnded())
     if cache is not None:
         read = {name: getattr(account.catalogue, name) for name in lists - kept.keys()}
         cache.keep_catalogue({name: rows for name, rows in read.items() if rows is not None})

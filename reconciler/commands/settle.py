@@ -106,7 +106,7 @@ class Settler:
             id: reads.absence(missing[id], id) for id in sorted(missing.keys() - accepted - proved)
         }
         # A read that fails proves nothing, and stops nothing.
-        ReadDriver(self.connection.exchange).run(
+        ReadDriver(self.connection.exchange, self.connection.notify).run(
             list(readings.values()), optional=list(readings.values())
         )
         absent = {

@@ -182,6 +182,10 @@ class _Executor:
             self._stop_at = math.inf
         return self._stop_at
 
+    def held_back(self, seconds: float) -> None:
+        """Reports that the quota is waited for, unless it was reported how long."""
+        self.reports.held_back(seconds)
+
     def before_read(self) -> None:
         """Raises if the lock was broken: the run then sends nothing more, not even a read
         (safety#one-writer).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import field
 
@@ -11,6 +12,7 @@ from reconciler.model.diagnostics import Problem
 from reconciler.model.events import (
     Event,
     ProblemFound,
+    QuotaWait,
     StepDone,
     StepFailed,
     StepSkipped,
@@ -20,6 +22,9 @@ from reconciler.model.resource_type import ResourceType
 from reconciler.recovery import refusal_hints
 from reconciler.schedule.step_state import Done, Failed, Skipped, Unsettled
 from reconciler.schedule.task import Task
+
+QUOTA_WAIT_SECONDS_MIN = 1.5
+"""A shorter wait for the quota is not reported: at 60 calls a minute there are many."""
 
 
 @dataclass(slots=True)
@@ -35,12 +40,22 @@ class Reports:
     problems: list[Problem] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    _held_until: float = -math.inf
 
     def problem(self, problem: Problem) -> None:
         """Reports a problem. It counts for the exit code."""
         self.problems.append(problem)
         self.codes.append(exit_codes.of_problem(problem))
         self.emit(ProblemFound(problem))
+
+    def held_back(self, seconds: float) -> None:
+        """Reports a wait for the request quota of that many seconds: once, and again if it turns
+        out to be longer.
+        """
+        until = self.now() + seconds
+        if seconds >= QUOTA_WAIT_SECONDS_MIN and until > self._held_until + 1.0:
+            self._held_until = until
+            self.emit(QuotaWait(seconds))
 
     def ended(self, task: Task) -> None:
         """Reports how a step ended."""

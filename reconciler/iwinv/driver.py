@@ -9,12 +9,12 @@ import math
 from collections.abc import Callable, Collection, Sequence
 
 from reconciler.common.read_queue import ReadQueue
-from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem
+from reconciler.model.events import Activity, QuotaWait, ReadProgress, RetryWait
 from reconciler.model.ports import Client, Reading
 
 SILENT_SECONDS_MAX = 1.5
-"""A longer wait with nothing in flight is reported, once for each reason."""
+"""A longer wait with nothing in flight is reported."""
 
 _WAIT_SECONDS_MAX = 60.0
 _DRAIN_SECONDS_MAX = 5.0
@@ -31,21 +31,31 @@ class ReadFailed(Exception):
 
 
 class ReadDriver:
-    """Drives readings over one client. `notify` takes a line if nothing can be sent or received for
-    a while: silence looks like a program that has stopped.
+    """Drives readings over one client. `notify` takes how far they are, after each answer, and what
+    they wait for: silence looks like a program that has stopped.
     """
 
-    def __init__(self, client: Client, notify: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, client: Client, notify: Callable[[Activity], None] = lambda activity: None
+    ) -> None:
         self._client = client
         self._notify = notify
-        self._noticed: set[bool] = set()
+        self._answered = 0
 
-    def run(self, readings: Sequence[Reading], *, optional: Collection[Reading] = ()) -> None:
-        """Runs readings side by side until each has ended. Nothing else may be in flight.
+    def run(
+        self,
+        readings: Sequence[Reading],
+        *,
+        optional: Collection[Reading] = (),
+        later: int = 0,
+    ) -> None:
+        """Runs readings side by side until each has ended. Nothing else may be in flight. `later`
+        is how many calls are expected in further runs; it only counts for `notify`.
 
         Raises `ReadFailed` at the first failure, unless the reading is one of `optional`.
         """
         client, tokens, queue = self._client, itertools.count(1), ReadQueue[int, Reading]()
+        self._report_progress(readings, later)
         for key, reading in enumerate(readings):
             if reading.seen is None and reading.failure is None:
                 queue.add(key, reading)
@@ -60,6 +70,9 @@ class ReadDriver:
                 client.send(token, due[1])
             arrived = client.next(self._wait(queue))
             ended = None if arrived is None else queue.take(*arrived, client.now())
+            if arrived is not None:
+                self._answered += 1
+                self._report_progress(readings, later)
             if ended is not None and (failure := ended[1].failure) and ended[1] not in optional:
                 self._drain()
                 raise ReadFailed(failure)
@@ -72,23 +85,19 @@ class ReadDriver:
         ready = self._client.ready_in()
         wait = min(max(due, ready), _WAIT_SECONDS_MAX)
         if self._client.in_flight == 0 and wait > SILENT_SECONDS_MAX:
-            self._report(wait, for_quota=0.0 < ready < math.inf)
+            self._notify(QuotaWait(wait) if 0.0 < ready < math.inf else RetryWait(wait))
         return wait
 
-    def _report(self, wait: float, *, for_quota: bool) -> None:
-        """Reports a long wait, each reason once."""
-        seconds = math.ceil(wait)
-        line = (
-            msg(
-                "the request quota is used up: sending the next request in {seconds} s",
-                seconds=seconds,
-            )
-            if for_quota
-            else msg("no usable answer yet: asking again in {seconds} s", seconds=seconds)
+    def _report_progress(self, readings: Sequence[Reading], later: int) -> None:
+        """Reports how many calls were answered, and how many are expected in all."""
+        left = sum(
+            reading.calls_left
+            for reading in readings
+            if reading.seen is None and reading.failure is None
         )
-        if self._notify is not None and for_quota not in self._noticed:
-            self._noticed.add(for_quota)
-            self._notify(line)
+        expected = self._answered + left + later
+        if expected:
+            self._notify(ReadProgress(self._answered, expected))
 
     def _drain(self) -> None:
         """Receives the answers that are still in flight, so that the next user of the client gets

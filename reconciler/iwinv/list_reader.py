@@ -135,6 +135,15 @@ class ListReading(BaseReading):
         """How many pages were read."""
         return self._effort.pages
 
+    @property
+    def calls_left(self) -> int:
+        """How many more pages are expected: one until the number of rows is known."""
+        if self.done:
+            return 0
+        found = self._found
+        rows = 0 if found.total is None else found.total - len(found.ids)
+        return max(1, -(-rows // self._size))
+
     def _call(self, now: float) -> Call:
         self._effort.began = now if self._effort.began is None else self._effort.began
         listing = self._query.listing

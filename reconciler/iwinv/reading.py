@@ -121,6 +121,11 @@ class BaseReading(ABC):
         """Whether the reading has ended, with or without success."""
         return self.seen is not None or self.failure is not None
 
+    @property
+    def calls_left(self) -> int:
+        """How many more calls are expected: one until it has ended, if no more is known."""
+        return 0 if self.done else 1
+
     def next_call(self, now: float) -> Call | None:
         """The call that is due, or None if one is in flight, a wait is on, or the reading has
         ended. `now` is monotonic seconds.

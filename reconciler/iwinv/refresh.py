@@ -13,6 +13,7 @@ from reconciler.iwinv.driver import ReadDriver, ReadFailed
 from reconciler.iwinv.list_reader import ListReading, reading
 from reconciler.iwinv.single_reader import DetailReading
 from reconciler.model.diagnostics import error
+from reconciler.model.events import Activity
 from reconciler.model.kinds import Kinds
 from reconciler.model.ports import Client, Seen
 from reconciler.model.resource import Account, Catalogue, LiveResource, RefreshScope
@@ -53,13 +54,13 @@ def read_account(
     kinds: Kinds,
     *,
     time_scale: float = 1.0,
-    notify: Callable[[str], None] | None = None,
+    notify: Callable[[Activity], None] = lambda activity: None,
 ) -> Account:
     """The account as far as the scope asks for it. Raises `ReadFailed`. What could not be listed at
     all is left out (`complete`, `Catalogue`).
 
     The lists are read at about the same time, not at one instant: a change in between shows in some
-    and not in others. `notify` takes a line if a read has to wait.
+    and not in others. `notify` takes how far the reading is and what it waits for.
     """
     sent = client.sent
     reader = _AccountReader(ReadDriver(client, notify), scope, kinds, time_scale)
@@ -90,11 +91,15 @@ class _AccountReader:
         rules = [f"{RULES}:{id}" for id in sorted(scope.rules_of)]
         names += sorted(scope.catalogue | scope.optional)
         names += [] if inline else rules
-        self._read([*names, *(f"{MEMBERS}:{id}" for id in sorted(scope.members_of))])
+        members = [f"{MEMBERS}:{id}" for id in sorted(scope.members_of)]
+        self._read([*names, *members], later=len(scope.rules_named) + bool(scope.members_for))
         for part in [part for part in self.found.values() if part.inline]:
             for name, rows in part.inline.items():
                 self.found[name] = Seen(rows, complete=True)
-        self._read([name for name in (*rules, *self._rules_named()) if name not in self.found])
+        self._read(
+            [name for name in (*rules, *self._rules_named()) if name not in self.found],
+            later=len(self._members_wanted()[:_MEMBER_LISTS_AT_ONCE]),
+        )
 
     def _rules_named(self) -> list[str]:
         """The lists of rules of firewalls that are wanted by name: their ids are known once the
@@ -114,13 +119,20 @@ class _AccountReader:
         """Reads the members of more firewalls as long as an instance of `members_for` is in none:
         membership shows from the firewall's side only.
         """
-        names = (f"{MEMBERS}:{firewall.id}" for firewall in self._firewalls())
-        others = [name for name in names if name not in self.found]
-        while others and not self.scope.members_for <= _members_in(self.found.values()):
+        while others := self._members_wanted():
             self._read(others[:_MEMBER_LISTS_AT_ONCE])
-            others = others[_MEMBER_LISTS_AT_ONCE:]
 
-    def _read(self, names: list[str]) -> None:
+    def _members_wanted(self) -> list[str]:
+        """The lists of members that may show an instance of `members_for` that none shows yet."""
+        if self.scope.members_for <= _members_in(self.found.values()):
+            return []
+        names = (f"{MEMBERS}:{firewall.id}" for firewall in self._firewalls())
+        return [name for name in names if name not in self.found]
+
+    def _read(self, names: list[str], *, later: int = 0) -> None:
+        """Reads these lists. `later` is how many calls are expected after them."""
+        if not names:
+            return
         scope = self.scope
         readings = [
             reading(
@@ -133,7 +145,8 @@ class _AccountReader:
             for name in names
         ]
         optional = scope.optional - scope.catalogue
-        self.driver.run(readings, optional=[one for one in readings if one.what in optional])
+        skippable = [one for one in readings if one.what in optional]
+        self.driver.run(readings, optional=skippable, later=later)
         self.found.update((one.what, one.seen) for one in readings if one.seen is not None)
 
     def account(self, *, calls: int) -> Account:

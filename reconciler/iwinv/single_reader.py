@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.common import decoding
@@ -16,6 +16,7 @@ from reconciler.iwinv import errors
 from reconciler.iwinv.driver import ReadDriver, ReadFailed
 from reconciler.iwinv.reading import BaseReading
 from reconciler.model.diagnostics import error
+from reconciler.model.events import Activity
 from reconciler.model.ports import Accepted, Answer, Client, Refused, Seen
 from reconciler.model.resource_type import Call, ResourceType
 
@@ -120,10 +121,15 @@ class LiveBill:
     end: str | None
 
 
-def live_bill(client: Client, *, time_scale: float = 1.0) -> LiveBill:
-    """This month's bill. Raises `ReadFailed`."""
+def live_bill(
+    client: Client,
+    *,
+    time_scale: float = 1.0,
+    notify: Callable[[Activity], None] = lambda activity: None,
+) -> LiveBill:
+    """This month's bill. Raises `ReadFailed`. `notify` takes how far the reading is."""
     what = "bill of this month"
-    row = _only_row(client, Call("GET", "/v1/bill/live"), what, time_scale)
+    row = _only_row(ReadDriver(client, notify), Call("GET", "/v1/bill/live"), what, time_scale)
     price = decoding.integer(row.get("price"))
     if price is None:
         raise _undocumented(what, "it has no price")
@@ -142,17 +148,18 @@ def console_link(client: Client, kind: ResourceType, id: str, *, time_scale: flo
     if kind.console is None:
         raise ValueError(f"the API has no console of one {kind.singular}")
     call = Call("GET", kind.console.replace("{id}", id))
-    link = _only_row(client, call, msg("console of {id}", id=id), time_scale).get("link")
+    what = msg("console of {id}", id=id)
+    link = _only_row(ReadDriver(client), call, what, time_scale).get("link")
     text = link.reveal() if isinstance(link, Secret) else None
     if not isinstance(link, Secret) or not isinstance(text, str) or _LINK.fullmatch(text) is None:
         raise ReadFailed(error("cloud", msg("the cloud gave no console link for {id}", id=id)))
     return link
 
 
-def _only_row(client: Client, call: Call, what: str, time_scale: float) -> Mapping[str, Any]:
+def _only_row(driver: ReadDriver, call: Call, what: str, time_scale: float) -> Mapping[str, Any]:
     """The one row of an answer. Raises `ReadFailed`; `what` is for its message."""
     reading = _ResultReading(call, msg("reading the {what}", what=what), time_scale)
-    ReadDriver(client).run((reading,))
+    driver.run((reading,))
     assert reading.seen is not None
     try:
         return decoding.only_row(reading.seen.rows[0], what)

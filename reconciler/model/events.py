@@ -1,4 +1,8 @@
-"""The events of a run, as values. The screen and the JSON lines are two views of one stream."""
+"""The events of a run, as values. The screen and the JSON lines are two views of one stream.
+
+An `Activity` is what a command does before and between its writes. Only somebody who watches needs
+them; nothing depends on them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,15 @@ from typing import TypeAlias
 from reconciler.common.dataclass import dataclass
 from reconciler.model.diagnostics import Problem
 from reconciler.model.resource import EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A plan is carried out from now on. `ends` is when each step is expected to end, by its key,
+    in seconds from now at the cloud's own speed. It is for people, and not among the JSON lines.
+    """
+
+    ends: Mapping[str, float] = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,57 @@ class Summary:
 
 
 Event: TypeAlias = (
-    "StepStarted | StepWaiting | StepDone | StepFailed | StepSkipped | StepUnknown"
-    " | ProblemFound | Message | Summary"
+    "RunStarted | StepStarted | StepWaiting | StepDone | StepFailed | StepSkipped | StepUnknown"
+    " | ProblemFound | Message | QuotaWait | Summary"
 )
+
+
+# Before and between the writes
+# ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReadProgress:
+    """The account is read: how many calls were answered, and how many are expected in all, as far
+    as is known. `expected` is never less than `done`.
+    """
+
+    done: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaWait:
+    """Nothing may be sent for so many seconds, because the request quota is used up."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWait:
+    """A read had no usable answer, and is sent again after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LockWait:
+    """Another run has the lock of the stack. It is waited for, at most so many seconds; `holder`
+    names that run for people.
+    """
+
+    holder: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """The plan is computed from what was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityEnded:
+    """The command does none of these any more."""
+
+
+Activity: TypeAlias = "ReadProgress | QuotaWait | RetryWait | LockWait | Planning | ActivityEnded"

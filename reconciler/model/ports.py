@@ -200,6 +200,13 @@ class Reading(Protocol):
         ...
 
     @property
+    def calls_left(self) -> int:
+        """How many more calls it is expected to need, as far as is known; at least one until it
+        has ended.
+        """
+        ...
+
+    @property
     def seen(self) -> Seen | None:
         """The result, after it has succeeded."""
         ...

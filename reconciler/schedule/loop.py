@@ -59,6 +59,10 @@ class Handler(Protocol):
         """
         ...
 
+    def held_back(self, seconds: float) -> None:
+        """A call is due, and may not be sent for so many seconds."""
+        ...
+
     def before_read(self) -> None:
         """Called before each read. Raises if the run may not read any more."""
         ...
@@ -150,6 +154,8 @@ class Loop:
         if gate == math.inf:
             return self.idle_seconds
         due = wait <= 0.0 or (stop_at is None and self.scheduler.next(now) is not None)
+        if due and gate > 0.0:
+            self.handler.held_back(gate)
         return min(gate, self.idle_seconds) if due else wait
 
     def _take(self, token: int, answer: Any) -> None:

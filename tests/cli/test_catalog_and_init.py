@@ -185,7 +185,8 @@ def test_nothing_is_overwritten_and_nothing_is_half_written(
     assert code == 64 and "README.md already exists" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", "README.md"]
     (tmp_path / "README.md").unlink()
-    assert call(capsys, "init", "--example", "single")[0] == 0
+    code, _, err = call(capsys, "init", "--example", "single")
+    assert code == 0 and ".gitignore was left as it is: add `state/` and `*.plan` to it." in err
     assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "mine\n"
     (tmp_path / "taken").write_text("", encoding="utf-8")
     code, _, err = call(capsys, "init", "taken/below")

@@ -215,14 +215,17 @@ def test_ctrl_c_during_the_run_records_requests_under_way_and_the_next_run_conti
     assert apply(capsys, *SCALE)[0] in (0, 3)
 
 
-def test_ctrl_c_twice_ends_at_once_with_the_cursor_back() -> None:
+def test_ctrl_c_twice_ends_at_once_with_a_clean_terminal() -> None:
     terminal = Terminal("apply", "web.yaml", "--yes", "--time-scale", "1")
     terminal.until("waiting")
     terminal.interrupt()
     terminal.until("to stop immediately")
     terminal.interrupt()
 
-    assert terminal.end() == 130 and ("\x1b[?25h" in terminal.text)
+    assert terminal.end() == 130
+    drawn = terminal.text.rpartition("to stop immediately.")[2]
+    assert "\x1b[?25l" not in terminal.text, terminal.text
+    assert "left" not in drawn or drawn.endswith(("\x1b[J", " \r")), terminal.text
 
 
 def test_a_saved_plan_brings_its_environment_and_its_cloud(

@@ -84,6 +84,13 @@ def test_an_empty_plan_with_drift_shows_the_drift_and_no_changes() -> None:
     assert text.endswith("\nNo changes. 1 resource matches the configuration.\n")
 
 
+def test_a_plan_for_a_part_of_the_stack_says_so_first_and_last() -> None:
+    text = shown(replace(plans.mixed(), partial=True))
+
+    assert text.startswith("Plan for a part of stack shop, environment prod (--only or --except), ")
+    assert "\nPlan: 1 to create, 2 to change, 0 to replace, 1 to delete; the rest of the " in text
+
+
 def test_serial_calls_and_digest_are_shown_with_verbose() -> None:
     details = "Plan 7f3a, read 21 Nov 14:01 KST with 7 API calls, state serial 12.\n"
     header = replace(HEADER, id="7f3a")

@@ -1,13 +1,14 @@
-"""The view of a run: one line a step, a live table, and an end that says what goes on."""
+"""A run in a log: a line for the begin and the end of each step, and an end that says what to do."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable
 from typing import Any
 
 from reconciler.model.events import (
     Event,
     Message,
+    RunStarted,
     StepDone,
     StepFailed,
     StepSkipped,
@@ -21,12 +22,17 @@ from reconciler.render.plan.change_text import Head
 from reconciler.render.plan.plan_rows import PlanRow
 from reconciler.render.plan.tally import Tally
 from reconciler.render.run import progress, run_end, screen
-from reconciler.render.run.progress import Lines, Live
+from reconciler.render.run.live_area import Ticker, no_ticker
+from reconciler.render.run.progress import Lines
+from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Style
+from tests.doubles.clock import VirtualClock
 from tests.render import plans
 
 CREATE = Head(Action.CREATE)
+STYLE = Style()
+
 WEB: dict[str, Any] = {
     "key": "instance.create instances.web",
     "address": "instances.web",
@@ -76,53 +82,90 @@ def rows() -> list[PlanRow]:
     ]
 
 
+def steps() -> list[Step]:
+    """The steps of the run."""
+    return [
+        Step(each["key"], plans.address(each["address"]), each["operation"])
+        for each in (WEB, DB, DISK)
+    ]
+
+
 def report() -> RunReport:
-    return RunReport(
-        rows(),
-        [
-            Step(each["key"], plans.address(each["address"]), each["operation"])
-            for each in (WEB, DB, DISK)
-        ],
-        Tally({plans.address(each["address"]): Action.CREATE for each in (WEB, DB, DISK)}),
-    )
+    resources = {plans.address(each["address"]): Action.CREATE for each in (WEB, DB, DISK)}
+    return RunReport(rows(), steps(), Tally(resources))
 
 
-def test_elsewhere_than_at_a_terminal_each_step_is_one_line() -> None:
+def test_a_log_has_a_line_when_a_step_starts_and_one_when_it_ends() -> None:
     written: list[str] = []
-    view = Lines(written.append, Style(), report())
+    view = log(written.append)
     for event in RUN:
         view(event)
 
     assert "".join(written).splitlines() == [
+        "  [0/3] ..       +  instances.web  create instance  started",
+        "  [0/3] ..       +  instances.db  create instance  started",
         "  60 calls a minute: waiting 3 s",
         "  [1/3] ok       +  instances.web  create instance  41 s",
-        "  [2/3] FAILED   +  instances.db  create instance  할당량 초과 \\x1b[2J  (LIMIT, HTTP 400)",
-        "  [3/3] skipped  +  block_storages.data  create block storage  because of instances.db",
+        "  [1/3] FAILED   +  instances.db  create instance  할당량 초과 \\x1b[2J  (LIMIT, HTTP 400)",
+        "  [1/3] skipped  +  block_storages.data  create block storage  because of instances.db",
     ]
 
 
-def test_verbose_lines_show_starts_and_waits_too() -> None:
+def test_a_step_of_several_requests_starts_once_in_a_log() -> None:
     written: list[str] = []
-    view = Lines(written.append, Style(verbose=True), report())
+    view = log(written.append)
+    for operation in ("instance.stop", "instance.resize"):
+        view(StepStarted(WEB["key"], WEB["address"], operation))
+
+    assert "".join(written).count("started") == 1
+
+
+def test_verbose_lines_show_waits_too() -> None:
+    written: list[str] = []
+    view = log(written.append, Style(verbose=True))
     for event in RUN[:2]:
         view(event)
 
     assert "".join(written).count("\n") == 2 and "build" in written[1]
 
 
-def test_a_terminal_shows_what_is_under_way_and_keeps_what_ended() -> None:
-    stream, moment = io.StringIO(), [0.0]
-    view = Live(stream, Style(width=80), report(), now=lambda: moment[0])
-    try:
-        for event in RUN[:3]:
-            view(event)
-        moment[0] = 75.0
-        view._live.refresh()
-    finally:
-        view.close()
-    shown = stream.getvalue()
+def test_a_log_says_every_half_minute_how_far_the_run_is() -> None:
+    # Goal: a CI job that is silent for minutes looks like one that hangs.
+    written: list[str] = []
+    clock, ticks = VirtualClock(), list[Callable[[], None]]()
 
-    assert "create instance: build" in shown and "1 min 15 s" in shown and "0 of 3 steps" in shown
+    def ticker(tick: Callable[[], None], seconds: float) -> Callable[[], None]:
+        ticks.append(tick)
+        return ticks.clear
+
+    view = log(written.append, clock=clock, ticker=ticker)
+    view(RunStarted({WEB["key"]: 40.0, DB["key"]: 70.0, DISK["key"]: 100.0}))
+    for event in RUN[:3]:
+        view(event)
+    for _ in range(70):
+        clock.advance(1.0)
+        ticks[0]()
+    view.close()
+
+    assert [line for line in "".join(written).splitlines() if "elapsed" in line] == [
+        "  .. 0 of 3 resources, 30 s elapsed, about 1 min 10 s left; "
+        "under way: instances.web 30 s, instances.db 30 s",
+        "  .. 0 of 3 resources, 1 min elapsed, about 1 min left; "
+        "under way: instances.web 1 min, instances.db 1 min",
+    ]
+    assert not ticks and "\r" not in "".join(written) and "\x1b" not in "".join(written)
+
+
+def log(
+    write: Callable[[str], None],
+    style: Style = STYLE,
+    *,
+    clock: VirtualClock | None = None,
+    ticker: Ticker = no_ticker,
+) -> Lines:
+    """The view of a log."""
+    now = (clock or VirtualClock()).monotonic
+    return Lines(write, style, report(), RunClock(steps(), now=now), ticker=ticker)
 
 
 def test_the_summary_lists_done_failed_and_skipped_steps_and_how_to_continue() -> None:
@@ -144,42 +187,6 @@ def test_the_summary_lists_done_failed_and_skipped_steps_and_how_to_continue() -
         "To continue:",
         "  reconciler apply web.yaml --env prod",
     ]
-
-
-def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() -> None:
-    stream = io.StringIO()
-    steps: list[dict[str, Any]] = [
-        {
-            "key": f"instance.create instances.web[{number}]",
-            "address": f"instances.web[{number}]",
-            "operation": "instance.create",
-        }
-        for number in (0, 1)
-    ]
-    followed = RunReport(
-        [
-            PlanRow(
-                "instances.web[0..1]",
-                ("std_2.4-g1",),
-                CREATE,
-                addresses=("instances.web[0]", "instances.web[1]"),
-                alike=2,
-            )
-        ],
-        [Step(each["key"], plans.address(each["address"]), each["operation"]) for each in steps],
-    )
-    view = Live(stream, Style(width=80), followed, now=lambda: 0.0)
-    try:
-        view(StepDone(**steps[0], id="1", seconds=20.0))
-        half = stream.getvalue()
-        view(StepDone(**steps[1], id="2", seconds=22.0))
-    finally:
-        view.close()
-
-    assert (
-        "ok" not in half
-        and "ok       +  instances.web[0..1]  create 2: std_2.4-g1  22 s" in stream.getvalue()
-    )
 
 
 def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_rest_in_part() -> None:

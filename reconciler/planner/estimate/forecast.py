@@ -36,13 +36,15 @@ from reconciler.schedule.task import Task, Write
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """How many seconds, writes and reads an apply is expected to take. `critical` is the longest
-    chain of steps that wait for each other, in order.
+    chain of steps that wait for each other, in order. `ends` is when each step ends, by its key, in
+    seconds from the begin.
     """
 
     seconds: float
     writes: int
     reads: int
     critical: tuple[str, ...] = ()
+    ends: Mapping[str, float] = EMPTY
 
 
 def forecast(
@@ -68,7 +70,8 @@ def forecast(
         step.key: _task(step, weights[step.key], operations[step.key], id_of) for step in steps
     }
     client = ModelClient(throughput)
-    scheduler = Scheduler(tasks)
+    ends: dict[str, float] = {}
+    scheduler = Scheduler(tasks, lambda task: ends.update({task.key: client.time}))
     poller = ListPoller(ModelReads(_pages(steps, account, kinds)), time_scale=1.0)
     polls = Polls(scheduler, poller, OperationLists(kinds))
     rechecks = Rechecks(polls, client.now, 0.0, is_shown=lambda kind, id: True)
@@ -77,7 +80,7 @@ def forecast(
     critical = _critical(
         steps, {step.key: _usual(step, kinds, operations[step.key]) for step in steps}
     )
-    return Forecast(client.time, client.writes, client.reads, critical)
+    return Forecast(client.time, client.writes, client.reads, critical, ends)
 
 
 def _task(

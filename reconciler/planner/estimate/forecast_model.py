@@ -100,6 +100,10 @@ class _ModelReading:
         self.left -= 1
 
     @property
+    def calls_left(self) -> int:
+        return self.left
+
+    @property
     def seen(self) -> Seen | None:
         return None if self.left else self.shows
 
@@ -167,6 +171,9 @@ class ModelHandler:
             self.polls.begin(task, StepEvent.ACCEPTED, self.client.now())
         else:
             task.operation_done()
+
+    def held_back(self, seconds: float) -> None:
+        """Nobody watches."""
 
     def take_read(self, problem: Problem | None) -> None:
         """No read fails."""

@@ -51,7 +51,7 @@ def plan_lines(
     """The whole screen of a plan. `decision` is the consent that was given and that is open, if it
     is known; `outputs` are those that will change.
     """
-    yield from _title(title(plan, header), plan, header, style)
+    yield from _title(title(plan, header), header, style)
     if plan.is_empty and not plan.drift and not plan.problems and not outputs:
         yield from sentence(_no_changes(plan), style, tone=Tone.GOOD)
         yield from _details(plan, header, style)
@@ -75,7 +75,7 @@ def drift_lines(plan: Plan, header: PlanHeader, style: Style) -> Iterable[Line]:
     """The whole screen of `drift`."""
     stack, where = _stack(plan), _where(header)
     text = phrase("Drift of {stack}, {where}", stack=stack, where=where)
-    yield from _title(text, plan, header, style)
+    yield from _title(text, header, style)
     blocks = plan_blocks.blocks(plan, verbose=style.verbose)
     yield from _block_lines((each for each in blocks if each.name != "cost"), style)
     if plan.drift or not plan.problems:
@@ -123,8 +123,10 @@ def title(plan: Plan, header: PlanHeader) -> str:
         )
     if plan.destroy:
         return phrase("Plan to destroy {stack}, {where}", stack=stack, where=where)
-    if plan.partial:
-        return phrase("Plan for a part of {stack}, {where}", stack=stack, where=where)
+    if plan.partial and not _is_undo(plan):
+        return phrase(
+            "Plan for a part of {stack} (--only or --except), {where}", stack=stack, where=where
+        )
     return phrase("Plan for {stack}, {where}", stack=stack, where=where)
 
 
@@ -139,11 +141,8 @@ def details(plan: Plan, header: PlanHeader) -> str:
     )
 
 
-def _title(text: str, plan: Plan, header: PlanHeader, style: Style) -> Iterable[Line]:
+def _title(text: str, header: PlanHeader, style: Style) -> Iterable[Line]:
     yield from sentence(text, style, tone=Tone.TITLE)
-    if plan.partial and not _is_undo(plan):
-        narrowed = phrase("Narrowed by --only or --except: the rest of the stack is not checked.")
-        yield from sentence(narrowed, style, tone=Tone.CARE)
     if header.provisional is not None:
         provisional = phrase("Provisional: {reason}", reason=header.provisional)
         yield from sentence(provisional, style, tone=Tone.CARE)

@@ -13,6 +13,8 @@ from reconciler.model.events import (
     Event,
     Message,
     ProblemFound,
+    QuotaWait,
+    RunStarted,
     StepDone,
     StepFailed,
     StepSkipped,
@@ -23,6 +25,7 @@ from reconciler.model.events import (
 )
 from reconciler.render import escape
 from reconciler.render.documents.json_document import FORMAT_VERSION
+from reconciler.render.run.activity_view import quota_wait
 
 
 class JsonLines:
@@ -36,7 +39,8 @@ class JsonLines:
         self._write = write
 
     def __call__(self, event: Event) -> None:
-        self._line(*members(event))
+        if not isinstance(event, RunStarted):
+            self._line(*members(event))
 
     def version(self, version: str) -> None:
         """The first line: the version of the program."""
@@ -57,12 +61,17 @@ class JsonLines:
 
 
 def members(event: Event) -> tuple[str, dict[str, Any]]:
-    """The type of an event, and the members of its line besides time and run."""
+    """The type of an event, and the members of its line besides time and run. Raises AssertionError
+    for `RunStarted`, which has no line.
+    """
+    assert not isinstance(event, RunStarted)
     match event:
         case ProblemFound():
             return "problem", {"problem": serialize.problem(event.problem)}
         case Message():
             return "notice", {"message": event.message}
+        case QuotaWait():
+            return "notice", {"message": quota_wait(event.seconds)}
         case Summary():
             return "summary", _summary(event)
         case _:

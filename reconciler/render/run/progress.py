@@ -1,4 +1,4 @@
-"""A run as it happens: events as a live table at a terminal, as one line per step elsewhere.
+"""A run as it happens: what is under way and a bar at a terminal, lines elsewhere.
 
 Both views write to stderr. They have no clock but the one they are given, and nothing depends on
 what they show.
@@ -6,13 +6,17 @@ what they show.
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 from reconciler.model.events import (
     Event,
     Message,
     ProblemFound,
+    QuotaWait,
+    RunStarted,
     StepDone,
     StepFailed,
     StepSkipped,
@@ -24,12 +28,15 @@ from reconciler.model.events import (
 from reconciler.model.resource_type import waits
 from reconciler.render import escape, format, problem_text
 from reconciler.render.format import phrase
-from reconciler.render.run import screen
+from reconciler.render.run import activity_view, run_bar, screen
+from reconciler.render.run.activity_view import HEARTBEAT_SECONDS
+from reconciler.render.run.live_area import LiveArea, Ticker, no_ticker
+from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport, Track
 from reconciler.render.run.screen import Line, Style, Tone
 
-if TYPE_CHECKING:
-    from rich.table import Table
+LOG_TICK_SECONDS = 1.0
+"""How often it is checked whether a line about how far the run is is due."""
 
 _ROWS_SHOWN_MAX = 12
 _DONE_LISTED_MAX = 20
@@ -47,124 +54,166 @@ class ProgressView(Protocol):
 
 
 class Lines:
-    """One line per step when it ends, for a pipe or a CI log; with `-v` also when it starts and
-    while it waits.
-    """
-
-    def __init__(self, write: Callable[[str], None], style: Style, report: RunReport) -> None:
-        self._write = write
-        self._style = style
-        self._report = report
-
-    def __call__(self, event: Event) -> None:
-        self._report.take(event)
-        self._write(screen.text(event_lines(event, self._style, self._report), self._style))
-
-    def close(self) -> None:
-        """Does nothing: every line is whole when it is written."""
-
-
-class Live:
-    """The rows of the plan while they are done: rows that ended above; below, redrawn in place,
-    those under way.
+    """For a pipe or a CI log: one line when a step starts and one when it ends, and every half
+    minute how far the run is. With `-v` also what a step waits for.
     """
 
     def __init__(
-        self, stream: Any, style: Style, report: RunReport, *, now: Callable[[], float]
+        self,
+        write: Callable[[str], None],
+        style: Style,
+        report: RunReport,
+        clock: RunClock,
+        *,
+        ticker: Ticker = no_ticker,
     ) -> None:
-        from rich.console import Console
-        from rich.live import Live as RichLive
-
-        self._style = style
-        self._report = report
-        self._now = now
-        self._console = Console(
-            file=stream,
-            force_terminal=True,
-            no_color=not style.color,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
-        self._live = RichLive(
-            get_renderable=self._table,
-            console=self._console,
-            transient=True,
-            refresh_per_second=4,
-            redirect_stdout=False,
-        )
-        self._live.start()
+        self._write, self._style, self._report, self._clock = write, style, report, clock
+        self._lock = threading.Lock()
+        self._started: set[str] = set()
+        self._heartbeat_at = clock.now() + HEARTBEAT_SECONDS
+        self._stop = ticker(self.tick, LOG_TICK_SECONDS)
 
     def __call__(self, event: Event) -> None:
-        track = self._report.take(event, self._now())
+        with self._lock:
+            self._report.take(event, self._clock.now())
+            self._clock.take(event)
+            lines = list(event_lines(event, self._style, self._report, self._clock))
+            if isinstance(event, StepStarted) and not self._style.verbose:
+                if event.key in self._started:
+                    return
+                self._started.add(event.key)
+            self._write(screen.text(lines, self._style))
+
+    def tick(self) -> None:
+        """Writes how far the run is, if it is time for that."""
+        with self._lock:
+            if self._clock.now() >= self._heartbeat_at:
+                self._heartbeat_at += HEARTBEAT_SECONDS
+                self._write(screen.text([self._heartbeat()], self._style))
+
+    def close(self) -> None:
+        """Ends the lines about how far the run is."""
+        self._stop()
+
+    def _heartbeat(self) -> Line:
+        waits = [
+            phrase("{address} {duration}", address=track.row.address, duration=format.duration(age))
+            for track in self._report.under_way
+            for age in [int(self._clock.now() - min(each.since for each in track.active.values()))]
+        ]
+        text = phrase(
+            "{status}[; under way: {waits}]",
+            status=run_bar.status(self._clock),
+            waits=format.first_of(waits, ", "),
+        )
+        return Line(f"  .. {text}", Tone.FAINT)
+
+
+class Live:
+    """At a terminal: rows of the plan that ended scroll above; below, redrawn in place, are those
+    under way, and a bar.
+    """
+
+    def __init__(
+        self,
+        area: LiveArea,
+        write: Callable[[str], None],
+        style: Style,
+        report: RunReport,
+        clock: RunClock,
+    ) -> None:
+        self._area, self._write, self._style = area, write, style
+        self._report, self._clock = report, clock
+        self._quota_until = -math.inf
+        area.add(self.lines)
+
+    def __call__(self, event: Event) -> None:
+        with self._area.changing():
+            now = self._clock.now()
+            track = self._report.take(event, now)
+            self._clock.take(event)
+            if isinstance(event, QuotaWait):
+                self._quota_until = now + event.seconds
+            elif isinstance(event, StepStarted):
+                self._quota_until = -math.inf
+        if isinstance(event, QuotaWait) or (
+            isinstance(event, StepStarted | StepWaiting) and not self._style.verbose
+        ):
+            return
         if not isinstance(event, StepDone) or self._style.verbose:
-            self._print(event_lines(event, self._style, self._report))
+            self._print(event_lines(event, self._style, self._report, self._clock))
         elif track is not None and track.is_done:
             self._print(row_lines([track], self._style))
 
     def close(self) -> None:
-        """Takes the table away and restores the terminal."""
-        self._live.stop()
+        """Takes the lines below away."""
+        self._area.remove(self.lines)
+
+    def lines(self, now: float, columns: int) -> Sequence[Line]:
+        """What is under way at a monotonic second, in so many columns."""
+        tracks = self._report.under_way
+        shown = tracks[:_ROWS_SHOWN_MAX]
+        found = list(_under_way(shown, self._report, now, columns))
+        if len(tracks) > len(shown):
+            more = phrase("and {number} more under way", number=len(tracks) - len(shown))
+            found.append(Line(f"  {more}", Tone.FAINT))
+        if now < self._quota_until:
+            found.append(Line(f"  {activity_view.quota_wait(self._quota_until - now)}", Tone.FAINT))
+        return [*found, run_bar.bar_line(self._clock, columns, ascii=self._style.ascii)]
 
     def _print(self, lines: Iterable[Line]) -> None:
-        from rich.text import Text
+        if text := screen.text(lines, self._style):
+            self._write(text)
 
-        for line in lines:
-            self._console.print(Text.from_ansi(screen.painted(line, self._style)), soft_wrap=True)
 
-    def _table(self) -> Table:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table.grid(padding=(0, 2))
-        tracks = self._report.under_way
-        for track in tracks[:_ROWS_SHOWN_MAX]:
-            cells = (screen.plain(Line(cell), self._style) for cell in self._cells(track))
-            table.add_row(*map(Text, cells))
-        ended = phrase(
-            "{ended} of {total} steps", ended=self._report.ended, total=self._report.total
-        )
-        rest = len(tracks) - _ROWS_SHOWN_MAX
-        more = phrase("and {number} more under way", number=rest) if rest > 0 else ""
-        table.add_row(Text(""), Text(""), Text(ended), Text(more))
-        return table
-
-    def _cells(self, track: Track) -> Iterable[str]:
-        """The cells of a row: of several steps under way, the first one and their number."""
+def _under_way(
+    tracks: Sequence[Track], report: RunReport, now: float, columns: int
+) -> Iterable[Line]:
+    """A line for each row of the plan that is under way: of several steps, the first one and their
+    number, and how long it has been under way.
+    """
+    cells = max((escape.width(track.row.address) for track in tracks), default=0)
+    for track in tracks:
         key, first = min(track.active.items(), key=lambda each: each[1].since)
-        operation = format.operation(first.operation, old=self._report.is_about_old(key))
-        yield "  .."
-        yield track.row.symbol
-        yield track.row.address
-        yield phrase(
-            "{operation}: {status}[ and {number} more]",
-            operation=operation,
+        age = format.duration(int(max(now - first.since, 0.0)))
+        text = phrase(
+            "{operation}: {status}[ and {number} more][ ({ended} of {total})]",
+            operation=format.operation(first.operation, old=report.is_about_old(key)),
             status=first.text,
             number=len(track.active) - 1 or None,
+            ended=track.ended if track.total > 1 else None,
+            total=track.total,
         )
-        total = track.total if track.total > 1 else None
-        yield phrase("[{ended} of {total}]", ended=track.ended, total=total)
-        yield format.duration(max(self._now() - first.since, 0.0))
+        head = f"  ..  {track.row.symbol}  "
+        room = columns - 1 - escape.width(head) - escape.width(age) - 2
+        address = escape.cut(track.row.address, max(room, 1))
+        room -= max(cells, escape.width(address)) + 2
+        if room >= _TEXT_CELLS_MIN:
+            head += f"{escape.pad(address, cells)}  {escape.cut(text, room)}"
+        else:
+            head += address
+        yield Line(f"{head}  {age}")
 
 
 # Events
 # ------------------------------------------------------------------------------------------------
 
 
-def event_lines(event: Event, style: Style, report: RunReport) -> Iterable[Line]:
+def event_lines(event: Event, style: Style, report: RunReport, clock: RunClock) -> Iterable[Line]:
     """The lines of an event; none for what only a live view or `-v` shows."""
     match event:
         case ProblemFound():
             yield from problem_text.problem_lines(event.problem, style)
         case Message():
             yield Line(f"  {escape.outside(event.message)}", Tone.FAINT)
-        case Summary():
+        case Summary() | RunStarted() | QuotaWait():
             return
-        case StepStarted() | StepWaiting() if not style.verbose:
+        case StepWaiting() if not style.verbose:
             return
         case _:
             mark, text, tone = outcome(event)
-            ended = f"[{report.ended:>{len(str(report.total))}}/{report.total}]"
+            count = clock.resources
+            ended = f"[{count.done:>{len(str(count.total))}}/{count.total}]"
             operation = format.operation(event.operation, old=report.is_about_old(event.key))
             address = f"{report.symbol(event.address)}  {escape.outside(event.address)}"
             yield Line(f"  {ended} {escape.pad(mark, 7)}  {address}  {operation}  {text}", tone)
@@ -176,7 +225,7 @@ def outcome(
     """What an event says about its step: a mark, a text, and the tone of both."""
     match event:
         case StepStarted():
-            return "..", phrase("sent"), Tone.FAINT
+            return "..", phrase("started"), Tone.FAINT
         case StepWaiting():
             return "..", escape.outside(event.status or phrase("waiting")), Tone.FAINT
         case StepDone():
