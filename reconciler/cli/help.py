@@ -29,6 +29,7 @@ Try it without an account, on a local cloud:
 Main commands
   init          Write a first stack or an example into a folder
   validate      Check the files without reading the account
+  fmt           Write the files in the canonical layout
   plan          Read the account and show what apply would change
   apply         Show the plan, ask for confirmation and apply it
   destroy       Delete everything that the stack owns

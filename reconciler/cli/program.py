@@ -22,6 +22,7 @@ from reconciler.version import VERSION, described
 _COMMANDS: Mapping[str, str] = {
     "init": "init_command",
     "validate": "stack_commands",
+    "fmt": "fmt_command",
     "plan": "stack_commands",
     "apply": "stack_commands",
     "destroy": "stack_commands",

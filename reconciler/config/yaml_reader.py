@@ -10,7 +10,7 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -423,3 +423,25 @@ def _number(text: str) -> str | int | float:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text
+
+
+class Token(NamedTuple):
+    """One token of a YAML text: its kind (`Key`, `BlockEntry`, `Scalar` ...), the lines and columns
+    of its beginning and its end (both from 0), and the style of a scalar (`|`, `>`, a quote).
+    """
+
+    kind: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    style: str
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of a valid YAML text."""
+    for token in yaml.scan(text, Loader=_Base):
+        start, end = token.start_mark, token.end_mark
+        kind = type(token).__name__.removesuffix("Token")
+        style = getattr(token, "style", None) or ""
+        yield Token(kind, start.line, start.column, end.line, end.column, style)

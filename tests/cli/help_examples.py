@@ -14,8 +14,10 @@ from reconciler.cli.program import program
 SHOP = """\
 version: 1
 stack: shop
+
 firewalls:
   web: {icmp: true, rules: {https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}}
+
 instances:
   db: {zone: kr1-z01, flavor: std_2.4-g1, image: {os: ubuntu, version: "22.04"}, firewall: web}
   web:
@@ -24,12 +26,14 @@ instances:
     image: {os: ubuntu, version: "22.04"}
     firewall: web
     count: 2
+
 block_storages:
   data: {type: ssd, size: 50, instance: db}
+
 outputs:
   web_ips: {value: "${instances.web[0].public_ip}"}
 """
-ENVIRONMENTS = "environments: {prod: {}, staging: {}}\n"
+ENVIRONMENTS = "\nenvironments: {prod: {}, staging: {}}\n"
 FIRST_ID = "INSTANCE-Fq1aWFZsggSX0InttsJX8Y"
 """The first instance of the local cloud has this id."""
 
