@@ -52,7 +52,7 @@ def holds(harness: CloudHarness, stack: Stack, *, destroy: bool = False) -> None
 
 
 ALONE = [
-    *((name, None) for name in ("single", "web-tier", "network", "components")),
+    *((name, None) for name in ("single", "web-tier", "app/network", "components")),
     *(
         (name, environment)
         for name in ("environments", "fleet")
