@@ -23,7 +23,7 @@ from reconciler.commands import context
 from reconciler.commands.plan import plan
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import in_order
-from reconciler.model.events import StepStarted, Summary
+from reconciler.model.events import Event, RunStarted, StepStarted, Summary
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
@@ -34,6 +34,7 @@ from reconciler.render.plan.plan_sections import sections
 from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.plan.tally import tally
 from reconciler.render.run import progress, run_end, screen
+from reconciler.render.run.live_area import LiveArea, Terminal, no_ticker
 from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Style, Tone
@@ -74,6 +75,15 @@ guard: {admin: [203.0.113.7/32], ports: [22]}
 HTTPS = "ports: 443, cidr: 0.0.0.0/0}"
 API = "\n      api:   {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8}"
 SSH = "      ssh:   {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n"
+
+
+EDITS = (
+    ("    flavor: std_4.8-g1", "    flavor: mio_4.16-g1"),
+    ("count: 2", "count: 6"),
+    ("  old: {firewall: web}\n", ""),
+    (HTTPS, HTTPS + API),
+)
+TERMINAL = Style(width=100, color=True)
 
 
 class Studio:
@@ -144,12 +154,7 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     studio = Studio(folder)
     yield "first", studio.lines(studio.plan())
     studio.apply()
-    studio.edit(
-        ("    flavor: std_4.8-g1", "    flavor: mio_4.16-g1"),
-        ("count: 2", "count: 6"),
-        ("  old: {firewall: web}\n", ""),
-        (HTTPS, HTTPS + API),
-    )
+    studio.edit(*EDITS)
     planned = studio.plan()
     yield "day", studio.lines(planned)
     yield "day_80", studio.lines(planned, Style(width=80))
@@ -175,6 +180,73 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     yield "replace", studio.lines(studio.plan())
 
 
+class Watch(list[Event]):
+    """The events of a run, and what a terminal shows of it: `shown` is that at the first event from
+    so many seconds on.
+    """
+
+    def __init__(self, harness: CloudHarness, seconds: float) -> None:
+        super().__init__()
+        self._harness, self._seconds = harness, seconds
+        self._view: progress.Live | None = None
+        self._above = list[str]()
+        self.shown = ""
+
+    def append(self, event: Event) -> None:
+        """Takes an event."""
+        super().append(event)
+        now = self._harness.clock.monotonic
+        if isinstance(event, RunStarted):
+            plan = self._harness.plans[-1].plan
+            rows = [row for section in sections(plan) for row in section.rows]
+            terminal = Terminal(len, lambda: (TERMINAL.width or 80, 24), TERMINAL, now, no_ticker)
+            report = RunReport(rows, plan.steps, tally(plan))
+            clock = RunClock(plan.steps, now=now)
+            self._began = now()
+            self._view = progress.Live(
+                LiveArea(terminal), self._above.append, TERMINAL, report, clock
+            )
+        if self._view is None or self.shown:
+            return
+        self._view(event)
+        if now() - self._began >= self._seconds:
+            below = screen.text(self._view.lines(now(), TERMINAL.width or 80), TERMINAL)
+            self.shown = "".join(self._above) + below
+
+
+def pictures() -> dict[str, str]:
+    """The pictures by file name: a plan on terminals of several widths, and a run under way."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        studio = Studio(Path(folder))
+        studio.plan()
+        studio.apply()
+        studio.edit(*EDITS)
+        planned = studio.plan()
+        looks = {"day": LOOK, "plan_80": Style(width=80), "plan_140": Style(width=140)}
+        looks["plan_ascii"] = Style(width=100, ascii=True)
+        for name, look in looks.items():
+            plain = [
+                Line(screen.plain(each, look), each.tone) for each in studio.lines(planned, look)
+            ]
+            for tone in ("dark", "light"):
+                found[f"{name}_{tone}.svg"] = picture(
+                    plain, f"{name}-{tone}", dark=tone == "dark", width=look.width
+                )
+        watch = Watch(studio.harness, 20.0)
+        studio.harness.events = watch
+        studio.apply()
+        for tone in ("dark", "light"):
+            found[f"run_{tone}.svg"] = picture(
+                watch.shown,
+                f"run-{tone}",
+                dark=tone == "dark",
+                width=TERMINAL.width,
+                title="reconciler apply",
+            )
+    return found
+
+
 STYLES: Mapping[Tone, str] = {
     Tone.TITLE: "bold",
     Tone.DANGER: "bold red",
@@ -184,8 +256,17 @@ STYLES: Mapping[Tone, str] = {
 }
 
 
-def picture(lines: list[Line], name: str, *, dark: bool) -> str:
-    """The screen as SVG, as a dark or a light terminal shows it."""
+def picture(
+    shown: list[Line] | str,
+    name: str,
+    *,
+    dark: bool,
+    width: int | None,
+    title: str = "reconciler plan",
+) -> str:
+    """The screen as SVG, as a dark or a light terminal shows it. `shown` are lines, or text with
+    the colours of a terminal.
+    """
     from io import StringIO
 
     from rich.console import Console
@@ -193,20 +274,25 @@ def picture(lines: list[Line], name: str, *, dark: bool) -> str:
     from rich.text import Text
 
     console = Console(
-        record=True, width=LOOK.width, file=StringIO(), force_terminal=True, color_system="standard"
+        record=True, width=width, file=StringIO(), force_terminal=True, color_system="standard"
     )
-    for line in lines:
-        console.print(Text(line.text, style=STYLES.get(line.tone, "")), soft_wrap=True)
+    texts = (
+        [Text.from_ansi(line) for line in shown.splitlines()]
+        if isinstance(shown, str)
+        else [Text(line.text, style=STYLES.get(line.tone, "")) for line in shown]
+    )
+    for text in texts:
+        console.print(text, soft_wrap=True)
     theme = MONOKAI if dark else DEFAULT_TERMINAL_THEME
-    text = console.export_svg(title="reconciler plan", theme=theme, unique_id=f"reconciler-{name}")
-    text = re.sub(r"\s*<!-- Generated with .*? -->", "", text)
+    svg = console.export_svg(title=title, theme=theme, unique_id=f"reconciler-{name}")
+    svg = re.sub(r"\s*<!-- Generated with .*? -->", "", svg)
     # a picture in a repository loads nothing from elsewhere
-    return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 
 def made() -> tuple[dict[Path, str], dict[str, str]]:
     """The pages with their screens, and the pictures by file name."""
-    pages, pictures = {}, {}
+    pages = {}
     for path, taken in ((PAGE, screens),):
         page = path.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
@@ -216,13 +302,8 @@ def made() -> tuple[dict[Path, str], dict[str, str]]:
                     ("~~~~", "markdown") if isinstance(found, str) else ("```", "text")
                 )
                 page = placed(page, name, f"{fence}{language}\n{text.lstrip(chr(10))}{fence}\n")
-                if name == "day" and not isinstance(found, str):
-                    pictures = {
-                        f"day_{tone}.svg": picture(found, f"day-{tone}", dark=tone == "dark")
-                        for tone in ("dark", "light")
-                    }
         pages[path] = page
-    return pages, pictures
+    return pages, pictures()
 
 
 def placed(page: str, name: str, block: str) -> str:
@@ -237,11 +318,11 @@ def placed(page: str, name: str, block: str) -> str:
 
 def main() -> None:
     """Writes them."""
-    pages, pictures = made()
+    pages, drawn = made()
     for path, page in pages.items():
         path.write_text(page, encoding="utf-8")
     PICTURES.mkdir(exist_ok=True)
-    for name, text in pictures.items():
+    for name, text in drawn.items():
         (PICTURES / name).write_text(text, encoding="utf-8")
 
 

@@ -190,8 +190,8 @@ def test_a_run_shows_what_is_under_way_and_a_bar_with_the_time_left() -> None:
 
     assert screen.lines == [
         "  ok       +  firewalls.web  create: 웹 서버 std_2.4-g1  2 s",
-        "  ..  +  instances.web[0]  create instance: build  24 s",
-        "  ..  +  instances.web[1]  create instance: sent  12 s",
+        "  ..       +  instances.web[0]  create instance: build  24 s",
+        "  ..       +  instances.web[1]  create instance: sent  12 s",
         "  ━━━━━━━━━━────────────────────  1 of 3 resources, 24 s elapsed, about 32 s left",
     ]
     assert screen.cursor_is_shown

@@ -35,6 +35,9 @@ from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport, Track
 from reconciler.render.run.screen import Line, Style, Tone
 
+_COLUMNS_ALIGNED_MIN = 60
+"""In fewer columns, what is under way is not aligned with the rows that ended."""
+
 LOG_TICK_SECONDS = 1.0
 """How often it is checked whether a line about how far the run is is due."""
 
@@ -184,7 +187,8 @@ def _under_way(
             ended=track.ended if track.total > 1 else None,
             total=track.total,
         )
-        head = f"  ..  {track.row.symbol}  "
+        mark = ".." if columns < _COLUMNS_ALIGNED_MIN else ".." + " " * 5
+        head = f"  {mark}  {track.row.symbol}  "
         room = columns - 1 - escape.width(head) - escape.width(age) - 2
         address = escape.cut(track.row.address, max(room, 1))
         room -= max(cells, escape.width(address)) + 2
