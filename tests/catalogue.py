@@ -37,6 +37,8 @@ HEADER = """\
 CALLED = frozenset({"msg", "phrase", "_listed"})
 """Functions whose first argument is a template."""
 
+_ORDERED = frozenset({"{verb}[ {old}] {noun}", "{number} {noun}", "{variable} {value}"})
+"""Templates without words, whose order depends on the language."""
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _WORDS = re.compile(r"[A-Za-z]")
 _CLICK_UNUSED = (
@@ -58,7 +60,7 @@ class Found:
 
     def add(self, text: str, place: str) -> None:
         without_fields = re.sub(r"\{[^{}]*\}", "", text)
-        if _WORDS.search(without_fields):
+        if _WORDS.search(without_fields) or text in _ORDERED:
             self.places.setdefault(text, set()).add(place)
 
 
@@ -143,6 +145,8 @@ def _is_command(node: ast.FunctionDef) -> bool:
 def _of_tables() -> Iterator[str]:
     for kind in all_kinds().values():
         yield from (kind.noun, kind.nouns, kind.recreated)
+        yield from (verb.replace("_", " ") for verb in kind.operations)
+        yield from (each.facet for each in kind.fields.values() if each.facet)
         for operation in kind.operations.values():
             yield from operation.refusal_hints.values()
 

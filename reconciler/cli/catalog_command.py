@@ -19,6 +19,7 @@ from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 from reconciler.render import escape
 from reconciler.render.documents.json_document import PRINTED_BY, DocumentType, document
+from reconciler.render.format import phrase
 from reconciler.render.run.screen import Line, Tone
 
 LISTS: Mapping[str, str] = {
@@ -38,11 +39,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "storage-types": ("id", "min_gb", "max_gb", "zones"),
 }
 _TITLES = {
-    "price_month": "KRW a month",
-    "memory_mb": "memory MB",
-    "disk_gb": "disk GB",
-    "min_gb": "min GB",
-    "max_gb": "max GB",
+    "price_month": msg("KRW a month"),
+    "memory_mb": msg("memory MB"),
+    "disk_gb": msg("disk GB"),
+    "min_gb": msg("min GB"),
+    "max_gb": msg("max GB"),
 }
 
 
@@ -165,7 +166,7 @@ def _shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return phrase("yes") if value else phrase("no")
     if isinstance(value, int):
         return f"{value:,}"
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
@@ -174,7 +175,7 @@ def _shown(value: Any) -> str:
 def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> Iterable[Line]:
     columns = COLUMNS[kind]
     cells = [
-        [_TITLES.get(name, name) for name in columns],
+        [escape.outside(_TITLES.get(name, name)) for name in columns],
         *([escape.outside(_shown(row.get(name))) for name in columns] for row in rows),
     ]
     numbers = [
@@ -277,5 +278,5 @@ def schema(console: Console, *, name: str | None) -> int:
         console.out.write(escape.json_text(dict(load(name)), indent=2) + "\n")
         return exit_codes.DONE
     width = max(map(len, SCHEMAS))
-    console.result([Line(f" {each:<{width}}  {text}") for each, text in SCHEMAS.items()])
+    console.result([Line(f" {each:<{width}}  {escape.outside(text)}") for each, text in SCHEMAS.items()])
     return exit_codes.DONE

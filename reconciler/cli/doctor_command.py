@@ -69,7 +69,7 @@ def _checks(session: Session) -> Iterator[Check]:
     from reconciler.commands import doctor as diagnosis
 
     system = f"Python {platform.python_version()} on {platform.system()}"
-    yield diagnosis.Check("program", f"reconciler {VERSION}, {system}")
+    yield diagnosis.Check(msg("program"), f"reconciler {VERSION}, {system}")
     quota = composition.quota_folder(session.path, session.environ, simulated=session.simulate)
     connection: Connection | None = None
     conditions: list[Check] = []
@@ -83,13 +83,13 @@ def _checks(session: Session) -> Iterator[Check]:
             ):
                 conditions += _conditions(session, connection)
     except Abort as stop:
-        names = {"credentials": "key", "endpoint": "endpoint"}
+        names = {"credentials": msg("key"), "endpoint": msg("endpoint")}
         yield from (
-            diagnosis.Check(names.get(problem.code, "cloud"), "not usable", problem)
+            diagnosis.Check(names.get(problem.code, msg("cloud")), msg("not usable"), problem)
             for problem in stop.problems
         )
     unusable = next((problem for problem in session.problems if problem.code == "quota"), None)
-    yield diagnosis.Check("quota log", _short(str(quota)), unusable)
+    yield diagnosis.Check(msg("quota log"), _short(str(quota)), unusable)
     yield from _kept(session, connection)
     yield from conditions
 
@@ -104,14 +104,14 @@ def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
     except Abort as stop:
         missing = all(problem.code == "file-missing" for problem in stop.problems)
         yield diagnosis.Check(
-            "stack",
-            "none here" if missing else "cannot be read",
+            msg("stack"),
+            msg("none here") if missing else msg("cannot be read"),
             None if missing else stop.problems[0],
         )
         return
     for environment in environments:
         store = session.store(name, environment)
-        yield diagnosis.Check("stack", title_of(name, environment))
+        yield diagnosis.Check(msg("stack"), title_of(name, environment))
         here = replace(session, environment=environment)
         for check in diagnosis.kept(
             store, _short(store.location), connection, plan_output.running(store)
@@ -166,7 +166,7 @@ def _former_names(session: Session, name: str, environment: str | None) -> Itera
     with suppress(Abort):  # an unreadable state is already reported
         for problem in session.former_names(store, opening.read_state(store)):
             yield diagnosis.Check(
-                "former name", msg("the state of a former name owns objects"), problem
+                msg("former name"), msg("the state of a former name owns objects"), problem
             )
 
 
@@ -208,7 +208,8 @@ def _show(console: Console, found: list[Check], problems: list[Problem]) -> None
             else {"error": "!!", "warning": "! "}.get(check.problem.severity.value, "ok")
         )
         tone = Tone.PLAIN if check.problem is None else tones[check.problem.severity.value]
-        lines.append(Line(f" {mark:<3} {check.name:<14}{escape.outside(check.text)}", tone))
+        name = escape.pad(escape.outside(check.name), 14)
+        lines.append(Line(f" {mark:<3} {name}{escape.outside(check.text)}", tone))
     console.result(lines)
     if problems:
         console.result([Line(), *view.problems_lines(problems, console.style(console.out))])

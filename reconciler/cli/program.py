@@ -171,7 +171,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        Stream(sys.stderr).write("\n Interrupted.\n")
+        Stream(sys.stderr).write(f"\n {language.translated(msg('Interrupted.'))}\n")
         return exit_codes.INTERRUPTED
     except Exception as failure:  # the only place where a bug of reconciler becomes a message
         out = Stream(sys.stdout)
@@ -196,6 +196,7 @@ def _complete() -> int:
 def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:
     from reconciler.cli.pointers import pointer
     from reconciler.render import escape
+    from reconciler.render.format import phrase
 
     if language.current() != "en" and isinstance(failure.message, Text):
         failure = _translated(failure)
@@ -206,7 +207,8 @@ def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:
         f"{command} --help",
     )
     Stream(sys.stderr).write(
-        f"error[usage]  {escape.outside(message)}\n    hint: {escape.outside(hint)}\n"
+        f"{phrase('error')}[usage]  {escape.outside(message)}\n"
+        f"    {phrase('hint:')} {escape.outside(hint)}\n"
     )
     return exit_codes.USAGE
 
@@ -223,9 +225,10 @@ def _translated(failure: click.UsageError) -> click.UsageError:
 def _unforeseen(failure: BaseException, arguments: Sequence[str]) -> int:
     """Reports a bug of reconciler in one line, with `-v` also where it happened."""
     from reconciler.render import escape
+    from reconciler.render.format import phrase
 
     err = Stream(sys.stderr)
-    err.write(f"error[internal]  {type(failure).__name__}: {escape.outside(failure)}\n")
+    err.write(f"{phrase('error')}[internal]  {type(failure).__name__}: {escape.outside(failure)}\n")
     if {"-v", "--verbose"} & set(arguments):
         import traceback
 
@@ -233,10 +236,11 @@ def _unforeseen(failure: BaseException, arguments: Sequence[str]) -> int:
             place = escape.outside(f"{_short(frame.filename)}:{frame.lineno}")
             err.write(f"    cause: {escape.outside(frame.name)} in {place}\n")
     else:
-        err.write(
-            "    hint: this is a bug in reconciler; run with -v to see where it happened. "
-            "The state on disk is unaffected.\n"
+        hint = msg(
+            "this is a bug in reconciler; run with -v to see where it happened. The state on disk "
+            "is unaffected."
         )
+        err.write(f"    {phrase('hint:')} {escape.outside(hint)}\n")
     return exit_codes.ERROR
 
 

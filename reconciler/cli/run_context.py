@@ -18,7 +18,7 @@ from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
 from reconciler.common.paths import SourceLines
 from reconciler.common.suggestions import command_line
-from reconciler.common.text import msg
+from reconciler.common.text import msg, rewritten
 from reconciler.config import loader
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort, Cancelled
@@ -267,13 +267,17 @@ class Session:
             return problem
         # an instance without a firewall may be outside the narrowed part
         here = replace(self, part=()) if problem.code == "exposed" else self
-        hint = _BARE.sub(lambda found: here._pasted(found[1] or found[2]), problem.hint)
-        if self.simulate:
-            hint = _QUOTED.sub(
-                lambda found: found[0] if "--simulate" in found[0] else f"{found[1]} --simulate`",
-                hint,
-            )
+        hint = rewritten(problem.hint, here._completed)
         return problem if hint == problem.hint else replace(problem, hint=hint)
+
+    def _completed(self, hint: str) -> str:
+        """A hint with complete commands."""
+        hint = _BARE.sub(lambda found: self._pasted(found[1] or found[2]), hint)
+        if not self.simulate:
+            return hint
+        return _QUOTED.sub(
+            lambda found: found[0] if "--simulate" in found[0] else f"{found[1]} --simulate`", hint
+        )
 
     def _pasted(self, command: str) -> str:
         """A command in a hint, completed with the arguments for this stack."""

@@ -10,7 +10,7 @@ from reconciler.commands import session
 from reconciler.commands.context import ConcurrentRun, Connection
 from reconciler.commands.plan import plan
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error, warning
@@ -42,20 +42,22 @@ def cloud(connection: Connection) -> Iterator[Check]:
         refused = stop.problems[0]
     ahead = connection.exchange.clock_ahead
     silent = refused if ahead is None else None
-    endpoint = connection.endpoint + (" (simulated)" if connection.simulated else "")
+    endpoint: str = connection.endpoint
+    if connection.simulated:
+        endpoint = msg("{endpoint} (simulated)", endpoint=endpoint)
     if silent is not None:
-        yield Check("endpoint", msg("{endpoint}, no answer", endpoint=endpoint), silent)
+        yield Check(msg("endpoint"), msg("{endpoint}, no answer", endpoint=endpoint), silent)
     else:
-        yield Check("endpoint", endpoint)
-    key = f"..{connection.key_suffix}" if connection.key_suffix else "set"
+        yield Check(msg("endpoint"), endpoint)
+    key = f"..{connection.key_suffix}" if connection.key_suffix else msg("set")
     accepted = msg("accepted") if refused is None else msg("not proved")
-    yield Check("key", f"{key}, {accepted}", None if silent is not None else refused)
+    yield Check(msg("key"), joined(", ", (key, accepted)), None if silent is not None else refused)
     yield _clock(ahead)
 
 
 def _clock(ahead: float | None) -> Check:
     if ahead is None:
-        return Check("clock", msg("not compared: no answer with a date arrived"))
+        return Check(msg("clock"), msg("not compared: no answer with a date arrived"))
     seconds, problem = abs(ahead), None
     text: str = msg("matches the cloud's")
     if seconds >= 1:
@@ -71,7 +73,7 @@ def _clock(ahead: float | None) -> Check:
     elif seconds > CLOCK_WARNING_SECONDS:
         message = msg("the clock is {seconds:.0f} s off", seconds=seconds)
         problem = warning("clock", message, hint=msg("synchronize it with NTP"))
-    return Check("clock", text, problem)
+    return Check(msg("clock"), text, problem)
 
 
 def kept(
@@ -85,11 +87,11 @@ def kept(
     try:
         state = session.read_state(store)
     except Abort as stop:
-        yield Check("state", where, stop.problems[0])
+        yield Check(msg("state"), where, stop.problems[0])
         state = None
     else:
-        yield Check("state", f"{where}, {_size(state)}")
-    yield Check("lock", "free" if running is None else running.title)
+        yield Check(msg("state"), joined(", ", (where, _size(state))))
+    yield Check(msg("lock"), msg("free") if running is None else running.title)
     if state is None:
         return
     if connection is not None:
@@ -98,9 +100,9 @@ def kept(
     if state.facts.get("marker") == "unproved":
         hint = msg("if the answer to a create is lost, a person must settle it (recover)")
         text = msg("this account returns descriptions in another form than they were sent")
-        yield Check("marker", "unproved", warning("open-intent", text, hint=hint))
+        yield Check(msg("marker"), msg("unproved"), warning("open-intent", text, hint=hint))
     else:
-        yield Check("marker", msg("descriptions come back as they were sent"))
+        yield Check(msg("marker"), msg("descriptions come back as they were sent"))
 
 
 _ABOUT_OBJECTS = exit_codes.SHOWN_FIRST | {"doubled", "state-missing"}
@@ -127,7 +129,7 @@ def objects(
                 "not compared with the state ({code}): run `reconciler plan` for details",
                 code=stop.problems[0].code,
             )
-            yield Check("objects", text)
+            yield Check(msg("objects"), text)
         return
     found = [problem for problem in planned.plan.problems if problem.code in _ABOUT_OBJECTS]
     for problem in found:
@@ -137,23 +139,32 @@ def objects(
             if exposed
             else msg("this object is not in the state")
         )
-        yield Check("objects", f"{problem.address}: {fact}", pasteable(problem))
+        yield Check(
+            msg("objects"),
+            msg("{address}: {fact}", address=problem.address, fact=fact),
+            pasteable(problem),
+        )
     if not found:
         text = msg(
             "{stack}: every instance has its firewall, no untracked objects", stack=stack.title
         )
-        yield Check("objects", text)
+        yield Check(msg("objects"), text)
 
 
 def _size(state: State | None) -> str:
     if state is None:
-        return "none yet"
+        return msg("none yet")
     rules = sum(1 for entry in state.entries.values() if entry.parent is not None)
     objects = len(state.entries) - rules
-    parts = [f"serial {state.serial}", f"{objects} object{'s' * (objects != 1)}"]
-    parts += [f"{rules} rule{'s' * (rules != 1)}"] if rules else []
-    parts += [f"{len(state.deposed)} left behind"] if state.deposed else []
-    return ", ".join(parts)
+    parts: list[str] = [
+        msg("serial {serial}", serial=state.serial),
+        msg("{number} object" if objects == 1 else "{number} objects", number=objects),
+    ]
+    if rules:
+        parts.append(msg("{number} rule" if rules == 1 else "{number} rules", number=rules))
+    if state.deposed:
+        parts.append(msg("{number} left behind", number=len(state.deposed)))
+    return joined(", ", parts)
 
 
 def _owner(state: State, connection: Connection) -> Check:
@@ -164,16 +175,16 @@ def _owner(state: State, connection: Connection) -> Check:
             endpoint=connection.endpoint,
         )
         hint = msg("set IWINV_ENDPOINT or RECONCILER_STATE_DIR")
-        return Check("account", msg("another endpoint"), error("account", message, hint=hint))
+        return Check(msg("account"), msg("another endpoint"), error("account", message, hint=hint))
     if state.account is not None and state.account != connection.account:
         message = msg(
             "the state was written with a different key; a run continues only if this key "
             "can see an object of the stack"
         )
-        return Check("account", msg("another key"), warning("account", message))
+        return Check(msg("account"), msg("another key"), warning("account", message))
     if state.account is None:
-        return Check("account", msg("not recorded in the state yet"))
-    return Check("account", msg("same as in the state"))
+        return Check(msg("account"), msg("not recorded in the state yet"))
+    return Check(msg("account"), msg("same as in the state"))
 
 
 def _open(state: State, running: ConcurrentRun | None) -> Check:
@@ -184,11 +195,11 @@ def _open(state: State, running: ConcurrentRun | None) -> Check:
         if result != "accepted" and intent.run != run
     ]
     if not found:
-        return Check("open requests", "none")
+        return Check(msg("open requests"), msg("none"))
     requests = ", ".join(f"{intent.operation} {intent.address}" for intent in found)
     problem = error(
         "open-intent",
         msg("the outcome of {requests} is unknown", requests=requests),
         hint=msg("the next apply settles what it can; otherwise run `reconciler recover`"),
     )
-    return Check("open requests", str(len(found)), problem)
+    return Check(msg("open requests"), str(len(found)), problem)

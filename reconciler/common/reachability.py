@@ -28,6 +28,7 @@ from reconciler.common.ranges import (
     turned,
     union,
 )
+from reconciler.common.text import msg
 
 Traffic: TypeAlias = Mapping[str, Intervals]
 """By protocol, sorted; a protocol with nothing is not in it."""
@@ -110,7 +111,9 @@ def of_rule(rule: Mapping[str, Any] | None) -> Reach:
 
 def _source(cidr: Any) -> str:
     """The range of a rule as text; a value that is known only after apply says so itself."""
-    return f"the range {cidr}" if isinstance(cidr, str | None) else f"an address {cidr}"
+    if isinstance(cidr, str | None):
+        return msg("the range {cidr}", cidr=cidr)
+    return msg("an address {cidr}", cidr=cidr)
 
 
 def port_range(ports: Any) -> tuple[int, int] | None:
@@ -232,22 +235,28 @@ def lines(reach: Reach) -> tuple[str, ...]:
     """The traffic in as few lines as it needs: `tcp/8080 from 10.0.0.0/8`, `tcp/443 to 0.0.0.0/0`,
     `ping`.
     """
-    found = _lines(reach.inward, "from") + _lines(reach.outward or {}, "to")
+    found = _lines(reach.inward, inward=True) + _lines(reach.outward or {}, inward=False)
     found += [PING] if reach.ping else []
     for one in sorted(reach.awaited):
-        found.append(
-            f"{one.protocol}/{one.ports} {'from' if one.direction == 'in' else 'to'} {one.source}"
-        )
+        found.append(_line(f"{one.protocol}/{one.ports}", one.direction == "in", one.source))
     return tuple(found)
 
 
-def _lines(traffic: Traffic, word: str) -> list[str]:
+def _line(ports: str, inward: bool, addresses: str) -> str:
+    return msg(
+        "{ports} from {addresses}" if inward else "{ports} to {addresses}",
+        ports=ports,
+        addresses=addresses,
+    )
+
+
+def _lines(traffic: Traffic, *, inward: bool) -> list[str]:
     """By ports with the addresses of each, or by addresses with the ports of each: whichever is
     shorter.
     """
     by_ports, by_addresses = pieces(traffic)
     ways = [
-        [f"{_ports(ports)} {word} {_addresses(addresses)}" for ports, addresses in way]
+        [_line(_ports(ports), inward, _addresses(addresses)) for ports, addresses in way]
         for way in (by_ports, by_addresses)
     ]
     return min(ways, key=lambda way: (len(way), sum(map(len, way))))
@@ -287,7 +296,7 @@ def _by_ports(traffic: Traffic) -> list[Piece]:
 
 def _ports(ports: Ports) -> str:
     if ports == tuple((protocol, PORT_MIN, PORT_MAX) for protocol in PROTOCOLS):
-        return "every port"
+        return msg("every port")
     return ", ".join(f"{protocol}/{_range(low, high)}" for protocol, low, high in ports)
 
 
@@ -310,7 +319,7 @@ def _addresses(addresses: Ranges) -> str:
         and _cidr(*whole[0]) is not None
         and all(_cidr(*pair) is not None for pair in left_out)
     ):
-        return f"{_ranges(whole)} except {_ranges(left_out)}"
+        return msg("{ranges} except {others}", ranges=_ranges(whole), others=_ranges(left_out))
     return _ranges(addresses)
 
 

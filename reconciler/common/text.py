@@ -4,7 +4,7 @@ where it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, LiteralString, Self
 
 
@@ -70,12 +70,34 @@ def joined(between: str, parts: Iterable[str]) -> str:
     return Text(template, {**fields, "between": between})
 
 
+class Rewritten(Text):
+    """A text that was changed after it was made, such as a hint whose commands were completed. A
+    view makes the same change to its translation.
+    """
+
+    __slots__ = ("change", "original")
+
+    original: Text
+    change: Callable[[str], str]
+
+    def __new__(cls, original: Text, change: Callable[[str], str]) -> Self:
+        made = str.__new__(cls, change(original))
+        made.template, made.fields = original.template, original.fields
+        made.original, made.change = original, change
+        return made
+
+    def __getnewargs__(self) -> tuple[Text, Callable[[str], str]]:  # type: ignore[override]
+        return self.original, self.change
+
+
+def rewritten(text: str, change: Callable[[str], str]) -> str:
+    """The changed text; the text itself if nothing changes."""
+    changed = change(text)
+    if changed == text:
+        return text
+    return Rewritten(text, change) if isinstance(text, Text) else changed
+
+
 def replaced(text: str, old: str, new: str) -> str:
-    """`text.replace(old, new)` that keeps the template of a `Text`: only fields are replaced."""
-    if not isinstance(text, Text):
-        return text.replace(old, new)
-    fields = {
-        name: replaced(value, old, new) if isinstance(value, str) else value
-        for name, value in text.fields.items()
-    }
-    return Text(text.template, fields)
+    """`text.replace(old, new)`, which a view can still translate."""
+    return rewritten(text, lambda found: found.replace(old, new))

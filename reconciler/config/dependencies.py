@@ -12,7 +12,7 @@ import graphlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Deferred, Link, Ref, Resource, Stack
@@ -34,7 +34,9 @@ class DependencyNode(NamedTuple):
         return self.facet == all_kinds().of(self.address).singular
 
     def __str__(self) -> str:
-        return str(self.address) if self.is_object else f"{self.facet} of {self.address}"
+        if self.is_object:
+            return str(self.address)
+        return msg("{facet} of {address}", facet=Text(self.facet, {}), address=self.address)
 
 
 Edges = Mapping[DependencyNode, frozenset[DependencyNode]]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.config.schema import load
 from reconciler.config.schema_messages import forms
 from reconciler.model.resource_type import Edit
@@ -98,14 +98,14 @@ def _field(
     )
     return FieldDoc(
         path=path,
-        description=str(own.get("description", "")),
+        description=Text(str(own.get("description", "")), {}),
         types=tuple(dict.fromkeys(_types(own))),
         allowed=tuple(str(value) for value in _allowed(own) if value is not None),
         default=own.get("default"),
         examples=tuple(own.get("examples", ())),
         required=required,
         edit=_edit(path),
-        keyed=keyed,
+        keyed=None if keyed is None else Text(keyed, {}),
         members=tuple(_members(node, root)),
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.common.suggestions import nearest
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.config import kind_schema
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
 from reconciler.config.schema_messages import EXPRESSION, key_hint, mistake
@@ -281,7 +281,7 @@ def _bad_keys(schema: Mapping[str, Any], node: Table) -> Iterator[Problem]:
     for key in node.entries:
         if pattern.search(key) is None:
             hint = key_hint(key, pattern, takes_title="title" in member.get("properties", {}))
-            reason = names.get("patternErrorMessage", "")
+            reason = Text(names.get("patternErrorMessage", ""), {})
             yield error(
                 "bad-format",
                 msg("`{key}`: {reason}", key=key[:60], reason=reason),

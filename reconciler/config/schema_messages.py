@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from reconciler.common.suggestions import hint_for, listed, nearest
-from reconciler.common.text import enumerated, msg
+from reconciler.common.text import Text, enumerated, msg
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.model.diagnostics import Place, Problem, error
 
@@ -156,7 +156,8 @@ def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem
         yield _must_be("not-allowed", name, str(wanted), node, hint=hint)
     elif keyword == "pattern":
         fallback = msg("it must match {pattern}", pattern=wanted)
-        reason = failure.schema.get("patternErrorMessage") or fallback
+        known = failure.schema.get("patternErrorMessage")
+        reason = Text(known, {}) if known else fallback
         yield error(
             "bad-format",
             msg(

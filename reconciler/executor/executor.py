@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.executor import effects, exposed
 from reconciler.executor.exposed import Exposed
 from reconciler.executor.journaling import RunJournal
@@ -224,7 +224,7 @@ class _Executor:
             self.reports.codes.append(exit_codes.INTERRUPTED)
             remaining = self.scheduler.remaining()
             self.reports.problem(exposed.interruption(state, remaining, self._exposed()))
-        reason = "interrupted" if interrupted else "the run was stopped"
+        reason = msg("interrupted") if interrupted else msg("the run was stopped")
         for task in self.scheduler.remaining():
             if isinstance(task.state, InFlight | UnknownOutcome):
                 self.sender.waiter.abandon(task)
@@ -232,7 +232,7 @@ class _Executor:
                 self.scheduler.skip(task, reason)
         self.journal.refresh()
         if not interrupted and (lines := self._exposed().lines):
-            self.reports.problem(error("exposed", "; ".join(lines)))
+            self.reports.problem(error("exposed", joined("; ", lines)))
         shown = Account(self.journal.poller.objects)
         for problem in safety_stops.doubled(self.inputs.writer.state, shown):
             self.reports.problem(problem)
@@ -268,7 +268,7 @@ class _Executor:
         if lost:
             parts.append(msg("not recorded: {objects}", objects=", ".join(lost)))
         code = "state-write" if isinstance(failure, RecordFailed) else "locked"
-        self.reports.problem(error(code, "; ".join(parts), hint=failure.hint))
+        self.reports.problem(error(code, joined("; ", parts), hint=failure.hint))
 
     def result(self) -> Result:
         """What became of every step."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import Text, msg
+from reconciler.common.text import Text, joined, msg
 from reconciler.executor.late_values import Known
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Link
@@ -137,7 +137,7 @@ def interruption(
         last = msg("nothing is running in the cloud")
     return error(
         "interrupted",
-        "; ".join((*worse_than_before(state, exposed), last)),
+        joined("; ", (*worse_than_before(state, exposed), last)),
         hint=msg("the state is complete: the next apply continues from here"),
     )
 

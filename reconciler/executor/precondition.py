@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import Text, msg
+from reconciler.common.text import Text, joined, msg
 from reconciler.executor.operations import MEMBERSHIP
 from reconciler.model.resource_type import ANYTHING, FIREWALLS, MEMBERS, operation_of, waits
 from reconciler.planner.compare import fingerprint
@@ -59,7 +59,7 @@ class Preconditions:
         if not changed:
             return None
         return msg(
-            "it changed since the plan: {changes}; nothing was sent", changes="; ".join(changed)
+            "it changed since the plan: {changes}; nothing was sent", changes=joined("; ", changed)
         )
 
     def _left(self, current: Task, id: str) -> Mapping[str, tuple[Any, ...]]:

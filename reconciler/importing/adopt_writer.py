@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler import resources
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.importing.adopt import Adopted, Adoption
 from reconciler.importing.yaml_writer import flow, key, scalar
+from reconciler.locale.language import translated
 from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.resource_type import ResourceType
 
@@ -34,7 +35,7 @@ def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
         str(row["id"]): str(row.get("name") or row["id"]) for row in account.catalogue.zones or ()
     }
     for zone in sorted({*names, *(zone for zone, _ in in_zone)}):
-        counts = ", ".join(_count(in_zone[zone, kind.name], kind) for kind in zonal)
+        counts = joined(", ", (_count(in_zone[zone, kind.name], kind) for kind in zonal))
         yield msg("{zone}: {counts}", zone=names.get(zone, zone), counts=counts)
     for name in kinds.sections:
         if not kinds[name].zonal:
@@ -43,10 +44,13 @@ def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
     yield msg(
         "Instances in zones that the API does not cover are not listed: compare with the console."
     )
-    bound = ", ".join(
-        _count(adoption.count(name), kinds[name])
-        for name in kinds.build_order
-        if adoption.count(name)
+    bound = joined(
+        ", ",
+        (
+            _count(adoption.count(name), kinds[name])
+            for name in kinds.build_order
+            if adoption.count(name)
+        ),
     )
     adopted = bound or msg("nothing")
     if adoption.left:
@@ -64,10 +68,11 @@ def _count(number: int, kind: ResourceType) -> str:
 
 
 def _lines(adoption: Adoption, account: Account) -> Iterator[str]:
-    yield "# " + msg(
+    head = msg(
         "Written from the account. The plan of this file only binds objects (=); after the next "
         "apply it is empty."
     )
+    yield f"# {_comment(head)}"
     for line in seen_lines(adoption, account):
         yield f"#   {_comment(line)}"
     yield "version: 1"
@@ -90,11 +95,12 @@ def _section(kind: ResourceType, found: list[Adopted]) -> Iterator[str]:
     yield ""
     unreadable = [each.name for each in kind.fields.values() if not each.returned]
     if unreadable:
-        yield "# " + msg(
+        missing = msg(
             "{fields}: only set at creation and not returned by the API. Add them before you "
             "create or replace an object.",
             fields=", ".join(unreadable),
         )
+        yield f"# {_comment(missing)}"
     yield f"{kind.name}:"
     for one in found:
         for note in one.notes:
@@ -131,7 +137,7 @@ def _existing(found: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     if not found:
         return
     yield ""
-    yield "existing:  # " + msg("referenced, not owned")
+    yield f"existing:  # {_comment(msg('referenced, not owned'))}"
     for kind, objects in found.items():
         yield f"  {kind}:"
         for name, id in objects.items():
@@ -142,7 +148,7 @@ def _left(left: tuple[tuple[str, LiveResource, str], ...]) -> Iterator[str]:
     if not left:
         return
     yield ""
-    yield "# " + msg("Not adopted:")
+    yield f"# {_comment(msg('Not adopted:'))}"
     for kind, live, reason in left:
         name = live.attributes.get("name")
         line = msg(
@@ -153,4 +159,4 @@ def _left(left: tuple[tuple[str, LiveResource, str], ...]) -> Iterator[str]:
 
 def _comment(text: str) -> str:
     """A text that stays on one line."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return "".join(letter if letter.isprintable() else "?" for letter in translated(text))

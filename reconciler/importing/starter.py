@@ -6,6 +6,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.importing.examples import SCHEMA_LINE
 from reconciler.importing.yaml_writer import flow, quoted, scalar
+from reconciler.locale.language import translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,14 @@ def text(choice: Choice) -> str:
     rules = msg("all of them: a rule that is not listed here is removed")
     keys, variables = _keys(choice), _variables(choice)
     return f"""\
-{SCHEMA_LINE}# {head}
+{SCHEMA_LINE}# {translated(head)}
 version: 1
 stack: {choice.stack}
 
 {variables}firewalls:
   web:
     icmp: true
-    rules: # {rules}
+    rules: # {translated(rules)}
       {_ssh_rule(choice)}
       https: {{direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}
 
@@ -54,7 +55,7 @@ instances:
 
 outputs:
   address:
-    description: {scalar(msg("The public address of the instance"))}
+    description: {scalar(translated(msg("The public address of the instance")))}
     value: ${{instances.web.public_ip}}
 """
 
@@ -63,7 +64,7 @@ def _keys(choice: Choice) -> str:
     if choice.ssh_key is not None:
         return f"ssh_keys: {flow([choice.ssh_key])}"
     comment = msg("only set at creation: without a key, the first password is the only login")
-    return f"# ssh_keys: [NAME]   # {comment}"
+    return f"# ssh_keys: [NAME]   # {translated(comment)}"
 
 
 def _variables(choice: Choice) -> str:
@@ -74,7 +75,7 @@ variables:
   admin_cidr:
     type: cidr
     default: {scalar(choice.admin)}
-    description: {scalar(msg("Who may log in"))}
+    description: {scalar(translated(msg("Who may log in")))}
 
 """
 
@@ -84,4 +85,4 @@ def _ssh_rule(choice: Choice) -> str:
     if choice.admin is not None:
         return rule.format(range='"${vars.admin_cidr}"')
     comment = msg("write your own address to reach SSH")
-    return f"# {rule.format(range='203.0.113.7/32')} # {comment}"
+    return f"# {rule.format(range='203.0.113.7/32')} # {translated(comment)}"

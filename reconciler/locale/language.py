@@ -13,11 +13,13 @@ import re
 from collections.abc import Callable, Mapping
 from string import Formatter
 
-from reconciler.common.text import Text
+from reconciler.common.text import Rewritten, Text
 
 _lookup: Callable[[str], str] | None = None
 """Finds the translation of a template, None for English."""
 _code = "en"
+_PLAIN = frozenset({str, int, float, bool, list, tuple, dict, type(None)})
+"""Types of fields without a `Text`: a format of the template may need their values."""
 
 
 def use(lookup: Callable[[str], str] | None, code: str = "en") -> None:
@@ -42,8 +44,12 @@ def translated(text: object) -> str:
     """A text in the current language. Anything else is converted to `str`: it is a name or value
     that no language changes.
     """
+    if not isinstance(text, Text):
+        text = str(text)  # of an object whose text is a `Text`, this is a `Text`
     if _lookup is None or not isinstance(text, Text):
-        return str(text)
+        return text
+    if isinstance(text, Rewritten):
+        return text.change(translated(text.original))
     return filled(template(text.template), text.fields)
 
 
@@ -52,7 +58,7 @@ def filled(wanted: str, fields: Mapping[str, object]) -> str:
     return _fill(
         wanted,
         {
-            name: translated(value) if isinstance(value, Text) else value
+            name: value if type(value) in _PLAIN else translated(value)
             for name, value in fields.items()
         },
     )

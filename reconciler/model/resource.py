@@ -12,6 +12,7 @@ from dataclasses import field
 from typing import Any, TypeAlias
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place
 
@@ -98,9 +99,8 @@ class Unknown:
     deferred: Deferred | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return "known after apply of " + ", ".join(
-            sorted({str(ref.address) for ref in self.source})
-        )
+        names = ", ".join(sorted({str(ref.address) for ref in self.source}))
+        return msg("known after apply of {names}", names=names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import Text
 from reconciler.model.resource import EMPTY, Catalogue, LiveResource, Plain, Prices
 
 FIREWALLS, RULES, MEMBERS = "firewalls", "rules", "members"
@@ -353,12 +354,12 @@ class ResourceType:
     @property
     def noun(self) -> str:
         """One object of the kind in a sentence: `block storage`."""
-        return self.singular.replace("_", " ")
+        return Text(self.singular.replace("_", " "), {})
 
     @property
     def nouns(self) -> str:
         """Several of them: `block storages`."""
-        return self.name.replace("_", " ")
+        return Text(self.name.replace("_", " "), {})
 
     def operation_name(self, verb: str) -> str:
         """The name of an operation as in steps: `instance.create`."""

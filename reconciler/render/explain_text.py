@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from reconciler.common.text import joined
 from reconciler.config.reference import FieldDoc
 from reconciler.render import escape
 from reconciler.render.format import phrase
@@ -25,7 +26,7 @@ def explain_lines(field: FieldDoc, members: Iterable[FieldDoc], style: Style) ->
     yield Line(f" {field.name or phrase('a stack file')}", Tone.TITLE)
     yield from labelled("   ", [escape.outside(field.description)], style)
     facts = (
-        (phrase("takes"), ", ".join(field.types)),
+        (phrase("takes"), joined(", ", field.types)),
         (phrase("one of"), ", ".join(field.allowed)),
         (phrase("its keys"), field.keyed or ""),
         (phrase("default"), "" if field.default is None else written(field.default)),
@@ -44,7 +45,7 @@ def explain_lines(field: FieldDoc, members: Iterable[FieldDoc], style: Style) ->
     cells = max(len(one.path[-1]) for one in found)
     for one in found:
         name = escape.pad(one.path[-1], cells) + ("*" if one.required else " ")
-        text = escape.outside(first_sentence(one.description))
+        text = first_sentence(escape.outside(one.description))
         yield from labelled(f"   {name} ", [text], style)
     if any(one.required for one in found):
         yield Line("   * " + phrase("required"), Tone.FAINT)
@@ -52,7 +53,7 @@ def explain_lines(field: FieldDoc, members: Iterable[FieldDoc], style: Style) ->
 
 def first_sentence(text: str) -> str:
     """What a field is, in one sentence."""
-    first = re.split(r"(?<=[a-z0-9`)])\. (?=[A-Z`])", text, maxsplit=1)[0]
+    first = re.split(r"(?<=[a-z0-9`)다])\. (?=[A-Z`가-힣])", text, maxsplit=1)[0]
     return first.rstrip(".") + "." if text else ""
 
 

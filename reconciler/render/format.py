@@ -89,7 +89,7 @@ def value(item: Any) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, Unknown):
-        return f"({item})"
+        return f"({escape.outside(item)})"
     if isinstance(item, (Link, Lookup, ConsoleName)):
         return escape.outside(item)
     if isinstance(item, Deferred):
@@ -172,7 +172,7 @@ def count(number: int, noun: str) -> str:
 
 def objects(number: int, kind: ResourceType) -> str:
     """`1 block storage`, `2 block storages`."""
-    noun = kind.noun if number == 1 else kind.nouns
+    noun = language.translated(kind.noun if number == 1 else kind.nouns)
     return phrase("{number} {noun}", number=number, noun=noun)
 
 
@@ -188,6 +188,7 @@ def first_of(names: Sequence[str], between: str = " ", *, most: int = 4) -> str:
 def operation(name: str, *, old: bool = False) -> str:
     """An operation as people name it: `create block storage`, `wait for instance`."""
     noun, _, verb = (part.replace("_", " ") for part in name.partition("."))
+    noun, verb = language.template(noun), verb if verb == WAIT else language.template(verb)
     if verb == WAIT:
         return phrase("wait for {noun}", noun=noun)
     return phrase("{verb}[ {old}] {noun}", verb=verb, old=phrase("old") if old else None, noun=noun)

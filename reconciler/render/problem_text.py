@@ -4,14 +4,21 @@ run together with their count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import LiteralString
 
+from reconciler.locale import language
 from reconciler.model.diagnostics import Place, Problem, Severity
 from reconciler.render import escape, format
 from reconciler.render.format import phrase
 from reconciler.render.problems.source_excerpt import SHOWN_MAX, SourceLines, excerpt
 from reconciler.render.run.screen import Line, Style, Tone
 
+_LABELS: Mapping[Severity, LiteralString] = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.NOTICE: "notice",
+}
 _TONES = {Severity.ERROR: Tone.DANGER, Severity.WARNING: Tone.CARE, Severity.NOTICE: Tone.PLAIN}
 
 
@@ -53,7 +60,7 @@ def problem_lines(
     text = phrase(
         "[{place}  ]{severity}  [{address}: ]{message}",
         place=item.place,
-        severity=f"{item.severity.value}[{item.code}]",
+        severity=f"{phrase(_LABELS[item.severity])}[{item.code}]",
         address=subject(item),
         message=item.message,
     )
@@ -61,7 +68,7 @@ def problem_lines(
     if source is not None and item.place is not None:
         yield from excerpt(item.place, source, style, _TONES[item.severity], indent=indent)
     label = phrase("hint:") + " "
-    for part in () if item.hint is None else item.hint.splitlines():
+    for part in () if item.hint is None else language.translated(item.hint).splitlines():
         yield from _wrapped(
             f"{indent}    {label}", escape.outside(part), f"{indent}          ", style
         )

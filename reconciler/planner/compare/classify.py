@@ -329,10 +329,10 @@ class _Classifier:
             disposition, reason = self._missing(entry, accepted=Disposition.CREATE)
             return (Disposition.CREATE if disposition is Disposition.GONE else disposition), reason
         if entry.phase is Phase.DELETING:
-            reason = "an earlier run is deleting it, and the account still lists it"
+            reason = msg("an earlier run is deleting it, and the account still lists it")
             return (Disposition.REPLACE if kind.replaceable else Disposition.UNSETTLED), reason
         if live.failed:
-            return Disposition.REPLACE, "the cloud reports it as failed"
+            return Disposition.REPLACE, msg("the cloud reports it as failed")
         forced = sorted(
             name for name in wanted if self._forces(resource, kind, name, wanted[name], live, entry)
         )
@@ -341,7 +341,7 @@ class _Classifier:
                 "{fields} cannot be changed in place", fields=", ".join(forced)
             )
         return (
-            (Disposition.REPLACE, "requested by --replace")
+            (Disposition.REPLACE, msg("requested by --replace"))
             if text in self.options.replace
             else (Disposition.KEEP, "")
         )

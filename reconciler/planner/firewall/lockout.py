@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.common import reachability
 from reconciler.common.dataclass import dataclass
 from reconciler.common.reachability import Reach
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.model.plan import Action, Change, Consent, RiskClass, Step
@@ -175,7 +175,7 @@ class _Watch:
                         "{address} is new and does not allow the access that `guard` requires: "
                         "{missing}",
                         address=item.address,
-                        missing=", ".join(reachability.lines(lacks)),
+                        missing=joined(", ", reachability.lines(lacks)),
                     ),
                     place=item.resource.place if item.resource is not None else None,
                     address=name,
@@ -211,8 +211,12 @@ def _block(builder: PlanBuilder, guard: Guard, loss: _Loss) -> Problem:
     what: dict[tuple[str, ...], list[str]] = {}
     for address, lost in loss.lost.items():
         what.setdefault(reachability.lines(lost), []).append(str(address))
-    lost_text = "; ".join(
-        f"{', '.join(lines)} on {names(instances)}" for lines, instances in what.items()
+    lost_text = joined(
+        "; ",
+        (
+            msg("{traffic} on {instances}", traffic=joined(", ", lines), instances=names(instances))
+            for lines, instances in what.items()
+        ),
     )
     consents = _consents(row, loss, alone=True)
     impact = replace(row.impact, blocked_by=None, consents=consents)

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 from reconciler import resources
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import joined
 from reconciler.model.plan import (
     Action,
     Cause,
@@ -169,7 +170,7 @@ def _opens_as_written(change: Change) -> bool:
     return (
         len(impact.opens) == 1
         and not impact.closes
-        and f"in {escape.outside(impact.opens[0].traffic)}" == _new_text(change)
+        and phrase("in {traffic}", traffic=impact.opens[0].traffic) == _new_text(change)
     )
 
 
@@ -356,4 +357,6 @@ def _by_instances(changes: Sequence[TrafficChange]) -> Iterable[str]:
     for each in changes:
         found.setdefault(each.instances, {})[each.traffic] = None
     for instances, traffic in found.items():
-        yield phrase("{traffic}[ on {instances}]", traffic=", ".join(traffic), instances=instances)
+        yield phrase(
+            "{traffic}[ on {instances}]", traffic=joined(", ", traffic), instances=instances
+        )
