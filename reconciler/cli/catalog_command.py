@@ -278,5 +278,7 @@ def schema(console: Console, *, name: str | None) -> int:
         console.out.write(escape.json_text(dict(load(name)), indent=2) + "\n")
         return exit_codes.DONE
     width = max(map(len, SCHEMAS))
-    console.result([Line(f" {each:<{width}}  {escape.outside(text)}") for each, text in SCHEMAS.items()])
+    console.result(
+        [Line(f" {each:<{width}}  {escape.outside(text)}") for each, text in SCHEMAS.items()]
+    )
     return exit_codes.DONE

@@ -41,7 +41,9 @@ _BARE = re.compile(
 )
 """A command in a hint that does not name a stack."""
 
-_QUOTED = re.compile(r"(`reconciler (?:apply|destroy|plan|recover|doctor|catalog|state) [^`]*)`")
+_QUOTED = re.compile(
+    r"(`reconciler (?:apply|destroy|plan|recover|doctor|catalog|state) (?![^`]*--simulate)[^`]*)`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +273,8 @@ class Session:
         return problem if hint == problem.hint else replace(problem, hint=hint)
 
     def _completed(self, hint: str) -> str:
-        """A hint with complete commands."""
         hint = _BARE.sub(lambda found: self._pasted(found[1] or found[2]), hint)
-        if not self.simulate:
-            return hint
-        return _QUOTED.sub(
-            lambda found: found[0] if "--simulate" in found[0] else f"{found[1]} --simulate`", hint
-        )
+        return _QUOTED.sub(r"\1 --simulate`", hint) if self.simulate else hint
 
     def _pasted(self, command: str) -> str:
         """A command in a hint, completed with the arguments for this stack."""

@@ -41,7 +41,7 @@ LEFT = {
     "reconciler/cli/output_command.py": {"reason"},
     "reconciler/config/loader.py": {"reason"},
     "reconciler/planner/steps/outputs.py": {"reason"},
-    "reconciler/render/plan/change_text.py": {"in "},
+    "reconciler/render/plan/change_text.py": {"in {traffic}"},
     "reconciler/render/problem_text.py": {"message"},
     "reconciler/render/documents/state_json.py": {"reason"},
 }
