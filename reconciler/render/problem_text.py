@@ -72,7 +72,7 @@ def problem_lines(
         yield from _wrapped(
             f"{indent}    {label}", escape.outside(part), f"{indent}          ", style
         )
-        label = " " * len(label)
+        label = " " * escape.width(label)
 
 
 def subject(item: Problem) -> str | None:
@@ -93,7 +93,7 @@ def _wrapped(
     if style.width is None or escape.width(label + text) <= style.width:
         yield Line(label + text, tone)
         return
-    first, *_ = escape.wrap(text, max(style.width - len(label), 20), whole=True)
+    first, *_ = escape.wrap(text, max(style.width - escape.width(label), 20), whole=True)
     yield Line(label + first, tone)
     rest = text[len(first) :].strip()
     room = max(style.width - len(indent), 20)
