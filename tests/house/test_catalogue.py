@@ -39,6 +39,7 @@ SAME_IN_BOTH = frozenset(
         "{outcome} for {address}",
         "[{ended} of {total}]",
         "id",
+        "{size} GB[ {type}]",
         "plan, drift, show FILE.plan",
         "state list, show",
         "The id.",
@@ -61,9 +62,11 @@ def written() -> Catalog:
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Each template with its translation."""
+    """Each template with its translation; a fuzzy one has none."""
     for message in written():
-        if message.id:
+        if message.id and message.fuzzy:
+            yield _first(message.id), ""
+        elif message.id:
             yield _first(message.id), _first(message.string)
 
 
@@ -170,7 +173,7 @@ def test_each_translation_can_be_filled() -> None:
     language.use(dict(messages()).get, "ko")  # type: ignore[arg-type]
     try:
         for english, korean in messages():
-            if not english.startswith("%("):
+            if korean and not english.startswith("%("):
                 values = dict.fromkeys(fields(english), 1)
                 _filled(english, korean, values)
     finally:
