@@ -42,6 +42,7 @@ SAME_IN_BOTH = frozenset(
         "{size} GB[ {type}]",
         "plan, drift, show FILE.plan",
         "state list, show",
+        "{names} for {duration}",
         "The id.",
         "Its id.",
     }
