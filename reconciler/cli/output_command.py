@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
@@ -22,6 +23,20 @@ from reconciler.render.run.screen import Line, Tone
 from reconciler.resources.instance import NAME as INSTANCES
 
 
+@dataclass(frozen=True, slots=True)
+class InventoryOptions:
+    """The options of an inventory, each the option of its name; `listing` is `--list`."""
+
+    inventory: str | None = None
+    listing: bool = False
+    host: str | None = None
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether Ansible asks, instead of a person who wants a file."""
+        return self.listing or self.host is not None
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -29,6 +44,7 @@ Examples:
   reconciler output web_ips --env prod
   reconciler output --format env > .env
   reconciler output --inventory ansible > hosts.ini
+  reconciler output --inventory ansible --list
   reconciler output --inventory ssh-config >> ~/.ssh/config"""
 )
 @click.argument("name", required=False)
@@ -44,13 +60,25 @@ Examples:
 @click.option(
     "--inventory",
     type=click.Choice(inventory_text.FORMS),
-    help="The instances to log in to, with their current addresses.",
+    help="The running instances to log in to, with their current addresses.",
+)
+@click.option(
+    "--list",
+    "listing",
+    is_flag=True,
+    help="With --inventory ansible: JSON for a dynamic inventory.",
+)
+@click.option(
+    "--host",
+    metavar="HOST",
+    help="With --inventory ansible: the variables of one host as JSON.",
 )
 @options.simulate_options
 @options.output_options
 @options.stack_alone("name")
+@options.gathered_in(InventoryOptions)
 @on_stack
-def output(session: Session, *, name: str | None, inventory: str | None) -> int:
+def output(session: Session, *, name: str | None, choices: InventoryOptions) -> int:
     """Print all outputs of the last apply, or one by name. The account is not read.
 
     With --inventory the instances are read from the account, because the state does not contain
@@ -63,13 +91,9 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     console = session.console
     title, environment = session.identify()
     session = replace(session, environment=environment)
-    if inventory is not None:
-        if name is not None or console.format != "text":
-            raise stop_usage(
-                msg("--inventory cannot be used with a NAME or --format"),
-                msg("an inventory is a file of its own"),
-            )
-        return _inventory(session, title, inventory)
+    _check(choices, alone=name is None and console.format == "text")
+    if choices.inventory is not None:
+        return _inventory(session, title, choices)
     found = opening.outputs(opening.read_state(session.store(title, session.environment)), name)
     if console.json:
         document = state_json.outputs_document(found, stack=title, environment=session.environment)
@@ -151,7 +175,20 @@ def _escaped(session: Session, *name: str) -> str:
     return f"{session.again('output', *name, by_option=True)} --format json"
 
 
-def _inventory(session: Session, stack: str, form: str) -> int:
+def _check(choices: InventoryOptions, *, alone: bool) -> None:
+    if choices.inventory != "ansible" and choices.is_dynamic:
+        raise stop_usage(
+            msg("--list and --host are options of a dynamic inventory"),
+            "reconciler output --inventory ansible --list",
+        )
+    if choices.inventory is not None and not alone:
+        raise stop_usage(
+            msg("--inventory cannot be used with a NAME or --format"),
+            msg("an inventory is a file of its own"),
+        )
+
+
+def _inventory(session: Session, stack: str, choices: InventoryOptions) -> int:
     from reconciler.commands import session as opening
     from reconciler.model.resource import RefreshScope
     from reconciler.render import inventory
@@ -159,6 +196,9 @@ def _inventory(session: Session, stack: str, form: str) -> int:
     state = opening.read_state(session.store(stack, session.environment))
     title = title_of(stack, session.environment)
     if state is None or not any(entry.kind == INSTANCES for entry in state.entries.values()):
+        if choices.is_dynamic:
+            session.console.out.write(inventory_text.dynamic((), title=title, host=choices.host))
+            return exit_codes.DONE
         raise Abort(
             error(
                 "output",
@@ -176,7 +216,10 @@ def _inventory(session: Session, stack: str, form: str) -> int:
         account = opening.read_account(connection, scope)
         session.problems.extend(opening.account_problems(state, account, connection))
     session.show_problems()
+    hosts = inventory.hosts(state, account)
     session.console.out.write(
-        inventory_text.inventory(form, inventory.hosts(state, account), title=title)
+        inventory_text.dynamic(hosts, title=title, host=choices.host)
+        if choices.is_dynamic
+        else inventory_text.inventory(str(choices.inventory), hosts, title=title)
     )
     return exit_codes.DONE

@@ -1,4 +1,4 @@
-"""`show`: the state, without the network; only `show --why` reads the account."""
+"""`show`: the state or a saved plan, without the network, or one object with its status."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from reconciler.cli.run_context import Session, on_stack, shown_path, stop_usage
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
 from reconciler.model.resource import title_of
 
 if TYPE_CHECKING:
     from reconciler.model.address import Address
-    from reconciler.model.resource import Stack
+    from reconciler.model.resource import LiveResource, Stack
     from reconciler.model.state import Entry
 
 
@@ -44,7 +45,10 @@ Examples:
 @options.stack_alone("what")
 @on_stack
 def show(session: Session, *, what: str | None, why: bool) -> int:
-    """Show the state, one object in it, or a saved plan. Only --why reads the account."""
+    """Show the state, one object in it, or a saved plan.
+
+    For an object, one list is read for its status and addresses; --why reads what a plan reads.
+    """
     from reconciler.model.address import typed
 
     console = session.console
@@ -82,16 +86,17 @@ def _show_state(session: Session, address: Address | None) -> int:
     state = opening.read_state(store)
     if address is not None:
         entry = opening.entry_of(state, address)
+        live = _live(session, entry)
         if console.json:
             console.result_json(
-                state_json.entry_document(entry, stack=name, environment=environment)
+                state_json.entry_document(entry, live, stack=name, environment=environment)
             )
         else:
             stack = session.load_if_it_can_be()
             cost = _monthly(session, entry, stack)
             written = None if stack is None else stack.resources.get(address)
             console.result(
-                [*state_text.entry_lines(entry, cost), *state_text.written_lines(written)]
+                [*state_text.entry_lines(entry, cost, live), *state_text.written_lines(written)]
             )
     elif console.json:
         found = session.exposed(store, state)
@@ -113,6 +118,37 @@ def _show_state(session: Session, address: Address | None) -> int:
     return exit_codes.DONE
 
 
+def _live(session: Session, entry: Entry) -> LiveResource | None:
+    """The object as the account shows it, by one list; None, with a note, if that cannot be read or
+    does not show it. What the state records is shown anyway.
+    """
+    from reconciler.commands import session as opening
+    from reconciler.model.diagnostics import notice
+    from reconciler.model.resource import RefreshScope
+    from reconciler.resources import all_kinds
+
+    if entry.kind not in all_kinds().sections:
+        return None
+    tracked = {entry.kind: frozenset({entry.id})}
+    try:
+        with session.connect() as connection:
+            scope = RefreshScope(kinds=frozenset({entry.kind}), tracked=tracked)
+            live = opening.read_account(connection, scope).find(entry.kind, entry.id)
+    except Abort as stop:
+        message = msg(
+            "the account could not be read, so only the state is shown: {reason}",
+            reason=stop.problems[0].message,
+        )
+        session.console.problems([notice("cloud", message)])
+        return None
+    if live is None:
+        message = msg("{address} is missing from the account", address=entry.address)
+        hint = msg("make a plan: it says what to do")
+        problem = notice("missing-object", message, address=entry.address, hint=hint)
+        session.console.problems([session.pasteable(problem)])
+    return live
+
+
 def _monthly(session: Session, entry: Entry, stack: Stack | None) -> int | None:
     """The monthly cost of the object as last applied, in KRW, if the cached catalogue or the stack
     has its price.
@@ -130,7 +166,6 @@ def _show_why(session: Session, address: Address) -> int:
     from reconciler.cli import plan_output
     from reconciler.commands import plan as planning
     from reconciler.common import suggestions
-    from reconciler.model.abort import Abort
     from reconciler.model.diagnostics import error
     from reconciler.planner.compare.assessment import PlanOptions
     from reconciler.render import why_text

@@ -130,6 +130,20 @@ def stale_outputs(state: State) -> list[StateChange]:
     ]
 
 
+def with_earlier(
+    computed: Mapping[str, tuple[Any, str | None]], kept: Mapping[str, tuple[Any, str | None]]
+) -> dict[str, tuple[Any, str | None]]:
+    """The computed outputs; one that has no value, because a step that it needs was not done, keeps
+    its earlier value, marked as stale.
+    """
+    found = dict(computed)
+    for name, (value, reason) in computed.items():
+        earlier, why = kept.get(name, (None, None))
+        if value is None and reason is not None and earlier is not None and why in (None, STALE):
+            found[name] = (earlier, STALE)
+    return found
+
+
 def outputs(state: State, computed: Mapping[str, tuple[Any, str | None]]) -> list[StateChange]:
     """Makes the outputs of the state those that are computed now, and removes all others."""
     found = [

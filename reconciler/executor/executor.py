@@ -252,6 +252,8 @@ class _Executor:
             return
         if not self.inputs.plan.destroy:
             self.outputs = compute(stack, self.journal.known.attributes)
+            if not all(isinstance(task.state, Done) for task in self.scheduler.tasks.values()):
+                self.outputs = effects.with_earlier(self.outputs, state.outputs)
         found = effects.outputs(state, self.outputs)
         if found:
             self.journal.note("outputs", effects=tuple(found))

@@ -316,7 +316,7 @@ class _Fold:
                 self.missing_since[subject] = second
 
 
-STALE = "it is from before the last run, which was interrupted or is still at work"
+STALE = "it is from before the last run, which did not complete or is still active"
 """The reason of a value from the start of a run until it is computed again at its end."""
 
 

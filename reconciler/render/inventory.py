@@ -4,6 +4,7 @@ them.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from reconciler.common.dataclass import dataclass
@@ -13,11 +14,14 @@ from reconciler.model.resource import Account
 from reconciler.model.state import State
 from reconciler.resources import instance
 
+_PLAIN = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]*")
+"""Names that need no quotes in any inventory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One instance. `alias` is unique plain ASCII; `name` is its name in the cloud. An address is
-    None if the instance has none.
+    """One instance. `alias` is unique: its name in the cloud if that is plain ASCII. An address is
+    None if the instance has none. `stopped`: it is not running.
     """
 
     address: Address
@@ -27,6 +31,7 @@ class Host:
     public_ip: str | None
     private_ip: str | None
     windows: bool = False
+    stopped: bool = False
 
     @property
     def reachable_at(self) -> str | None:
@@ -57,16 +62,19 @@ def hosts(state: State, account: Account) -> tuple[Host, ...]:
         live = account.find(instance.NAME, entry.id)
         if live is None:
             continue
-        alias = default_name(state.stack, state.environment, address)
+        name = _text(live.attributes.get("name"))
+        plain = name is not None and _PLAIN.fullmatch(name) is not None
+        alias = str(name) if plain else default_name(state.stack, state.environment, address)
         taken[alias] += 1
         host = Host(
             address=address,
             alias=alias if taken[alias] == 1 else f"{alias}-{taken[alias]}",
-            name=_text(live.attributes.get("name")),
+            name=name,
             id=entry.id,
             public_ip=_text(live.attributes.get("public_ip")),
             private_ip=_text(live.attributes.get("private_ip")),
             windows=live.attributes.get("image") in windows,
+            stopped=live.attributes.get("power") == "off",
         )
         found.append(host)
     return tuple(found)

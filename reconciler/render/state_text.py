@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.model.resource import Resource
+from reconciler.model.resource import LiveResource, Resource
 from reconciler.model.serialize import shown
 from reconciler.model.state import Entry, Phase, State
 from reconciler.render import escape, format
@@ -65,13 +65,21 @@ def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line
         yield Line(f"  {text}", Tone.CARE)
 
 
-def entry_lines(entry: Entry, monthly: int | None = None) -> Iterable[Line]:
-    """Everything that the state records about one object, one fact per line. `monthly` is its cost
-    in KRW, if known.
+def entry_lines(
+    entry: Entry, monthly: int | None = None, live: LiveResource | None = None
+) -> Iterable[Line]:
+    """What the account shows of one object, and everything that the state records about it, one
+    fact per line. `monthly` is its cost in KRW, if known.
     """
     yield Line(f" {escape.outside(entry.address)}", Tone.TITLE)
     price = format.won(monthly) if monthly else None
+    shown = {} if live is None else live.attributes
     facts = (
+        (phrase("name"), shown.get("name")),
+        (phrase("status"), shown.get("status")),
+        (phrase("power"), shown.get("power")),
+        (phrase("public address"), shown.get("public_ip")),
+        (phrase("private address"), shown.get("private_ip")),
         (phrase("id"), entry.id),
         (phrase("phase"), entry.phase.value),
         (phrase("made"), "" if entry.made is None else format.moment(entry.made)),
@@ -81,7 +89,7 @@ def entry_lines(entry: Entry, monthly: int | None = None) -> Iterable[Line]:
     )
     for name, text in facts:
         if text:
-            yield Line(f"  {escape.pad(name, 16)}{escape.outside(text)}")
+            yield Line(f"  {escape.pad(name, 17)}{escape.outside(text)}")
     if entry.applied:
         yield Line("  " + phrase("as last applied"))
     for name, value in sorted(entry.applied.items()):

@@ -44,6 +44,13 @@ def outputs_of(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return found
 
 
+def inventory(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    form = ("--inventory", "ansible", *options, "--stack", "shop.yaml")
+    code, out, _ = call(capsys, "output", *form)
+    assert code == 0
+    return out
+
+
 def test_every_format_has_the_same_outputs_and_none_remain_after_a_destroy(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -74,7 +81,24 @@ def test_every_format_has_the_same_outputs_and_none_remain_after_a_destroy(
     assert f"Host my-shop-web-1\n  HostName {outputs['ips']['value'][1]}\n  User root\n" in ssh
     assert "# my-shop-win runs Windows" in ssh
 
+    found = json.loads(inventory(capsys, "--list"))
+    assert found["web"] == {"hosts": ["my-shop-web-0", "my-shop-web-1"]}
+    assert found["my_shop"] == {"children": ["web", "win"]}
+    variables = found["_meta"]["hostvars"]["my-shop-web-0"]
+    assert variables["ansible_host"] == outputs["ips"]["value"][0]
+    assert json.loads(inventory(capsys, "--host", "my-shop-web-0")) == variables
+    assert json.loads(inventory(capsys, "--host", "nobody")) == {}
+
+    renamed = ("set", "instance", "my-shop-web-0", "name=frontend", "--stack", "shop.yaml")
+    stopped = ("set", "instance", "my-shop-web-1", "status=off", "--stack", "shop.yaml")
+    for change in (renamed, stopped):
+        assert call(capsys, "simulator", "do", *change)[0] == 0
+    assert "\nfrontend ansible_host=" in inventory(capsys)
+    assert "\n# my-shop-web-1 is stopped\n" in inventory(capsys)
+    assert json.loads(inventory(capsys, "--list"))["web"] == {"hosts": ["frontend"]}
+
     assert call(capsys, "destroy", "shop.yaml", "--yes", "--accept", "delete", *SCALE)[0] == 0
+    assert json.loads(inventory(capsys, "--list")) == {"_meta": {"hostvars": {}}}
     assert outputs_of(capsys) == {}
 
 

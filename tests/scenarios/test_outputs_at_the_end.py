@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.commands import plan as planning
+from reconciler.executor import effects
 from reconciler.model.state import STALE
 from reconciler.planner.compare.assessment import PlanOptions
 from tests.cloud_harness import CloudHarness, said
@@ -88,6 +89,19 @@ def test_a_run_that_is_broken_off_keeps_the_earlier_outputs_marked_as_stale(tmp_
         assert bench.run(bench.stack(AGAIN, tmp_path)).exit_code == 0
         assert kept(bench, "server") == ("rear", None)
         assert_settled(bench, AGAIN, tmp_path)
+
+
+def test_a_step_that_was_not_done_leaves_the_earlier_value_marked_as_stale() -> None:
+    kept: dict[str, tuple[Any, str | None]] = {
+        "ip": ("203.0.113.1", None), "old": ("a", STALE), "never": (None, "no such index"),
+    }  # fmt: skip
+    computed: dict[str, tuple[Any, str | None]] = {
+        "ip": (None, "known after apply"), "old": (None, "known after apply"),
+        "never": (None, "known after apply"), "new": (None, "known after apply"), "empty": (None, None),
+    }  # fmt: skip
+    assert effects.with_earlier(computed, kept) == {
+        **computed, "ip": ("203.0.113.1", STALE), "old": ("a", STALE),
+    }  # fmt: skip
 
 
 def test_stale_outputs_with_correct_values_are_not_a_change(

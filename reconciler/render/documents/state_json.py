@@ -8,9 +8,13 @@ from typing import Any
 from reconciler.model import serialize
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import Problem
+from reconciler.model.resource import LiveResource
 from reconciler.model.serialize import shown
 from reconciler.model.state import STALE, Entry, State
 from reconciler.render.documents.json_document import Document, DocumentType, document
+
+LIVE_FIRST = ("name", "status", "power", "public_ip", "private_ip")
+"""What is shown first of a live object."""
 
 
 def outputs_document(
@@ -89,14 +93,19 @@ def _open(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def entry_document(entry: Entry, *, stack: str, environment: str | None) -> Document:
-    """Everything that the state records about one object."""
+def entry_document(
+    entry: Entry, live: LiveResource | None, *, stack: str, environment: str | None
+) -> Document:
+    """What the account shows of one object, and everything that the state records about it."""
     members = {
         "stack": stack,
         "environment": environment,
         "address": entry.address,
         "kind": entry.kind,
         "id": entry.id,
+        "live": None
+        if live is None
+        else {name: shown(live.attributes.get(name)) for name in LIVE_FIRST},
         "phase": entry.phase.value,
         "protect": list(entry.protect),
         "applied": shown(entry.applied),
