@@ -4,6 +4,7 @@ says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -15,6 +16,11 @@ from reconciler.config.document import Node, Scalar, elements
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.model.resource import Deferred, Lookup, Plain, Value
 from reconciler.model.resource_type import Field, ValueType
+
+_WHOLE_REFERENCE = re.compile(
+    r"\$\{\s*(?P<kind>[a-z_]+)\.(?P<key>[a-z][a-z0-9_]*(?:\[[^\]]*\])?)(?:\.[a-z_]+)?\s*\}"
+)
+"""A text that is only a reference to an attribute of a resource, as Terraform writes it."""
 
 Reader: TypeAlias = Callable[[BuildContext, Field, Node, Mapping[str, Any]], "Value | Invalid"]
 
@@ -168,6 +174,11 @@ def _lookups(
 
 
 def _link(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Value | Invalid:
+    whole = isinstance(node, Scalar) and _WHOLE_REFERENCE.fullmatch(node.text)
+    if whole and whole["kind"] == field.link and isinstance(ctx.value(node, scope), Deferred):
+        message = msg("`{field}` must be a key, not an attribute", field=field.name)
+        hint = msg("write {field}: {key}", field=field.name, key=whole["key"])
+        return ctx.report("not-known", message, node.place, hint=hint)
     value = _value(ctx, field, node, scope)
     if isinstance(value, Invalid):
         return INVALID

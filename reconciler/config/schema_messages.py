@@ -257,13 +257,27 @@ def _members(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_type(failure: Any, node: Node, name: str) -> Problem:
+    if failure.validator == "anyOf" and (limits := _limits(failure.schema, node)) is not None:
+        return _must_be("out-of-bounds", name, limits, node)
     wanted = list(dict.fromkeys(_alternatives(failure.schema)))
     types = {form for form, _ in forms(failure.schema)}
     hint = _fix(types, node, list(_members(failure.schema)))
+    if "value" in failure.schema.get("required", ()) and isinstance(node, Scalar):
+        fits = '"' not in node.text and _short(node.text) == node.text
+        hint = msg('write {{value: "{text}"}}', text=node.text)
+        hint = hint if fits else msg("write it as the `value:` of the output")
     expected = (
         " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
     )
     return _must_be("wrong-type", name, expected or msg("something else"), node, hint=hint)
+
+
+def _limits(schema: Mapping[str, Any], node: Node) -> str | None:
+    """The bounds that a whole number does not meet, if another form of the value has some."""
+    if not isinstance(node, Scalar) or type(node.value) is not int:
+        return None
+    parts = [part for part in schema.get("anyOf", ()) if part.get("type") == "integer"]
+    return _bounds(parts[0]) if len(parts) == 1 and "minimum" in parts[0] else None
 
 
 def _must_be(

@@ -270,3 +270,18 @@ def test_an_imported_server_keeps_its_image_though_a_newer_one_is_there() -> Non
     plan = case.plan()
     assert told(plan).changes == ["import instances.web"] and plan.steps == ()
     assert plan.lookups == {"instances.web": {"image": {desired.key: "u-22044"}}}
+
+
+def test_an_unknown_key_lists_five_names_and_no_ids() -> None:
+    rows = tuple({"id": f"KEY-{n}", "name": f"team-{n}"} for n in range(9))
+    found = find(
+        Lookup("ssh_keys", "any", "ops", None, None),
+        Catalogue(ssh_keys=rows),
+        zone=None,
+        address="instances.a",
+    )
+    assert isinstance(found, Problem)
+    assert found.hint is not None
+    assert found.hint.startswith("use one of team-")
+    assert found.hint.endswith(" and 4 more")
+    assert "KEY-" not in found.hint

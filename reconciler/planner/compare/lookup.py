@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.common import suggestions
-from reconciler.common.text import msg
+from reconciler.common.text import first_few, msg
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Catalogue, Lookup
 
@@ -39,6 +39,8 @@ _OS_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 _NUMBERS = re.compile(r"\d+")
 _QUOTED_MAX = 60
+_NAMES_MAX = 5
+"""How many names a hint lists, the nearest first."""
 
 
 def find(lookup: Lookup, catalogue: Catalogue, *, zone: str | None, address: str) -> str | Problem:
@@ -173,15 +175,16 @@ def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
             "save the script in the console, and write its name or id here: `reconciler catalog "
             "scripts` lists them"
         )
-    known = sorted(
-        {str(row["id"]) for row in rows} | {str(row["name"]) for row in rows if row.get("name")}
-    )
-    close = difflib.get_close_matches(lookup.value, known, n=3, cutoff=0.4) or known[:8]
-    return (
-        msg("did you mean {names}?", names=", ".join(close))
-        if close
-        else msg("the account's list is empty")
-    )
+    names = sorted({str(row["name"]) for row in rows if row.get("name")})
+    known = names or sorted({str(row["id"]) for row in rows})
+    close = difflib.get_close_matches(lookup.value, known, n=len(known) or 1, cutoff=0.0)
+    shown = dict.fromkeys((*close, *known))
+    near = difflib.get_close_matches(lookup.value, known, n=3, cutoff=0.6)
+    if near:
+        return msg("did you mean {names}?", names=", ".join(near))
+    if not known:
+        return msg("the account's list is empty")
+    return msg("use one of {names}", names=first_few(list(shown), _NAMES_MAX))
 
 
 def _image_by_os(
