@@ -138,6 +138,11 @@ def won(amount: int, *, signed: bool = False) -> str:
 def moment(unix_seconds: float) -> str:
     """A time as `23 Nov 14:01 KST`."""
     at = datetime.fromtimestamp(unix_seconds, KST)
+    if language.current() != "en":
+        from babel.dates import format_skeleton  # late: English does without
+
+        day = format_skeleton("MMMd", at, locale=language.current())
+        return f"{day} {at:%H:%M} KST"
     month = phrase(_MONTHS[at.month - 1])
     return phrase("{day} {month} {time} KST", day=at.day, month=month, time=f"{at:%H:%M}")
 

@@ -115,6 +115,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "filelock": ("reconciler/store/disk.py", "reconciler/iwinv/quota.py"),
     "click": ("reconciler/cli/",),
     "rich": ("reconciler/render/",),
+    "babel": ("reconciler/render/format.py",),
 }
 """Each library that is not Python's own, and where it may be imported."""
 
@@ -294,7 +295,7 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     # Goal: `--help` is quick; each is loaded where it is first needed.
     code = (
         "import sys, reconciler.cli.program\n"
-        "print(*sorted({'requests', 'jsonschema', 'networkx', 'deepdiff', 'rich', 'lark', 're2', 'yaml'} & set(sys.modules)))"
+        "print(*sorted({'babel', 'requests', 'jsonschema', 'networkx', 'deepdiff', 'rich', 'lark', 're2', 'yaml'} & set(sys.modules)))"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
