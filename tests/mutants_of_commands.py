@@ -30,7 +30,7 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "change a state that could not be shown",
-        "reconciler/cli/repair_commands.py",
+        "reconciler/cli/subcommands/state_commands.py",
         "    console.begin()\n",
         "",
         (f"{NOT_SHOWN}::test_what_cannot_be_shown_is_not_done",),
@@ -44,14 +44,14 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "write hostile outputs into an environment file",
-        "reconciler/cli/output_command.py",
+        "reconciler/cli/subcommands/output_command.py",
         "        elif not _fits_a_line(value):\n",
         "        elif False:\n",
         (f"{OUTPUTS}::test_text_that_a_program_would_obey_leaves_only_escaped",),
     ),
     Mutant(
         "write a hostile output raw into a pipe",
-        "reconciler/cli/output_command.py",
+        "reconciler/cli/subcommands/output_command.py",
         "        if not console.out.is_terminal and not escape.is_inert(raw):\n",
         "        if False:\n",
         (f"{OUTPUTS}::test_text_that_a_program_would_obey_leaves_only_escaped",),
@@ -127,7 +127,7 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "adopt into the folder of another stack",
-        "reconciler/cli/adopt_commands.py",
+        "reconciler/cli/subcommands/adopt_commands.py",
         '    if len(files) > 1 or files[0].name == "stack.yaml":\n',
         "    if False:\n",
         (

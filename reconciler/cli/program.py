@@ -28,14 +28,14 @@ _COMMANDS: Mapping[str, str] = {
     "destroy": "stack_commands",
     "drift": "stack_commands",
     "recover": "recover_command",
-    "ls": "inspect.ls_command",
-    "status": "inspect.ls_command",
-    "show": "state_commands",
+    "ls": "ls_command",
+    "status": "ls_command",
+    "show": "show_command",
     "output": "output_command",
     "graph": "graph_command",
     "server": "server_commands",
     "bill": "server_commands",
-    "state": "repair_commands",
+    "state": "state_commands",
     "import": "adopt_commands",
     "adopt": "adopt_commands",
     "absorb": "adopt_commands",
@@ -66,7 +66,8 @@ class _Program(click.Group):
             own = super().get_command(ctx, cmd_name)
             return None if own is None else _in_language(own)
         found = getattr(
-            importlib.import_module(f"reconciler.cli.{module}"), _NAMES.get(cmd_name, cmd_name)
+            importlib.import_module(f"reconciler.cli.subcommands.{module}"),
+            _NAMES.get(cmd_name, cmd_name),
         )
         assert isinstance(found, click.Command)
         return _in_language(found)

@@ -313,8 +313,8 @@ def test_help_and_version_load_nothing_that_takes_time() -> None:
 
 def test_the_commands_themselves_load_nothing_heavy_until_they_run() -> None:
     code = (
-        "import sys, reconciler.cli.program, reconciler.cli.stack_commands, "
-        "reconciler.cli.state_commands\n"
+        "import sys, reconciler.cli.program, reconciler.cli.subcommands.stack_commands, "
+        "reconciler.cli.subcommands.show_command\n"
         "print(sorted({'requests', 'jsonschema', 'networkx', 'deepdiff', 'yaml', 'lark'} & "
         "set(sys.modules)))"
     )

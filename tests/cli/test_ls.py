@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.console import Console
-from reconciler.cli.inspect import ls_command
 from reconciler.cli.run_context import Session
+from reconciler.cli.subcommands import ls_command
 from reconciler.model.resource import EMPTY
 from reconciler.planner.estimate.resource_list import LIVE, ListedObject
 from reconciler.render import escape

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from reconciler.cli.catalog_command import SCHEMAS
+from reconciler.cli.subcommands.catalog_command import SCHEMAS
 from tests.cli.sessions import SCALE, WEB, begin, call
 
 ROOT = Path(__file__).parents[2]

@@ -50,7 +50,10 @@ PLANNER_ORDER: tuple[tuple[str, ...], ...] = (
 SIMULATOR_MAY_IMPORT = {"reconciler.model.http"}
 """The local cloud shares no code with the client but the values of HTTP."""
 
-STARTS_SIMULATOR = {"reconciler/cli/composition.py", "reconciler/cli/simulator_commands.py"}
+STARTS_SIMULATOR = {
+    "reconciler/cli/composition.py",
+    "reconciler/cli/subcommands/simulator_commands.py",
+}
 
 CHOOSES_STORE = {"reconciler/cli/composition.py"}
 """All other modules reach a store through its port."""
@@ -67,7 +70,6 @@ FILE_READERS = {
 
 LARGE_FOLDERS = {
     "reconciler/config": 36,
-    "reconciler/cli": 32,
 }
 """Folders of more than `MODULES_MAX` modules, each with the number that it may not exceed. The list
 only shrinks.
@@ -224,7 +226,7 @@ def test_folders_stay_small_enough_to_be_looked_through() -> None:
     }
     large = {folder: count for folder, count in counts.items() if count > MODULES_MAX}
     assert set(large) <= set(LARGE_FOLDERS), large
-    assert all(number <= LARGE_FOLDERS[folder] for folder, number in large.items()), (
+    assert {folder: LARGE_FOLDERS[folder] for folder in large} == large == LARGE_FOLDERS, (
         "lower the numbers in LARGE_FOLDERS"
     )
 
@@ -453,7 +455,7 @@ shrinks.
 """
 
 LONG_FUNCTIONS: dict[str, int] = {
-    "reconciler/cli/output_command.py output": 70,
+    "reconciler/cli/subcommands/output_command.py output": 70,
     "reconciler/planner/planner.py make": 80,
 }
 """Functions that do not fit a screen, by file and name, likewise."""

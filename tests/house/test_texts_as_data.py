@@ -38,7 +38,7 @@ marker, an input.
 LEFT = {
     "reconciler/commands/absorb.py": {"message"},
     "reconciler/model/state.py": {"reason"},
-    "reconciler/cli/output_command.py": {"reason"},
+    "reconciler/cli/subcommands/output_command.py": {"reason"},
     "reconciler/config/loader.py": {"reason"},
     "reconciler/planner/steps/outputs.py": {"reason"},
     "reconciler/render/plan/change_text.py": {"in {traffic}"},

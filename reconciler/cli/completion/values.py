@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reconciler.cli.completion.scope import Scope
 
 if TYPE_CHECKING:
-    from reconciler.cli.simulator_commands import SimulatedKind
+    from reconciler.cli.subcommands.simulator_commands import SimulatedKind
 
 _ONE_RISK = {"import": "shared", "reboot": "downtime"}
 """Commands that ask for consent to one risk class only."""
@@ -160,7 +160,7 @@ def _simulated(
     scope: Scope, is_wanted: Callable[[SimulatedKind], bool], *, by_id: bool
 ) -> Iterator[Item]:
     """The objects of the local cloud that are of some kinds, by id or by name."""
-    from reconciler.cli.simulator_commands import kinds
+    from reconciler.cli.subcommands.simulator_commands import kinds
 
     for kind in filter(is_wanted, kinds()):
         for row in scope.objects(kind.section):
@@ -225,7 +225,7 @@ def _images(scope: Scope, text: str) -> Iterator[Item]:
 
 
 def _columns(scope: Scope, text: str) -> Iterator[Item]:
-    from reconciler.cli.catalog_command import COLUMNS
+    from reconciler.cli.subcommands.catalog_command import COLUMNS
 
     for name in COLUMNS.get(scope.context.params.get("kind") or "", ()):
         yield Item(name)
@@ -234,7 +234,7 @@ def _columns(scope: Scope, text: str) -> Iterator[Item]:
 
 def _filters(scope: Scope, text: str) -> Iterator[Item]:
     """The ids of the rows that `catalog` lists."""
-    from reconciler.cli.catalog_command import LISTS
+    from reconciler.cli.subcommands.catalog_command import LISTS
 
     name = LISTS.get(scope.context.params.get("kind") or "", "")
     for row in getattr(scope.catalogue, name, None) or ():
@@ -253,7 +253,7 @@ def _fields(scope: Scope, text: str) -> Iterator[Item]:
 
 
 def _simulated_kinds(scope: Scope, text: str) -> Iterator[Item]:
-    from reconciler.cli.simulator_commands import editable_kinds
+    from reconciler.cli.subcommands.simulator_commands import editable_kinds
 
     yield from _plain(editable_kinds())
 
@@ -265,7 +265,7 @@ def _simulated_objects(scope: Scope, text: str) -> Iterator[Item]:
 
 
 def _switches(scope: Scope, text: str) -> Iterator[Item]:
-    from reconciler.cli.simulator_commands import switch_names
+    from reconciler.cli.subcommands.simulator_commands import switch_names
 
     if "=" not in text:
         for name in switch_names():
