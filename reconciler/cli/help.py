@@ -20,7 +20,7 @@ and shows every change before it makes it.
 Usage:  reconciler [--chdir DIR] COMMAND [STACK] [OPTIONS]
 
 STACK is a YAML file or a folder of *.yaml files (default: the current folder).
-It is the last argument of every command; --stack PATH is the same.
+It is the last argument of a command; --stack PATH works with every command.
 
 Try it without an account, on a local cloud:
   reconciler init shop --example web-tier
@@ -108,11 +108,13 @@ def translate(command: click.Command) -> None:
     """Puts the texts of a command, its options and its subcommands into the current language."""
     import click
 
+    from reconciler.cli.help_width import WideContext
     from reconciler.locale import language
 
     if getattr(command, "_translated", "en") == language.current():
         return
     setattr(command, "_translated", language.current())  # noqa: B010
+    command.context_class = WideContext
     for attribute in ("help", "short_help", "epilog", "options_metavar"):
         text = getattr(command, attribute, None)
         if isinstance(text, str):

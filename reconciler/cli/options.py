@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -94,6 +95,15 @@ def _by_option(context: click.Context, parameter: click.Parameter, value: str | 
 
 def _one_stack(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
     """The stack from the argument or from `--stack`, which is parsed first. Both are an error."""
+    if value is not None and value.endswith(".plan"):
+        raise click.UsageError(
+            msg(
+                "{file} is a saved plan, not a stack: write `reconciler apply --plan {file}` or "
+                "`reconciler show {file}`",
+                file=value,
+            ),
+            ctx=context,
+        )
     by_option = context.meta.get(_STACK)
     if value is not None and by_option is not None:
         raise click.UsageError(
@@ -113,20 +123,27 @@ def _several_stacks(
 
 def stack_alone(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """For a command whose only argument before STACK is optional: a path in its place is the STACK.
-    A path has a slash or ends with `.yaml` or `.yml`.
+    A path has a slash or ends with `.yaml` or `.yml`, or is a folder with a stack while the current
+    folder has none.
     """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         @wraps(command)
         def understand(**values: Any) -> int:
             given = values[name]
-            if given is not None and values["stack"] == "." and is_path(given):
+            alone = given is not None and values["stack"] == "."
+            if alone and (is_path(given) or _is_only_stack(Path(given))):
                 values |= {"stack": given, name: None}
             return command(**values)
 
         return understand
 
     return decorate
+
+
+def _is_only_stack(folder: Path) -> bool:
+    """Whether a folder has stack files while the current one has none."""
+    return any(folder.glob("*.yaml")) and not any(Path().glob("*.yaml"))
 
 
 def is_path(text: str) -> bool:

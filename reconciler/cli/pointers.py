@@ -4,7 +4,8 @@ up only after a command line was refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 
 import click
 
@@ -68,10 +69,6 @@ _OPTIONS: Mapping[str, str] = {
     "dry-run": msg("the command `reconciler plan`"),
     "preview": msg("the command `reconciler plan`"),
     "diff": msg("the command `reconciler plan`"),
-    "refresh": msg("the default: every plan reads the account"),
-    "parallelism": msg("set by the request quota: there is nothing to choose"),
-    "lock": msg("the default: apply always takes the lock, and plan never does"),
-    "input": msg("decided by the terminal: without one, nothing is asked"),
     "workspace": "--env NAME",
     "environment": "--env NAME",
     "file": msg("the argument STACK"),
@@ -80,9 +77,24 @@ _OPTIONS: Mapping[str, str] = {
     "cwd": msg("the global option --chdir DIR"),
     "config-file": msg("the argument STACK"),
     "state": msg("the variable RECONCILER_STATE_DIR"),
-    "quiet": msg("a redirection: results go to stdout, progress goes to stderr"),
 }
 """Options that people type, without their dashes, and what does it here."""
+
+_NEEDLESS: Mapping[str, str] = {
+    "refresh": msg("every plan reads the account"),
+    "parallelism": msg("the request quota sets the speed"),
+    "lock": msg("apply always takes the lock, and plan never does"),
+    "input": msg("without a terminal, nothing is asked"),
+    "recursive": msg("all files of the stack are formatted"),
+    "raw": msg("`reconciler output NAME` prints a text without quotes"),
+    "upgrade": msg("there are no providers to install"),
+    "reconfigure": msg("the state is a folder beside the stack"),
+    "quiet": msg("results go to stdout, progress goes to stderr"),
+}
+"""Options that people type, without their dashes, and why there is no need for them here."""
+
+_LONG = re.compile("-[a-z][a-z-]+")
+"""An option of several letters with one dash."""
 
 
 def pointer(arguments: Sequence[str], command: click.Command) -> tuple[Text, Text] | None:
@@ -99,15 +111,37 @@ def pointer(arguments: Sequence[str], command: click.Command) -> tuple[Text, Tex
                     msg("there is no command {theirs}", theirs=theirs),
                     msg("`{theirs}` is `reconciler {here}` here", theirs=theirs, here=here),
                 )
-    names = {name for parameter in command.params for name in parameter.opts}
+    names = {name for parameter in command.params for name in parameter.opts} | {"--help"}
     for word in arguments:
         dashed = word.partition("=")[0]
         name = dashed.lstrip("-")
         if not word.startswith("-") or dashed in names or len(name) < 2:
             continue
-        hint = msg("write --{name}, with two dashes", name=name) if f"--{name}" in names else None
-        if name in _OPTIONS:
-            hint = msg("`{theirs}` is {here} here", theirs=dashed, here=_OPTIONS[name])
+        hint = _instead(dashed, name, names)
         if hint is not None:
             return msg("there is no option {theirs}", theirs=dashed), hint
+    return None
+
+
+def _instead(dashed: str, name: str, names: Set[str]) -> Text | None:
+    """What to write instead of an option; None if no other tool has it."""
+    if name in _OPTIONS:
+        return msg("`{theirs}` is {here} here", theirs=dashed, here=_OPTIONS[name])
+    if f"--{name}" in names:
+        return msg("write --{name}, with two dashes", name=name)
+    if name in _NEEDLESS:
+        return msg("leave it out: {reason}", reason=_NEEDLESS[name])
+    return None
+
+
+def unknown_word(failure: click.UsageError, arguments: Sequence[str]) -> Text | None:
+    """The option that does not exist, as it was typed: click reads `-help` as `-h -e -l -p` and
+    names only `-e`. None if click names it as it was typed.
+    """
+    if not isinstance(failure, click.NoSuchOption):
+        return None
+    for word in arguments:
+        dashed = word.partition("=")[0]
+        if _LONG.fullmatch(dashed) and failure.option_name.lstrip("-") in dashed:
+            return msg("there is no option {theirs}", theirs=dashed)
     return None

@@ -195,16 +195,20 @@ def _complete() -> int:
 
 
 def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:
-    from reconciler.cli.pointers import pointer
+    from reconciler.cli.pointers import pointer, unknown_word
     from reconciler.render import escape
     from reconciler.render.format import phrase
 
     if language.current() != "en" and isinstance(failure.message, Text):
         failure = _translated(failure)
+    if isinstance(failure, click.exceptions.NoArgsIsHelpError):
+        Stream(sys.stderr).write(f"{failure.message}\n")
+        return exit_codes.USAGE
     context = failure.ctx
     command = "reconciler" if context is None else context.command_path
     message, hint = pointer(arguments, program if context is None else context.command) or (
-        " ".join(part.strip() for part in failure.format_message().split("\n") if part.strip()),
+        unknown_word(failure, arguments)
+        or " ".join(part.strip() for part in failure.format_message().split("\n") if part.strip()),
         f"{command} --help",
     )
     Stream(sys.stderr).write(

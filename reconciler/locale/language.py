@@ -84,6 +84,8 @@ _DIGITS_OF_VOWELS = "2459"
 """Digits whose Korean name ends with a vowel: 이, 사, 오, 구."""
 _DIGITS_OF_L = "178"
 """Digits whose Korean name ends with ㄹ: 일, 칠, 팔."""
+_SHORT = re.compile("[b-df-hj-np-tv-z][aeiou](?:ck|[bkpt])|app|ng")
+"""How English words end that Korean writes with a final consonant: shop 샵, web 웹, stack 스택."""
 _FIRST, _LAST, _FINALS, _FINAL_L = "가", "힣", 28, 8
 
 
@@ -123,7 +125,8 @@ def final_sound(text: str) -> str:
     Quotes and brackets are not spoken. Digits are read in Korean; letters as Korean readers spell
     or read them in most words.
     """
-    last = text.rstrip(_CLOSING)[-1:]
+    spoken = text.rstrip(_CLOSING)
+    last = spoken[-1:]
     if _FIRST <= last <= _LAST:
         final = (ord(last) - ord(_FIRST)) % _FINALS
         return {0: "vowel", _FINAL_L: "l"}.get(final, "other")
@@ -133,4 +136,7 @@ def final_sound(text: str) -> str:
         return "vowel" if last in _DIGITS_OF_VOWELS else "other"
     if last in ("l", "L", "R"):
         return "l"
-    return "other" if last in ("m", "n", "M", "N") else "vowel"
+    closed = last in ("m", "n", "M", "N") or any(
+        _SHORT.fullmatch(spoken, max(0, len(spoken) - length)) for length in (2, 3, 4)
+    )
+    return "other" if closed else "vowel"

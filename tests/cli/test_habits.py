@@ -170,6 +170,9 @@ def test_a_component_alone_is_no_stack_to_check(capsys: pytest.CaptureFixture[st
         ("plan -refresh-only", "`-refresh-only` is the command `reconciler drift` here"),
         ("plan -var x=y", "write --var, with two dashes"),
         ("plan -out=prod.plan", "write --out, with two dashes"),
+        ("plan -help", "write --help, with two dashes"),
+        ("plan -lock=false", "leave it out: apply always takes the lock, and plan never does"),
+        ("fmt -recursive", "leave it out: all files of the stack are formatted"),
         ("state rm instances.web", "`state rm` is `reconciler state forget ADDRESS` here"),
         ("taint instances.web", "`taint` is `reconciler apply --replace ADDRESS` here"),
         ("preview", "`preview` is `reconciler plan` here"),
@@ -183,6 +186,35 @@ def test_words_of_other_tools_are_pointed_to_the_word_here(
     # not `call`: the hints have words in capitals, so they cannot be pasted
     assert run(line.split()) == 64
     assert f"    hint: {hint}\n" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_named_as_it_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "-compact-warnings"]) == 64
+    assert "there is no option -compact-warnings\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "validate", "ls"])
+def test_a_saved_plan_in_place_of_the_stack_is_recognized(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, "prod.plan"]) == 64
+    assert "write `reconciler apply --plan prod.plan`" in capsys.readouterr().err
+
+
+def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["state"]) == 64
+
+    shown = capsys.readouterr()
+    assert "\nCommands:\n  forget " in shown.err and not shown.out
+
+
+def test_a_folder_is_the_stack_of_output_if_the_current_one_has_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for file in tmp_path.glob("*.yaml"):
+        file.unlink()
+
+    assert call(capsys, "output", "shop")[0] == 0
 
 
 def test_a_value_is_never_part_of_the_pointer(capsys: pytest.CaptureFixture[str]) -> None:

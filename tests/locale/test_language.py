@@ -68,7 +68,12 @@ def test_the_option_comes_before_the_variable_before_the_locale(
         ("instances.db", "instances.db를", "instances.db로"),
         ("stack.yaml", "stack.yaml을", "stack.yaml로"),
         ("VM", "VM을", "VM으로"),
-        ("`shop`", "`shop`를", "`shop`로"),
+        ("`shop`", "`shop`을", "`shop`으로"),
+        ("web", "web을", "web으로"),
+        ("staging", "staging을", "staging으로"),
+        ("apply", "apply를", "apply로"),
+        ("state", "state를", "state로"),
+        ("import", "import를", "import로"),
         ('"방화벽"', '"방화벽"을', '"방화벽"으로'),
         ("(존)", "(존)을", "(존)으로"),
         ("", "를", "로"),
@@ -175,6 +180,14 @@ def test_help_is_korean_with_the_same_commands(tmp_path: Path) -> None:
     command = run("plan", "--help", cwd=tmp_path, RECONCILER_LANG="ko").stdout
     assert command.startswith("사용법: ") and "\n옵션:\n" in command and "\n  예:\n" in command
     assert "reconciler plan " in command
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_help_in_korean_fits_the_terminal(columns: int, tmp_path: Path) -> None:
+    page = run("plan", "--help", cwd=tmp_path, RECONCILER_LANG="ko", COLUMNS=str(columns)).stdout
+
+    assert max(map(escape.width, page.splitlines())) <= columns
+    assert "\ue000" not in page
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,7 @@ def _show(console: Console, found: list[Check], problems: list[Problem]) -> None
 
     tones = {"error": Tone.DANGER, "warning": Tone.CARE, "notice": Tone.PLAIN}
     lines = []
+    width = max([14, *(escape.width(escape.outside(check.name)) + 2 for check in found)])
     for check in found:
         mark = (
             "ok"
@@ -208,7 +209,7 @@ def _show(console: Console, found: list[Check], problems: list[Problem]) -> None
             else {"error": "!!", "warning": "! "}.get(check.problem.severity.value, "ok")
         )
         tone = Tone.PLAIN if check.problem is None else tones[check.problem.severity.value]
-        name = escape.pad(escape.outside(check.name), 14)
+        name = escape.pad(escape.outside(check.name), width)
         lines.append(Line(f" {mark:<3} {name}{escape.outside(check.text)}", tone))
     console.result(lines)
     if problems:

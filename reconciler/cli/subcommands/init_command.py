@@ -104,7 +104,10 @@ def init(
     if place.is_dir() and any(place.glob("*.yaml")):
         raise stop_usage(
             msg("{folder} already contains a stack", folder=folder),
-            msg("init writes only into a folder without *.yaml files"),
+            msg(
+                "continue with `reconciler plan`: a stack needs no initialization. init writes "
+                "only into a folder without *.yaml files"
+            ),
         )
     if example is not None:
         return _example(console, example, place, choices)

@@ -76,7 +76,7 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
 
 def _show_state(session: Session, address: Address | None) -> int:
     from reconciler.commands import session as opening
-    from reconciler.render import state_text
+    from reconciler.render import escape, state_text
     from reconciler.render.documents import state_json
     from reconciler.render.plan import plan_text
 
@@ -105,7 +105,7 @@ def _show_state(session: Session, address: Address | None) -> int:
         )
     else:
         title = title_of(name, environment)
-        title += "    simulated" if session.simulate else ""
+        title += escape.outside(msg("    simulated")) if session.simulate else ""
         console.result(
             list(
                 plan_text.attention_lines(session.exposed(store, state), console.style(console.out))

@@ -66,7 +66,7 @@ def list_entries(session: Session) -> int:
         console.result_json(document)
         return exit_codes.DONE
     console.result(list(plan_text.attention_lines(exposed, console.style(console.out))))
-    shown = f"{title}    simulated" if session.simulate else title
+    shown = title + escape.outside(msg("    simulated")) if session.simulate else title
     console.result(
         list(state_text.state_lines(found, title=shown, where=shown_path(store.location)))
     )
