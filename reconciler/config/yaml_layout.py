@@ -4,6 +4,8 @@ parser.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from reconciler.config.text_edits import Piece
 
 
@@ -83,3 +85,16 @@ class Layout:
         self._found.append(piece)
         if self._open:
             self._open[-1].ends.append(piece.end)
+
+
+class Token(NamedTuple):
+    """One token of a YAML text: its kind (`Key`, `BlockEntry`, `Scalar` ...), the lines and columns
+    of its beginning and its end (both from 0), and the style of a scalar (`|`, `>`, a quote).
+    """
+
+    kind: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    style: str

@@ -10,7 +10,7 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -18,7 +18,7 @@ from reconciler.common.text import msg
 from reconciler.config import document, yaml_errors
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
 from reconciler.config.text_edits import Piece
-from reconciler.config.yaml_layout import Layout
+from reconciler.config.yaml_layout import Layout, Token
 from reconciler.model.diagnostics import Place, Problem, error
 
 DEPTH_MAX = 64
@@ -425,19 +425,6 @@ def _number(text: str) -> str | int | float:
     return float(text) if _DECIMAL.fullmatch(text) else text
 
 
-class Token(NamedTuple):
-    """One token of a YAML text: its kind (`Key`, `BlockEntry`, `Scalar` ...), the lines and columns
-    of its beginning and its end (both from 0), and the style of a scalar (`|`, `>`, a quote).
-    """
-
-    kind: str
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    style: str
-
-
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of a valid YAML text."""
     for token in yaml.scan(text, Loader=_Base):
@@ -445,3 +432,17 @@ def tokens(text: str) -> Iterator[Token]:
         kind = type(token).__name__.removesuffix("Token")
         style = getattr(token, "style", None) or ""
         yield Token(kind, start.line, start.column, end.line, end.column, style)
+
+
+def meaning(text: str) -> tuple[tuple[object, ...], ...] | None:
+    """What a YAML text contains, without its layout: each value with its tag, anchor and style,
+    also those that a repeated key hides. None if it is not valid YAML.
+    """
+    names = ("value", "tag", "anchor", "implicit", "style", "flow_style")
+    try:
+        return tuple(
+            (type(event), *(getattr(event, name, None) for name in names))
+            for event in yaml.parse(text, Loader=_Base)
+        )
+    except yaml.YAMLError:
+        return None

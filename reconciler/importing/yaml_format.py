@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from reconciler.common.dataclass import dataclass
 from reconciler.config import yaml_reader
-from reconciler.config.document import Node, Scalar, Table
-from reconciler.config.yaml_reader import Token
+from reconciler.config.yaml_layout import Token
 from reconciler.model.diagnostics import Problem
 
 STEP = 2
@@ -33,8 +32,7 @@ def formatted(text: str, file: str) -> tuple[str | None, tuple[Problem, ...]]:
     cannot be changed safely is returned as it is.
     """
     problems: list[Problem] = []
-    before = yaml_reader.parse(text, file, problems)
-    if before is None:
+    if yaml_reader.parse(text, file, problems) is None:
         return None, tuple(problems)
     newline = "\r\n" if "\r\n" in text else "\n"
     if _OTHER_BREAKS.search(text) is not None:
@@ -43,8 +41,7 @@ def formatted(text: str, file: str) -> tuple[str | None, tuple[Problem, ...]]:
     made = "".join(f"{line}\n" for line in lines).replace("\n", newline)
     if not text.endswith("\n") and _ends_in_block(text):
         made = made.removesuffix(newline)
-    after = yaml_reader.parse(made, file, [])
-    is_same = after is not None and _data(before) == _data(after)
+    is_same = yaml_reader.meaning(made) == yaml_reader.meaning(text)
     return (made if is_same and _WHITE.sub("", made) == _WHITE.sub("", text) else text), ()
 
 
@@ -53,21 +50,15 @@ def _ends_in_block(text: str) -> bool:
     return bool(scalars) and scalars[-1].style in ("|", ">")
 
 
-def _data(node: Node) -> object:
-    """What a node means, without its place."""
-    if isinstance(node, Scalar):
-        return (type(node.value), node.value, node.text, node.quoted)
-    if isinstance(node, Table):
-        return [(key, _data(value)) for key, value in node.entries.items()]
-    return tuple(_data(item) for item in node.items)
-
-
 class _Level(NamedTuple):
-    """An open mapping or list: its column before and after."""
+    """An open mapping or list: its column before and after. A list is `implied` if it is in the
+    column of its key: no token ends it.
+    """
 
     old: int
     new: int
     is_list: bool
+    implied: bool = False
 
 
 @dataclass(slots=True)
@@ -116,6 +107,7 @@ class _Layout:
 
     def _take(self, token: Token) -> None:
         if token.kind == "BlockEnd":
+            self._close_implied()
             self._levels.pop()
             return
         levels, row = self._levels, self._rows[token.line]
@@ -127,11 +119,10 @@ class _Layout:
             self._dash = self._open(token, dash)
             return
         elif token.kind == "BlockEntry" and not levels[-1].is_list:
-            # a list in the column of its key
-            levels.append(_Level(token.column, levels[-1].new + STEP, is_list=True))
+            new = levels[-1].new + STEP
+            levels.append(_Level(token.column, new, is_list=True, implied=True))
         elif token.kind == "Key":
-            while levels[-1].is_list:
-                levels.pop()
+            self._close_implied()
         if not self._flow and is_first:
             inside = token.kind in ("Key", "BlockEntry")
             row.new = token.column
@@ -146,6 +137,10 @@ class _Layout:
         self._flow += (token.kind in _FLOW_STARTS) - (token.kind in _FLOW_ENDS)
         row.levels = tuple(levels)
         self._scalar(token)
+
+    def _close_implied(self) -> None:
+        while self._levels[-1].implied:
+            self._levels.pop()
 
     def _open(self, token: Token, dash: Token | None) -> Token | None:
         levels = self._levels
@@ -252,7 +247,7 @@ def _comment_column(old: int, following: _TextLine | None, levels: Sequence[_Lev
     for level in reversed(levels):
         if level.old <= old:
             return level.new + (STEP if level.old < old else 0)
-    return 0 if not levels else old
+    return 0
 
 
 def _is_comment(row: _TextLine) -> bool:

@@ -172,7 +172,8 @@ def test_line_ends_of_another_system_stay() -> None:
         "a:\n    b: &x !!str text\n    c: *x\n",
         "a:\n    b: ''\n\n\n    # 설명\n\n    c: \"#no comment\"\n",
         "a:\n\n\n# end\n",
-        "\ta: 1\n".replace("\t", ""),
+        "a:\n b: 1\n # left of all\n",
+        "  a:\n # left of all\n    b: 1\n",
     ],
 )
 def test_the_meaning_stays(text: str) -> None:
@@ -180,6 +181,19 @@ def test_the_meaning_stays(text: str) -> None:
     assert made is not None
     assert data(made) == data(text)
     assert formatted(made, "stack.yaml") == (made, ())
+
+
+def test_a_list_in_the_column_of_its_key_is_indented() -> None:
+    before = "a:\n    b:\n    - 1\n    -   c: 2\n        d:\n        - 3\ne: 4\n"
+    made = "a:\n  b:\n    - 1\n    - c: 2\n      d:\n        - 3\n\ne: 4\n"
+    assert check(before) == made
+
+
+def test_a_value_that_a_repeated_key_hides_stays_where_it_is() -> None:
+    text = "a:\n    b: 1\nc:\n    d:\n    - 1\n    d: &x !t\n    - 2\n"
+    made, _ = formatted(text, "stack.yaml")
+    assert made is not None
+    assert yaml_reader.meaning(made) == yaml_reader.meaning(text)
 
 
 def test_a_file_that_is_not_yaml_is_reported() -> None:
