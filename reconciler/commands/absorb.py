@@ -12,6 +12,7 @@ from pathlib import Path
 from reconciler.commands import context, session
 from reconciler.commands.context import Connection
 from reconciler.commands.plan import plan
+from reconciler.commands.plan_file import replace_file
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -103,10 +104,7 @@ def write(absorbed: Absorbed) -> None:
                     "{file} changed in the meantime; nothing was written to it", file=file
                 )
                 raise Abort(error("absorb", message, hint=msg("run `absorb` again")))
-            new = path.with_name(f".{path.name}.new")
-            new.write_bytes((mark + after).encode("utf-8"))
-            new.chmod(path.stat().st_mode & 0o777)
-            new.replace(path)
+            replace_file(path, (mark + after).encode("utf-8"))
         except OSError as failure:
             reason = failure.strerror or failure
             message = msg("{file} cannot be written: {reason}", file=file, reason=reason)

@@ -1,7 +1,10 @@
-"""Saved plans on disk: written as a whole or not at all, readable only by their owner."""
+"""Files written as a whole or not at all: saved plans, which only their owner can read, and stack
+files that a command edits.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from contextlib import suppress
@@ -21,18 +24,7 @@ def write(path: Path, plan: SavedPlan) -> None:
     """Writes a saved plan, mode 0600, over an existing one. Stops if that is not possible."""
     data = saved_plan.write(plan).encode("ascii")
     try:
-        # mkstemp makes it 0600
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        _replace(path, data, mode=0o600)
     except OSError as failure:
         raise Abort(
             error(
@@ -44,6 +36,34 @@ def write(path: Path, plan: SavedPlan) -> None:
                 ),
             )
         ) from failure
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replaces the content of an existing file and keeps its permissions; a link stays a link. Two
+    processes at once never mix their contents. Raises `OSError`, also for a file that its owner
+    made read-only; then the file is as before, and no other file is left.
+    """
+    path = path.resolve()
+    mode = path.stat().st_mode & 0o777
+    if not os.access(path, os.W_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    _replace(path, data, mode=mode)
+
+
+def _replace(path: Path, data: bytes, *, mode: int) -> None:
+    # a new name each time: a fixed one could be a link, or the draft of another process
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 def read(path: Path) -> SavedPlan:

@@ -117,14 +117,11 @@ def _difference(before: str, after: str, file: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Replaces a file as a whole; a link stays a link. Raises `Abort` if it cannot be written."""
-    path = path.resolve()
-    new = path.with_name(f".{path.name}.new")
+    from reconciler.commands.plan_file import replace_file
+
     try:
-        new.write_bytes(text.encode("utf-8"))
-        new.chmod(path.stat().st_mode & 0o777)
-        new.replace(path)
+        replace_file(path, text.encode("utf-8"))
     except OSError as failure:
-        new.unlink(missing_ok=True)
         reason = failure.strerror or failure
         message = msg("{file} cannot be written: {reason}", file=path, reason=reason)
         raise Abort(error("state-write", message)) from failure
