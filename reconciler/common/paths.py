@@ -8,7 +8,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from reconciler.common.text import msg
@@ -62,22 +62,64 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 _SOURCE_BYTES_MAX = 4 * 1024 * 1024
 
+_TEXT_BEGINS = re.compile(r"(?:^|\s)[|>][-+0-9]{0,2}\s*(?:#.*)?$")
+"""A line after which a text of several lines begins, such as a script."""
+
+_SECRET = re.compile(r"user_script|passw|passphrase|secret|token|credential|private_?key", re.I)
+"""A word of a line whose value may be a secret."""
+
 
 class SourceLines:
     """Lines of stack files, to be shown with messages. Each file is read once. The files that are
-    `hidden` may contain secrets.
+    `hidden` may contain secrets, and so may scripts, other texts of several lines, and lines that
+    name a password: these are never shown.
     """
 
-    def __init__(self, hidden: Collection[str] = ()) -> None:
-        self._hidden = frozenset(hidden)
-        self._read: dict[str, list[str]] = {}
+    def __init__(self, hidden: Collection[str | Path] = ()) -> None:
+        self._hidden = frozenset(map(_real, hidden))
+        self._read: dict[str, list[str | None]] = {}
 
     def __call__(self, file: str, line: int) -> str | None:
         """A line of a file, counted from 1. None if it cannot be shown."""
         if file not in self._read:
-            self._read[file] = [] if file in self._hidden else _lines(Path(file))
+            is_hidden = bool(self._hidden) and _real(file) in self._hidden
+            self._read[file] = [] if is_hidden else _public(_lines(Path(file)))
         lines = self._read[file]
         return lines[line - 1] if 0 < line <= len(lines) else None
+
+
+def _real(file: str | Path) -> str:
+    return os.path.realpath(file)
+
+
+def _public(lines: Sequence[str]) -> list[str | None]:
+    """The lines, with None for each that may contain a secret. This looks at the text alone,
+    because the file may not be valid YAML.
+    """
+    found: list[str | None] = []
+    above: int | None = None
+    quote = ""
+    for line in lines:
+        text = line.lstrip(" \t")
+        indent = len(line) - len(text)
+        if quote or (above is not None and (not text or indent > above)):
+            quote = "" if quote in text else quote
+            found.append(None)
+            continue
+        is_secret = _SECRET.search(text) is not None
+        above = indent if is_secret or _TEXT_BEGINS.search(text) is not None else None
+        quote = _open_quote(text) if is_secret else ""
+        found.append(None if is_secret else line)
+    return found
+
+
+def _open_quote(text: str) -> str:
+    """The quote that is open at the end of a line, or nothing."""
+    quote = ""
+    for character in text:
+        if character in (quote or "\"'"):
+            quote = "" if quote else character
+    return quote
 
 
 def _lines(path: Path) -> list[str]:

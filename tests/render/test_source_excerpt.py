@@ -73,8 +73,8 @@ def test_a_list_of_problems_shows_the_lines_of_the_first_ones(tmp_path: Path) ->
 
 
 def test_lines_of_values_and_of_other_files_are_not_shown(tmp_path: Path) -> None:
-    outside = tmp_path / "secret.yaml"
-    outside.write_text("password: hunter2\n")
+    outside = tmp_path / "values.yaml"
+    outside.write_text("size: hunter2\n")
     repository = tmp_path / "repository"
     (repository / ".git").mkdir(parents=True)
     link = repository / "link.yaml"
@@ -83,10 +83,69 @@ def test_lines_of_values_and_of_other_files_are_not_shown(tmp_path: Path) -> Non
     other.write_text("text\n")
     lines = SourceLines(hidden=[str(outside)])
     assert lines(str(outside), 1) is None
-    assert SourceLines()(str(outside), 1) == "password: hunter2"
+    assert SourceLines()(str(outside), 1) == "size: hunter2"
+    same = SourceLines(hidden=[f"{tmp_path}/./repository/../values.yaml"])
+    assert same(str(outside), 1) is None
     assert lines(str(link), 1) is None
     assert lines(str(other), 1) is None
     assert lines(str(tmp_path / "missing.yaml"), 1) is None
+
+
+SECRET = """\
+version: 1
+instances:
+  web:
+    description: plain
+    user_script: |
+      echo root:hunter2 | chpasswd
+
+       hunter2
+    zone: kr1-z01
+  flow: {user_script: "a
+  hunter2
+  b", zone: a,
+    size: b}
+  other:
+    user_script: 'it''s
+      hunter2'
+    flavor: x
+locals:
+  db_password: hunter2
+  text: >-   # why
+    hunter2 a
+  list:
+    - |2
+      hunter2
+    - plain
+  Api-Token: [a,
+    hunter2]
+  end: plain
+"""
+
+
+def test_lines_that_may_contain_a_secret_are_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "stack.yaml"
+    file.write_text(SECRET)
+    lines = SourceLines()
+    count = len(SECRET.splitlines())
+    shown = [text for n in range(count) if (text := lines(str(file), n + 1)) is not None]
+    assert "hunter2" in SECRET
+    assert "hunter2" not in "".join(shown)
+    assert [text.strip() for text in shown] == [
+        "version: 1",
+        "instances:",
+        "web:",
+        "description: plain",
+        "zone: kr1-z01",
+        "other:",
+        "flavor: x",
+        "locals:",
+        "text: >-   # why",
+        "list:",
+        "- |2",
+        "- plain",
+        "end: plain",
+    ]
 
 
 def test_lines_are_counted_as_the_parser_counts_them(tmp_path: Path) -> None:
