@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from reconciler.common.text import msg
+from reconciler.locale import language
 from reconciler.model import diagnostics
 from reconciler.model.diagnostics import Place, Problem
 from reconciler.render import escape
@@ -132,6 +133,14 @@ def test_a_workflow_command_escapes_what_github_reads() -> None:
     assert github_commands.text(problems_with("a,b: 100%.yaml")[:1], "/repo") == (
         "::error file=a%2Cb%3A 100%25.yaml,line=4,col=5,title=lookup::"
         "instances.web: `a,b: 100%25.yaml` is wrong%0Ahint: a,b: 100%25.yaml\n"
+    )
+
+
+def test_a_workflow_command_is_in_one_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_lookup", {"{n} is wrong": "{n} 오류"}.get)
+    found = diagnostics.error("lookup", msg("{n} is wrong", n=1), hint=msg("{n} is wrong", n=2))
+    assert github_commands.text([found], "/repo") == (
+        "::error title=lookup::1 오류%0Ahint: 2 오류\n"
     )
 
 

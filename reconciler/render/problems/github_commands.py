@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.locale import language
 from reconciler.model.diagnostics import Problem
 from reconciler.render import escape
 from reconciler.render.format import phrase
@@ -33,7 +34,10 @@ def _command(problem: Problem, root: str) -> str:
         }
     lines = [phrase("[{address}: ]{message}", address=subject(problem), message=problem.message)]
     if problem.hint is not None:
-        lines += [phrase("hint: {text}", text=line) for line in problem.hint.splitlines()]
+        lines += [
+            phrase("hint: {text}", text=line)
+            for line in language.translated(problem.hint).splitlines()
+        ]
     shown = ",".join(
         f"{name}={_escaped(_safe(value), _OF_PROPERTIES)}" for name, value in properties.items()
     )
