@@ -40,6 +40,11 @@ def _language(arguments: list[str]) -> str:
     """Sets the language of all messages; English loads nothing."""
     import os
 
+    # Only these can ask for Korean. The module that reads them is a tenth of `--version`.
+    names = ("RECONCILER_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    if not any("ko" in text for text in (*map(os.environ.get, names), *arguments) if text):
+        return "en"
+
     from reconciler.locale import choice
 
     found = choice.chosen(arguments, os.environ)
