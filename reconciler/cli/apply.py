@@ -21,6 +21,7 @@ from reconciler.commands.context import Applied, Connection, Execution, Planned,
 from reconciler.commands.password_file import FirstPasswords
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import Text, msg
+from reconciler.locale import language
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.address import parse
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from reconciler.render.plan.plan_rows import PlanRow
     from reconciler.render.plan.tally import Tally
 
-_INTERRUPTED = (
+_INTERRUPTED = msg(
     "\n Interrupted: starting no new steps and waiting a few seconds for pending answers. "
     "Press Ctrl-C again to stop immediately.\n"
 )
@@ -151,7 +152,7 @@ def _carry_out(prompter: _Prompter, work: Callable[[], Applied]) -> int:
         if not prompter.began:
             raise
         console.note(
-            [Line(" Interrupted after the run; everything it did is recorded.", Tone.CARE)]
+            [Line(msg(" Interrupted after the run; everything it did is recorded."), Tone.CARE)]
         )
         return exit_codes.INTERRUPTED
     finally:
@@ -207,9 +208,10 @@ def _given(
 
 def _report_interrupt(console: Console) -> None:
     # Not through the stream: the signal may interrupt a write to it.
+    text = language.translated(_INTERRUPTED)
     area = console.err.area
-    if area is None or not area.write_above(_INTERRUPTED):
-        os.write(2, _INTERRUPTED.encode())
+    if area is None or not area.write_above(text):
+        os.write(2, text.encode())
 
 
 def _leave(console: Console, code: int) -> None:

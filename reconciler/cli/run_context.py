@@ -18,7 +18,7 @@ from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
 from reconciler.common.paths import SourceLines
 from reconciler.common.suggestions import command_line
-from reconciler.common.text import msg, rewritten
+from reconciler.common.text import joined, msg, rewritten
 from reconciler.config import loader
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort, Cancelled
@@ -341,7 +341,7 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
             return stop.exit_code
         except KeyboardInterrupt:
             console.note(
-                [Line(), Line(" Interrupted: nothing was changed by this command.", Tone.CARE)]
+                [Line(), Line(msg(" Interrupted: nothing was changed by this command."), Tone.CARE)]
             )
             return exit_codes.INTERRUPTED
 
@@ -428,7 +428,7 @@ def _written(console: Console, code: int) -> int:
 
 def _show(console: Console, stop: Abort) -> None:
     if isinstance(stop, Cancelled):
-        console.note([Line(f" {stop.text}", Tone.CARE)])
+        console.note([Line(joined("", (" ", stop.text)), Tone.CARE)])
         return
     if console.json:
         from reconciler.model import serialize

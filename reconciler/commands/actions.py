@@ -92,7 +92,7 @@ def _plan(
         digest="",
         lineage=state.lineage,
         serial=state.serial,
-        changes=(Change(address, Action.POWER, "rebooted", impact=impact),),
+        changes=(Change(address, Action.POWER, msg("rebooted"), impact=impact),),
         steps=(step,),
         calls=budget(account, found),
         eta_seconds=None if found is None else math.ceil(found.seconds),

@@ -9,7 +9,7 @@ from reconciler.commands import session
 from reconciler.commands.context import Applied, Connection, Execution, Planned
 from reconciler.commands.plan import make_plan
 from reconciler.commands.settle import Settler
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import error
@@ -90,7 +90,7 @@ def apply_saved(
             hint = msg(
                 "run `plan` again: applying this file would no longer do what was reviewed\n"
                 "{differences}",
-                differences="\n".join(found),
+                differences=joined("\n", found),
             )
             message = msg("the saved plan is stale: something changed since it was created")
             raise Abort(error("plan-stale", message, hint=hint))

@@ -56,7 +56,7 @@ def name(value: object) -> str | None:
 
 def firewall_name(value: object) -> str | None:
     """What is wrong with the name of a firewall at iwinv."""
-    return _length(value, FIREWALL_NAME_MIN, NAME_MAX, "the name of a firewall")
+    return _length(value, FIREWALL_NAME_MIN, NAME_MAX, msg("the name of a firewall"))
 
 
 def description(value: object, *, marked: bool) -> str | None:

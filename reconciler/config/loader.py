@@ -322,5 +322,7 @@ def _pinned(values: Mapping[str, Any]) -> tuple[VariableInputs, tuple[Problem, .
     from reconciler.config import yaml_reader
     from reconciler.config.builder import VariableInputs
 
-    document, problems = yaml_reader.read(json.dumps(values, ensure_ascii=False), "the saved plan")
+    document, problems = yaml_reader.read(
+        json.dumps(values, ensure_ascii=False), msg("the saved plan")
+    )
     return VariableInputs(files=(document,)), problems

@@ -49,7 +49,7 @@ def judge(response: http.Response) -> Answer:
     except _Unreadable as failure:
         return _without_body(response, str(failure))
     if not isinstance(body, Mapping):
-        return _without_body(response, "the body is JSON, but not an object")
+        return _without_body(response, msg("the body is JSON, but not an object"))
     if 200 <= response.status < 300:
         return _of_success_status(response.status, body)
     return _of_error_status(response, body)
@@ -65,21 +65,21 @@ def decode(body: bytes) -> Any:
     unambiguous JSON in UTF-8.
     """
     if len(body) > BODY_BYTES_MAX:
-        raise _Unreadable("the body is too large")
+        raise _Unreadable(msg("the body is too large"))
     if body.count(b"[") + body.count(b"{") > PARTS_MAX:
-        raise _Unreadable("the body contains too many parts")
+        raise _Unreadable(msg("the body contains too many parts"))
     try:
         text = body.decode("utf-8-sig")
         found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except UnicodeDecodeError as failure:
-        raise _Unreadable("the body is not UTF-8") from failure
+        raise _Unreadable(msg("the body is not UTF-8")) from failure
     except RecursionError as failure:
-        raise _Unreadable("the body is nested too deeply") from failure
+        raise _Unreadable(msg("the body is nested too deeply")) from failure
     except _Unreadable:
         raise
     except ValueError as failure:
         raise _Unreadable(
-            "the body is not JSON" if body.strip() else "the body is empty"
+            msg("the body is not JSON") if body.strip() else msg("the body is empty")
         ) from failure
     # `\ud800` alone is legal in JSON, but not a character: it could not be written to a file or a
     # terminal.
@@ -89,7 +89,7 @@ def decode(body: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Unreadable("the body contains a duplicate member")
+        raise _Unreadable(msg("the body contains a duplicate member"))
     for member in _SECRET_MEMBERS & found.keys():
         if found[member] is not None:
             found[member] = Secret(found[member])

@@ -128,11 +128,11 @@ def live_bill(
     notify: Callable[[Activity], None] = lambda activity: None,
 ) -> LiveBill:
     """This month's bill. Raises `ReadFailed`. `notify` takes how far the reading is."""
-    what = "bill of this month"
+    what = msg("bill of this month")
     row = _only_row(ReadDriver(client, notify), Call("GET", "/v1/bill/live"), what, time_scale)
     price = decoding.integer(row.get("price"))
     if price is None:
-        raise _undocumented(what, "it has no price")
+        raise _undocumented(what, msg("it has no price"))
     return LiveBill(
         price,
         decoding.text(row.get("currency")) or "KRW",

@@ -174,7 +174,7 @@ def _read(response: requests.Response) -> bytes:
     while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
         found += chunk
         if len(found) > BODY_BYTES_MAX:
-            raise http.WireError("the answer is too large", sent=True)
+            raise http.WireError(msg("the answer is too large"), sent=True)
         if time.monotonic() > until:
             reason = msg("the answer took more than {seconds:.0f} s", seconds=WHOLE_SECONDS_MAX)
             raise http.WireError(reason, sent=True)

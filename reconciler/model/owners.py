@@ -59,7 +59,13 @@ def owner_of(state: State, live: LiveResource) -> str | None:
         for intent, _ in state.open.values()
         if intent.nonce is not None and intent.nonce == live.nonce
     )
-    return next((f"{address} (an earlier run's request for it is open)" for address in sent), None)
+    return next(
+        (
+            msg("{address} (an earlier run's request for it is open)", address=address)
+            for address in sent
+        ),
+        None,
+    )
 
 
 def sharer_of(

@@ -141,12 +141,14 @@ def differences(saved: SavedPlan, plan: Plan) -> tuple[str, ...]:
     before = saved.plan
     found = list(_of_head(before, plan))
     found += _of_rows(
-        "change",
+        msg("change"),
         "address",
         serialize.changes_exactly(before),
         serialize.changes_exactly(plan),
     )
-    found += _of_rows("step", "key", serialize.steps_exactly(before), serialize.steps_exactly(plan))
+    found += _of_rows(
+        msg("step"), "key", serialize.steps_exactly(before), serialize.steps_exactly(plan)
+    )
     if not found and [step.key for step in before.steps] != [step.key for step in plan.steps]:
         found.append(msg("the order of the steps differs"))
     found += _of_fingerprints(before.fingerprints, plan.fingerprints)
@@ -195,7 +197,10 @@ def _of_rows(
     ]
     for name, row in before.items():
         if name in after and row != after[name]:
-            found += [f"{noun} {name}: {line}" for line in _of_row(row, after[name])]
+            found += [
+                msg("{noun} {name}: {difference}", noun=noun, name=name, difference=line)
+                for line in _of_row(row, after[name])
+            ]
     return found
 
 

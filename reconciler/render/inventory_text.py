@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.common.text import msg
+from reconciler.locale import language
 from reconciler.render import escape
 from reconciler.render.inventory import Host
 
@@ -23,7 +24,7 @@ def inventory(form: str, hosts: Sequence[Host], *, title: str) -> str:
     """The file as text. `title` is the stack's, for the first line."""
     lines = _ansible(hosts, title) if form == "ansible" else _ssh_config(hosts)
     head = msg("{title}: the current addresses", title=_plain(title, "/"))
-    return "".join(f"{line}\n" for line in (f"# {head}", *lines))
+    return "".join(f"{line}\n" for line in (f"# {language.translated(head)}", *lines))
 
 
 def dynamic(hosts: Sequence[Host], *, title: str, host: str | None = None) -> str:
@@ -79,7 +80,7 @@ def _ansible(hosts: Sequence[Host], title: str) -> Iterator[str]:
 def _ansible_host(host: Host) -> str:
     left_out = _cannot_log_in(host)
     if left_out is not None:
-        return f"# {left_out}"
+        return f"# {language.translated(left_out)}"
     return " ".join([host.alias, *(f"{name}={text}" for name, text in _variables(host).items())])
 
 
@@ -90,7 +91,7 @@ def _ssh_config(hosts: Sequence[Host]) -> Iterator[str]:
         if no_login is None and host.windows:
             no_login = msg("{host} runs Windows: log in by remote desktop", host=host.alias)
         if no_login is not None:
-            yield f"# {no_login}"
+            yield f"# {language.translated(no_login)}"
             continue
         yield f"Host {host.alias}"
         yield f"  HostName {_plain(str(host.reachable_at))}"

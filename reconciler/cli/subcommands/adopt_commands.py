@@ -76,7 +76,7 @@ def import_object(
         named = live.attributes.get("name")
         cells = (address, live.id, *((named,) if named else ()))
         console.result([Line(f" =  {'  '.join(map(escape.outside, cells))}")])
-        ask(console, wanted.title, yes, "bind it")
+        ask(console, wanted.title, yes, msg("bind it"))
 
     with session.connect() as connection:
         import_.bind(

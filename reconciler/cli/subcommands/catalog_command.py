@@ -39,10 +39,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "storage-types": ("id", "min_gb", "max_gb", "zones"),
 }
 _TITLES = {
+    "id": msg("id"),
+    "name": msg("name"),
+    "os": msg("os"),
+    "version": msg("version"),
     "available": msg("available"),
     "zones": msg("zones"),
-    "name": msg("name"),
-    "version": msg("version"),
     "price_month": msg("KRW a month"),
     "memory_mb": msg("memory MB"),
     "disk_gb": msg("disk GB"),

@@ -19,6 +19,7 @@ from reconciler.common import suggestions, validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.importing.examples import EXAMPLES
+from reconciler.locale import language
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
@@ -116,9 +117,9 @@ def init(
 
 def _list(console: Console) -> int:
     width = max(map(len, EXAMPLES))
-    lines = [Line(f" {name:<{width}}  {text}") for name, text in EXAMPLES.items()]
+    lines = [Line(f" {name:<{width}}  {escape.outside(text)}") for name, text in EXAMPLES.items()]
     below = msg("Write one with:  reconciler init DIR --example NAME")
-    console.result([*lines, Line(), Line(f" {below}", Tone.FAINT)])
+    console.result([*lines, Line(), Line(f" {escape.outside(below)}", Tone.FAINT)])
     return exit_codes.DONE
 
 
@@ -158,7 +159,7 @@ def _first_stack(console: Console, place: Path, choices: InitOptions, session: S
     again = ["reconciler", "plan", str(place), *(["--simulate"] if session.simulate else [])]
     _show(console, written, [suggestions.command_line(again)])
     for warning in _warnings(choice.ssh_key, choice.admin):
-        console.note([Line(f" {warning}", Tone.CARE)])
+        console.note([Line(f" {escape.outside(warning)}", Tone.CARE)])
     return exit_codes.DONE
 
 
@@ -210,7 +211,7 @@ def _show(console: Console, written: Sequence[Path], commands: Sequence[str]) ->
     """What was written, and the commands to run next."""
     names = msg(" Written: {files}", files=escape.outside(", ".join(map(str, written))))
     console.result([Line(names, Tone.GOOD)])
-    label: str = msg(" Next:    ")
+    label = language.translated(msg(" Next:    "))
     for command in commands:
         console.result([Line(f"{label}{escape.outside(command)}", Tone.GOOD)])
         label = " " * escape.width(label)

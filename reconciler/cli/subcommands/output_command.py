@@ -142,7 +142,9 @@ def output(session: Session, *, name: str | None, choices: InventoryOptions) -> 
             ]
         )
         if not found:
-            console.note([Line("There are no outputs; they are computed at the end of an apply.")])
+            console.note(
+                [Line(msg("There are no outputs; they are computed at the end of an apply."))]
+            )
     return exit_codes.DONE
 
 

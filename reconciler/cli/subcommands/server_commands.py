@@ -107,7 +107,7 @@ def bill(session: Session) -> int:
     local cloud.
     """
     from reconciler.commands import actions
-    from reconciler.render import escape
+    from reconciler.render import escape, format
     from reconciler.render.documents.json_document import DocumentType, document
     from reconciler.render.run.screen import Line
 
@@ -117,10 +117,11 @@ def bill(session: Session) -> int:
     if console.json:
         console.result_json(document(DocumentType.BILL, found))
     else:
+        price, currency = int(str(found["price"])), found["currency"]
+        cost = format.won(price) if currency == "KRW" else f"{price:,} {currency}"
         text = msg(
-            "{price} {currency} so far, without VAT    {start} to {end}{simulated}",
-            price=f"{found['price']:,}",
-            currency=found["currency"],
+            "{cost} so far, without VAT    {start} to {end}{simulated}",
+            cost=cost,
             start=found["start"],
             end=found["end"],
             simulated=msg("    simulated") if session.simulate else "",

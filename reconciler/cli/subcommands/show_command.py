@@ -60,7 +60,7 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
     if what is not None and address is None:
         raise stop_usage(
             msg("{argument} is neither an address nor a FILE.plan", argument=what),
-            "an address is like instances.web or instances.web[0]",
+            msg("an address is like instances.web or instances.web[0]"),
         )
     if console.markdown:
         raise stop_usage(

@@ -121,7 +121,7 @@ def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None
                 )
             )
         console.result(list(_forgotten_lines(writer.state, text)))
-        ask(console, title, yes, "forget it")
+        ask(console, title, yes, msg("forget it"))
         for note in notes:
             writer.append(note)
         writer.commit()
@@ -178,7 +178,7 @@ def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: f
                 for new, old in sorted(found.places.items())
             ]
         )
-        ask(console, title, yes, "move it")
+        ask(console, title, yes, msg("move it"))
         writer.append(
             Note(writer.state.sequence + 1, run, f"moved {source} to {target}"[:200], found.effects)
         )
@@ -223,7 +223,7 @@ def unlock(session: Session, *, yes: bool) -> int:
         console.result([Line(text, Tone.GOOD)])
         return exit_codes.DONE
     console.result(list(held_lines(held)))
-    ask(console, title, yes or not held.alive, "break the lock")
+    ask(console, title, yes or not held.alive, msg("break the lock"))
     try:
         store.unlock()
     except ports.StoreError as failure:
@@ -241,12 +241,12 @@ def held_lines(held: Held) -> Iterable[Line]:
     """Lines about the run that holds the lock, or that ended without releasing it."""
     who = held.holder
     if who is None:
-        yield Line(" The state is locked; the holder cannot be read.", Tone.CARE)
+        yield Line(msg(" The state is locked; the holder cannot be read."), Tone.CARE)
         return
     if held.alive:
-        yield Line(" The state is locked.", Tone.CARE)
+        yield Line(msg(" The state is locked."), Tone.CARE)
     else:
-        yield Line(" The lock is free: the run that held it no longer exists.")
+        yield Line(msg(" The lock is free: the run that held it no longer exists."))
     facts = [
         ("who", msg("{user} on {host}, process {pid}", user=who.user, host=who.host, pid=who.pid)),
         ("command", who.command),

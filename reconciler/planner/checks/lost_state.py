@@ -74,9 +74,9 @@ def missing_state(assessment: Assessment) -> Iterator[Problem]:
             yield _of_a_former_environment(live, at)
             continue
         what = (
-            "was created by this stack"
+            msg("was created by this stack")
             if named is not None
-            else "has the name of the object to create"
+            else msg("has the name of the object to create")
         )
         yield error(
             "state-missing",

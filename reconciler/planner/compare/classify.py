@@ -235,8 +235,8 @@ class _Classifier:
 
     def remembered(self, address: Address, entry: Entry) -> ManagedObject:
         kind, live = self.kinds[entry.kind], self.account.find(entry.kind, entry.id)
-        gone = (
-            "left out of the file"
+        gone: str = (
+            msg("left out of the file")
             if self.options.undo is None
             else msg("not present at serial {serial}", serial=self.options.undo)
         )
@@ -249,10 +249,10 @@ class _Classifier:
         elif live is None:
             disposition, reason = self._missing(entry, accepted=Disposition.FORGET)
         elif entry.retain and not self._removed(address, keep=False):
-            disposition, reason = Disposition.FORGET, "left out of the file, retained"
+            disposition, reason = Disposition.FORGET, msg("left out of the file, retained")
         elif self._removed(address, keep=True):
             reason_text = (
-                "removed from the stack"
+                msg("removed from the stack")
                 if self.options.undo is None
                 else msg("{gone} and imported since", gone=gone)
             )
@@ -282,7 +282,7 @@ class _Classifier:
             and entry.kind in self.account.complete
             and entry.id not in self.options.unproved
         ):
-            return Disposition.GONE, "deleted by an earlier run"
+            return Disposition.GONE, msg("deleted by an earlier run")
         if self.options.accepts("gone", entry.address):
             return accepted, Reason.of(ReasonKind.ACCEPTED_AS_GONE)
         if entry.phase is Phase.DELETING:
@@ -395,7 +395,7 @@ def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:
     by_id = {item.live.id: address for address, item in items.items() if item.live is not None}
     for address, item in list(items.items()):
         if item.disposition is Disposition.DELETE and "delete" in item.protect:
-            keep(address, "protected from delete")
+            keep(address, msg("protected from delete"))
     for address, item in list(items.items()):
         attached = item.live.attributes.get(item.kind.attachment or "") if item.live else None
         owner = by_id.get(str(attached))

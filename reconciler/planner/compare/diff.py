@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.model.plan import Cause
 
 ABSENT: Any = object()
@@ -37,7 +38,7 @@ def differences(before: Any, after: Any) -> tuple[str, ...]:
     try:
         found = DeepDiff(_plain(before), _plain(after), verbose_level=2, view="tree")
     except RecursionError:
-        return ("nested too deeply to be compared",)
+        return (msg("nested too deeply to be compared"),)
     return tuple(
         sorted(
             f"{'.'.join(map(str, level.path(output_format='list')))}: "

@@ -207,9 +207,8 @@ def _image_by_os(
         if _versions(row) and any(v.startswith(wanted + ".") for v in _versions(row))
     ]
     if not found:
-        listed = (
-            ", ".join(sorted({f"{lookup.value} {row.get('version')}" for row in here}))
-            or "none of that os in this zone"
+        listed = ", ".join(sorted({f"{lookup.value} {row.get('version')}" for row in here})) or msg(
+            "none of that os in this zone"
         )
         return error(
             "lookup",

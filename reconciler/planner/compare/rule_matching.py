@@ -151,7 +151,7 @@ class _Table:
                     None,
                     entry,
                     self.rows[entry.id],
-                    reason="its firewall is kept",
+                    reason=msg("its firewall is kept"),
                 )
 
     def unsettled(self, desired: Sequence[Resource], reasons: Mapping[str, str]) -> None:
@@ -212,7 +212,7 @@ class _Table:
                 e.id for text, e in self.entries.items() if text in taken and e.id in self.free
             )
         return bool(self._displaced) and self._bind(
-            resource, self._displaced.pop(0), "another rule has taken over its traffic"
+            resource, self._displaced.pop(0), msg("another rule has taken over its traffic")
         )
 
     def create(self, resource: Resource) -> None:
@@ -285,7 +285,7 @@ def _left_out(
         elif row is None:
             items.append(
                 ManagedObject(
-                    address, kind, Disposition.GONE, None, entry, reason="no longer there"
+                    address, kind, Disposition.GONE, None, entry, reason=msg("no longer there")
                 )
             )
         else:
@@ -297,7 +297,7 @@ def _left_out(
                     None,
                     entry,
                     row,
-                    reason="left out of the file",
+                    reason=msg("left out of the file"),
                 )
             )
     return items

@@ -157,7 +157,7 @@ def protection(builder: PlanBuilder) -> None:
         row = builder.changes[item.address]
         field = FieldChange("lifecycle.protect", item.entry.protect, protect, Cause.YOU)
         if row.action is Action.NONE:
-            row = replace(row, action=Action.UPDATE, reason="protection, in the state only")
+            row = replace(row, action=Action.UPDATE, reason=msg("protection, in the state only"))
             builder.unchanged -= 1
         builder.changes[item.address] = replace(row, fields=(*row.fields, field))
 
