@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.common import validators
 from reconciler.common.suggestions import hint_for, spelled
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.config import (
     cardinality,
     components,
@@ -29,7 +29,7 @@ from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
 from reconciler.config.variables import NO_INPUTS, VariableInputs
 from reconciler.model.address import Address
-from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order
+from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order, warning
 from reconciler.model.resource import EMPTY, Existing, Output, Resource, Stack
 from reconciler.resources import all_kinds
 
@@ -402,20 +402,25 @@ def _check_equal_rules(ctx: BuildContext, stack: Stack) -> None:
             ctx.report("duplicate-rule", message, resource.place, hint=hint, address=address)
 
 
-def equal_names(stack: Stack) -> tuple[tuple[str, str, tuple[Address, ...]], ...]:
-    """Groups of objects of one kind with the same name at iwinv, as (kind, name, addresses),
-    sorted. Names that are not known yet are left out.
+def equal_names(stack: Stack) -> Iterator[Problem]:
+    """A warning for the objects of one kind with the same name at iwinv. Names that are not known
+    yet are left out.
 
-    Whether this is a mistake depends on the state: it is an error if one of them is to be created
-    (stack-files#remote-names).
+    Whether this is a mistake depends on the state: it is an error of the plan if one of them is to
+    be created (stack-files#remote-names).
     """
-    found: dict[tuple[str, str], list[Address]] = {}
+    found: dict[tuple[str, str], list[Resource]] = {}
     for address, resource in stack.resources.items():
         name = resource.attributes.get("name", resource.at_create.get("name"))
         if address.rule is None and isinstance(name, str):
-            found.setdefault((address.kind, spelled(name)), []).append(address)
-    return tuple(
-        (kind, name, tuple(group))
-        for (kind, name), group in sorted(found.items())
-        if len(group) > 1
-    )
+            found.setdefault((address.kind, spelled(name)), []).append(resource)
+    for (_, name), group in sorted(found.items()):
+        if len(group) > 1:
+            addresses = joined(msg(" and "), [str(each.address) for each in group])
+            yield warning(
+                "duplicate-name",
+                msg("{addresses} have the same name {name!r}", addresses=addresses, name=name),
+                place=group[-1].places.get("name", group[-1].place),
+                address=str(group[-1].address),
+                hint=msg("give one of them another `name:`"),
+            )

@@ -89,7 +89,7 @@ def validate(
 
     `check` returns further problems of what could be read of a stack.
     """
-    from reconciler.config.builder import draft, environments
+    from reconciler.config.builder import draft, environments, equal_names
     from reconciler.config.requirements import demands
     from reconciler.config.schema import joined
 
@@ -105,6 +105,7 @@ def validate(
         meaning += check(stack)
         if document.whole:
             meaning += (demand.problem for demand in demands(stack))
+        meaning += equal_names(stack)
         checked.append(stack.title)
     return joined(form, meaning), tuple(checked)
 

@@ -204,6 +204,16 @@ def step(item: Step) -> str:
     return operation(item.operation, old=item.deposed)
 
 
+def part_of(item: Step) -> str:
+    """The title or id of a rule without an address, which a step of its firewall deletes; nothing
+    if the address says what the step is about.
+    """
+    kind = item.fingerprint.get("kind", item.address.kind)
+    if item.address.rule is not None or kind == item.address.kind:
+        return ""
+    return escape.outside(item.fingerprint.get("title") or item.target)
+
+
 def short(address: str) -> str:
     """An address without its kind, in a line that makes the kind clear: `web[0]`."""
     existing = "existing." if address.startswith("existing.") else ""

@@ -149,7 +149,15 @@ def _details(each: StepReason) -> Iterable[tuple[str, str]]:
 
 
 def _named(steps: Sequence[Step]) -> str:
-    names = [f"{format.step(step)} {escape.outside(step.address)}" for step in steps]
+    names = [
+        phrase(
+            "{step} {address}[ ({part})]",
+            step=format.step(step),
+            address=escape.outside(step.address),
+            part=format.part_of(step),
+        )
+        for step in steps
+    ]
     return format.first_of(names, ", ", most=_STEPS_LISTED_MAX)
 
 

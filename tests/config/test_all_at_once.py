@@ -255,3 +255,17 @@ def test_what_a_plan_would_report_next_is_reported_with_the_mistakes_of_the_file
             check=lambda stack: [demand.problem for demand in requirements.demands(stack)],
         )
     assert [problem.code for problem in stop.value.problems] == ["not-allowed", "missing-key"]
+
+
+def test_equal_names_are_reported_without_an_account(tmp_path: Path) -> None:
+    path = tmp_path / "stack.yaml"
+    path.write_text(
+        "version: 1\nstack: shop\nfirewalls:\n  a: {name: same}\n  b:\n    name: same\n",
+        encoding="utf-8",
+    )
+    found, _ = loader.validate(path, environment=None)
+    assert [
+        f"{each.place} {each.severity.value}[{each.code}] {each.message}" for each in found
+    ] == [
+        f"{path}:6:11 warning[duplicate-name] firewalls.a and firewalls.b have the same name 'same'"
+    ]

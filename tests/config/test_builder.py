@@ -504,16 +504,14 @@ def test_a_document_that_is_not_whole_is_not_asked_for_what_it_lacks() -> None:
     assert told("instances: {a: {firewall: web}}\nb: [") == ["2:5 yaml-syntax"]
 
 
-def test_equal_names_are_grouped_by_kind() -> None:
+def test_equal_names_of_a_kind_are_reported() -> None:
     stack = built(
         HEAD
         + "instances: {a: {name: x}, b: {name: x}, c: {name: shop-d}, d: {}, e: {name: '${instances.a.id}'}}\nfirewalls: {x: {name: x}}"
     )
-    assert [
-        (kind, name, [str(a) for a in group]) for kind, name, group in builder.equal_names(stack)
-    ] == [
-        ("instances", "shop-d", ["instances.c", "instances.d"]),
-        ("instances", "x", ["instances.a", "instances.b"]),
+    assert [problem.message for problem in builder.equal_names(stack)] == [
+        "instances.c and instances.d have the same name 'shop-d'",
+        "instances.a and instances.b have the same name 'x'",
     ]
 
 

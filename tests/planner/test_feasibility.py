@@ -175,3 +175,34 @@ def test_duplicate_names_of_a_kind_are_reported(case: Case, problems: list[str])
     assert told(plan).problems == problems
     named = [p.message for p in plan.problems if p.code == "duplicate-name"]
     assert all("instances.a" in text and "instances.b" in text for text in named)
+
+
+def with_another(case: Case, name: str) -> Case:
+    return case.foreign_object("instances", "i-x", name=name)
+
+
+@pytest.mark.parametrize(
+    ("case", "hint"),
+    [
+        (
+            with_another(HERE.add(server("new")), "shop-new"),
+            "if i-x belongs to this stack: reconciler import instances.new i-x\n"
+            "else give it another `name:`\n"
+            "or accept that the two have the same name: "
+            "reconciler apply --accept duplicate=instances.new",
+        ),
+        (
+            with_another(HERE.edit("instances.web", name="theirs"), "theirs"),
+            "give it another `name:`\n"
+            "or accept that the two have the same name: "
+            "reconciler apply --accept duplicate=instances.web",
+        ),
+    ],
+    ids=["new", "renamed"],
+)
+def test_a_name_of_another_object_can_be_accepted(case: Case, hint: str) -> None:
+    (problem,) = (each for each in case.plan().problems if each.code == "duplicate-name")
+    assert problem.hint == hint
+
+    accepted = case.plan(accept=(("duplicate", problem.address),))
+    assert [each for each in accepted.problems if each.code == "duplicate-name"] == []

@@ -94,6 +94,32 @@ def test_an_image_is_looked_up(desired: Lookup, zone: str | None, wanted: str) -
         assert found == wanted
 
 
+OFFERED = "ubuntu 20.04, ubuntu 22.10, ubuntu 22.04, ubuntu 18.04"
+MANY = Catalogue(
+    images=(
+        *(image(f"u-{n}", None, version=f"{n}.04") for n in range(10, 26, 2)),
+        image("f-14", None, os="FREEBSD", version="14.X"),
+    )
+)
+HINTS: list[tuple[str, Catalogue, Lookup, str | None, str]] = [
+    ("few versions", IMAGES, by_os("ubuntu", "20.05"), "z1", f"use one of {OFFERED}"),
+    ("many versions", MANY, by_os("ubuntu", "24.05"), "z1", "use one of ubuntu 24.04, ubuntu 22.04, ubuntu 20.04, ubuntu 14.04, ubuntu 12.04 and 3 more"),
+    ("a system that is misspelt", MANY, by_os("free-bsd", "14"), "z1", "use one of freebsd 14, ubuntu 18.04, ubuntu 16.04, ubuntu 14.04, ubuntu 12.04 and 4 more"),
+    ("a zone without images", MANY, by_os("ubuntu", "24.04"), "z2", "this zone offers no public image"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "desired", "zone", "hint"), [row[1:] for row in HINTS], ids=[r[0] for r in HINTS]
+)
+def test_the_hint_for_an_unknown_image_lists_the_nearest_five(
+    catalogue: Catalogue, desired: Lookup, zone: str | None, hint: str
+) -> None:
+    found = find(desired, catalogue, zone=zone, address="instances.web")
+    assert isinstance(found, Problem)
+    assert found.hint == hint
+
+
 OTHERS = Catalogue(
     zones=({"id": "kr1-z01", "name": "KR1-Z01"}, {"id": "kr1-z02", "name": "KR1-Lite"}),
     flavors=(

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.common.suggestions import spelled
-from reconciler.common.text import joined, msg
+from reconciler.common.suggestions import pasted, spelled
+from reconciler.common.text import Text, joined, msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.model.plan import Change
@@ -75,11 +75,29 @@ def with_others(assessment: Assessment, changes: Mapping[Address, Change]) -> It
             ),
             place=place,
             address=str(address),
-            hint=msg(
-                "give it another `name:` if the two could be confused in the console or in a "
-                "lookup by name"
-            ),
+            hint=_ways_out(item, other, assessment.options.command),
         )
+
+
+def _ways_out(item: ManagedObject, other: str, command: str) -> Text:
+    """What to do about another object that has the name of an object of the stack."""
+    consent = pasted(f"duplicate={item.address}")
+    if item.disposition is not Disposition.CREATE:
+        return msg(
+            "give it another `name:`\n"
+            "or accept that the two have the same name: {command} --accept {consent}",
+            command=command,
+            consent=consent,
+        )
+    return msg(
+        "if {id} belongs to this stack: reconciler import {address} {id}\n"
+        "else give it another `name:`\n"
+        "or accept that the two have the same name: {command} --accept {consent}",
+        address=pasted(item.address),
+        id=other,
+        command=command,
+        consent=consent,
+    )
 
 
 def _new_name(item: ManagedObject, changes: Mapping[Address, Change]) -> str | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler.common import suggestions
@@ -177,14 +177,18 @@ def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
         )
     names = sorted({str(row["name"]) for row in rows if row.get("name")})
     known = names or sorted({str(row["id"]) for row in rows})
-    close = difflib.get_close_matches(lookup.value, known, n=len(known) or 1, cutoff=0.0)
-    shown = dict.fromkeys((*close, *known))
     near = difflib.get_close_matches(lookup.value, known, n=3, cutoff=0.6)
     if near:
         return msg("did you mean {names}?", names=", ".join(near))
     if not known:
         return msg("the account's list is empty")
-    return msg("use one of {names}", names=first_few(list(shown), _NAMES_MAX))
+    return msg("use one of {names}", names=_nearest_first(lookup.value, known))
+
+
+def _nearest_first(wanted: str, known: Sequence[str]) -> str:
+    """The few names nearest to the one that is wanted, and how many more there are."""
+    close = difflib.get_close_matches(wanted, known, n=len(known) or 1, cutoff=0.0)
+    return first_few(list(dict.fromkeys((*close, *known))), _NAMES_MAX)
 
 
 def _image_by_os(
@@ -197,9 +201,11 @@ def _image_by_os(
     offered = [
         row
         for row in rows
-        if row.get("public") and _is_os(row, lookup.value) and row.get("available", True)
+        if row.get("public")
+        and row.get("available", True)
+        and (zone is None or not row.get("zones") or zone in row["zones"])
     ]
-    here = [row for row in offered if zone is None or not row.get("zones") or zone in row["zones"]]
+    here = [row for row in offered if _is_os(row, lookup.value)]
     exact = [row for row in here if _same_version(row, wanted)]
     found = exact or [
         row
@@ -207,15 +213,15 @@ def _image_by_os(
         if _versions(row) and any(v.startswith(wanted + ".") for v in _versions(row))
     ]
     if not found:
-        listed = ", ".join(sorted({f"{lookup.value} {row.get('version')}" for row in here})) or msg(
-            "none of that os in this zone"
-        )
+        names = sorted({name for row in here or offered if (name := _image_name(row))})
         return error(
             "lookup",
             msg("no image {lookup} in zone {zone}", lookup=_quoted(lookup), zone=zone),
             place=lookup.place,
             address=address,
-            hint=msg("available: {listed}", listed=listed),
+            hint=msg("use one of {names}", names=_nearest_first(f"{lookup.value} {wanted}", names))
+            if names
+            else msg("this zone offers no public image"),
         )
     best = max(_rank(row) for row in found)
     highest = sorted(str(row["id"]) for row in found if _rank(row) == best)
@@ -233,6 +239,12 @@ def _image_by_os(
             hint=msg("write one of them as {{id: ...}}"),
         )
     return highest[0]
+
+
+def _image_name(row: Mapping[str, Any]) -> str | None:
+    """How an image is written in a lookup, such as `rocky 9`; None if it has no os or version."""
+    name, version = os_name(row), str(row.get("version") or "").removesuffix(".X")
+    return f"{name} {version}" if name and version else None
 
 
 def _versions(row: Mapping[str, Any]) -> tuple[str, ...]:

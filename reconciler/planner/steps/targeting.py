@@ -167,12 +167,27 @@ def problems_of_part(builder: PlanBuilder, problems: Iterable[Problem]) -> list[
 
 
 def joined(part: Selection) -> list[Problem]:
-    """A notice for each address that was not asked for and is included."""
+    """A notice for each object that was not asked for and is included, or of which only rules are.
+    The rules of an object that is included are part of it.
+    """
+    rules: dict[Address, list[Address]] = {}
+    for address in sorted(part.joined):
+        rules.setdefault(address.owner, []).append(address)
     return [
-        notice(
-            "joined",
-            msg("{by} needs {address}, so it is included", by=by, address=address),
-            address=str(address),
-        )
-        for address, by in sorted(part.joined.items())
+        _joined_notice(owner, found, part.joined[owner if owner in found else found[0]])
+        for owner, found in rules.items()
     ]
+
+
+def _joined_notice(owner: Address, found: Sequence[Address], by: str) -> Problem:
+    one = owner if owner in found else found[0]
+    if owner in found or len(found) == 1:
+        message = msg("{by} needs {address}, so it is included", by=by, address=one)
+        return notice("joined", message, address=str(one))
+    message = msg(
+        "{by} needs {count} rules of {address}, so they are included",
+        by=by,
+        count=len(found),
+        address=owner,
+    )
+    return notice("joined", message, address=str(owner))

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.model.address import Address
 from reconciler.model.plan import Action, Plan, Step
 from reconciler.planner.checks.approval import Decision
 from reconciler.render import escape, format
@@ -106,21 +105,29 @@ def order(steps: Sequence[Step]) -> list[str]:
 
 
 def _wave(steps: Sequence[Step], by_key: Mapping[str, Step]) -> str:
-    names: dict[tuple[str, str], list[Address]] = {}
+    together: dict[tuple[str, str], list[Step]] = {}
     for step in steps:
         canaries = " ".join(
             spans(by_key[key].address for key in step.after_accepted if key in by_key)
         )
-        names.setdefault((format.step(step), canaries), []).append(step.address)
+        together.setdefault((format.step(step), canaries), []).append(step)
     return ", ".join(
         phrase(
             "{step} {names}[ (once {canaries} is accepted)]",
             step=step,
-            names=format.first_of(spans(found)),
+            names=format.first_of(_names(found)),
             canaries=canaries,
         )
-        for (step, canaries), found in names.items()
+        for (step, canaries), found in together.items()
     )
+
+
+def _names(steps: Sequence[Step]) -> list[str]:
+    """What steps of one operation are about: `web[0..3]`, `db`, `web.https`."""
+    parts = [
+        f"{spans([step.address])[0]}.{part}" for step in steps if (part := format.part_of(step))
+    ]
+    return [*spans(step.address for step in steps if not format.part_of(step)), *parts]
 
 
 def longest(plan: Plan) -> str:
@@ -131,7 +138,7 @@ def longest(plan: Plan) -> str:
     path = [by_key[key] for key in plan.critical if key in by_key]
     if len(path) == len(plan.steps):
         return ""
-    names = [f"{format.step(step)} {spans([step.address])[0]}" for step in path]
+    names = [f"{format.step(step)} {_names([step])[0]}" for step in path]
     return format.first_of(names, ", ", most=_PATH_MAX)
 
 

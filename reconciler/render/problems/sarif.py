@@ -16,7 +16,7 @@ from reconciler.render.problems.report_paths import relative, uri
 from reconciler.version import VERSION
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_HELP = "https://iwinv-reconciler.example/reference/problems/"
+_HELP = "https://iwinv-reconciler.github.io/reconciler/reference/problems.html"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
 
 

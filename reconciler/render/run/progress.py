@@ -181,7 +181,7 @@ def _under_way(
         age = format.duration(int(max(now - first.since, 0.0)))
         text = phrase(
             "{operation}: {status}[ and {number} more][ ({ended} of {total})]",
-            operation=format.operation(first.operation, old=report.is_about_old(key)),
+            operation=report.operation(key, first.operation),
             status=first.text,
             number=len(track.active) - 1 or None,
             ended=track.ended if track.total > 1 else None,
@@ -218,7 +218,7 @@ def event_lines(event: Event, style: Style, report: RunReport, clock: RunClock) 
             mark, text, tone = outcome(event)
             count = clock.resources
             ended = f"[{count.done:>{len(str(count.total))}}/{count.total}]"
-            operation = format.operation(event.operation, old=report.is_about_old(event.key))
+            operation = report.operation(event.key, event.operation)
             address = f"{report.symbol(event.address)}  {escape.outside(event.address)}"
             yield Line(f"  {ended} {escape.pad(mark, 7)}  {address}  {operation}  {text}", tone)
 

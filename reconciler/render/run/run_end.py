@@ -39,11 +39,11 @@ def summary_lines(
     yield Line()
     if with_rows:
         yield from progress.row_lines(report.done, style)
-    yield from _listed(phrase("failed"), report.failed, Tone.DANGER)
+    yield from _listed(phrase("failed"), report.failed, report, Tone.DANGER)
     for hint in dict.fromkeys(item.hint for item in report.failed if item.hint is not None):
         yield Line(f"  {phrase('hint:'):<8} {escape.outside(hint)}", Tone.CARE)
-    yield from _listed(phrase("unknown"), report.unknown, Tone.DANGER)
-    yield from _listed(phrase("skipped"), report.skipped, Tone.CARE)
+    yield from _listed(phrase("unknown"), report.unknown, report, Tone.DANGER)
+    yield from _listed(phrase("skipped"), report.skipped, report, Tone.CARE)
     if (with_rows and report.done) or report.failed or report.unknown or report.skipped:
         yield Line()
     good = summary.exit_code == 0
@@ -101,11 +101,14 @@ def _missed_estimate(summary: Summary) -> str:
 
 
 def _listed(
-    label: str, events: Sequence[StepFailed | StepSkipped | StepUnknown], tone: Tone
+    label: str,
+    events: Sequence[StepFailed | StepSkipped | StepUnknown],
+    report: RunReport,
+    tone: Tone,
 ) -> Iterable[Line]:
     for event in events[:_LISTED_MAX]:
         _, text, _ = progress.outcome(event)
-        operation = format.operation(event.operation)
+        operation = report.operation(event.key, event.operation)
         line = phrase(
             "{address}  {operation}: {text}", address=event.address, operation=operation, text=text
         )

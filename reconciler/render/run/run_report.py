@@ -19,7 +19,7 @@ from reconciler.model.events import (
     StepWaiting,
 )
 from reconciler.model.plan import Action, Step
-from reconciler.render import escape
+from reconciler.render import escape, format
 from reconciler.render.format import phrase
 from reconciler.render.plan.change_text import Head
 from reconciler.render.plan.plan_rows import PlanRow
@@ -169,9 +169,18 @@ class RunReport:
         track = self._by_address.get(address)
         return " " if track is None else track.row.symbol
 
-    def is_about_old(self, key: str) -> bool:
-        """Whether a step is about the object that a replacement leaves behind."""
-        return key in self._steps and self._steps[key].deposed
+    def operation(self, key: str, name: str) -> str:
+        """The operation of a step as people name it, with the rule if the address of the step does
+        not name it: `delete rule ssh`.
+        """
+        step = self._steps.get(key)
+        if step is None:
+            return format.operation(name)
+        return phrase(
+            "{operation}[ {part}]",
+            operation=format.operation(name, old=step.deposed),
+            part=format.part_of(step),
+        )
 
     @property
     def under_way(self) -> list[Track]:
