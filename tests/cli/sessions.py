@@ -153,9 +153,9 @@ class Terminal:
         """Types it."""
         os.write(self._master, text.encode())
 
-    def interrupt(self) -> None:
-        """Ctrl-C."""
-        self._process.send_signal(signal.SIGINT)
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        """Ctrl-C, or another signal."""
+        self._process.send_signal(number)
 
     def hang_up(self) -> int:
         """Closes the terminal, which tells the program so, and gives the exit code."""

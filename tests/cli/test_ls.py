@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,15 @@ def test_watch_redraws_and_leaves_the_last_list(capsys: pytest.CaptureFixture[st
     terminal.interrupt()
     assert terminal.end() == 0
     assert "203.0.113." in terminal.text.partition("\x1b[?1049l")[2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_watch_leaves_the_screen_as_it_was_if_it_is_terminated(
+    capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    apply(capsys)
+    terminal = Terminal("ls", "web.yaml", "--simulate", "--watch")
+    terminal.until("Every 10 s")
+    terminal.interrupt(number)
+    assert terminal.end() == 130
+    assert terminal.text.count("\x1b[?1049h") == terminal.text.count("\x1b[?1049l") == 1

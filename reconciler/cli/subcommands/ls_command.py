@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import interrupts, options
 from reconciler.cli.run_context import Session, on_stack, stop_usage
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -113,9 +113,10 @@ def ls(session: Session, *, choices: ListOptions) -> int:
     with session.connect() as connection:
         if choices.watch:
             pause = threading.Event().wait
-            return watch(
-                session, lambda: _read(session, connection, choices), choices.interval, pause
-            )
+            with interrupts.unwinding():
+                return watch(
+                    session, lambda: _read(session, connection, choices), choices.interval, pause
+                )
         found = _read(session, connection, choices)
     _show(session, found)
     return exit_codes.DONE
