@@ -17,6 +17,9 @@ from reconciler.render.inventory import Host
 
 FORMS = ("ansible", "ssh-config")
 
+_BUILT_IN = ("all", "ungrouped")
+"""Groups that Ansible has itself, and does not accept as children of another."""
+
 _ODD = re.compile(r"[^0-9A-Za-z_.:-]")
 
 
@@ -40,7 +43,7 @@ def dynamic(hosts: Sequence[Host], *, title: str, host: str | None = None) -> st
         groups.setdefault(each.address.name, {"hosts": []})["hosts"].append(each.alias)
     parent = _group_name(title)
     if groups and parent not in groups:
-        groups[parent] = {"children": list(groups)}
+        groups[parent] = {"children": [name for name in groups if name not in _BUILT_IN]}
     return escape.json_text({"_meta": {"hostvars": variables}, **groups}, indent=2) + "\n"
 
 
@@ -74,7 +77,7 @@ def _ansible(hosts: Sequence[Host], title: str) -> Iterator[str]:
     parent = _group_name(title)
     if groups and parent not in groups:
         yield f"[{parent}:children]"
-        yield from groups
+        yield from (name for name in groups if name not in _BUILT_IN)
 
 
 def _ansible_host(host: Host) -> str:

@@ -120,6 +120,18 @@ def test_an_inventory_is_a_file_of_its_own() -> None:
     )
 
 
+def test_groups_of_ansible_itself_are_no_children() -> None:
+    made = [
+        Host(Address("instances", name), name, name, "1", "203.0.113.9", None)
+        for name in ("all", "ungrouped", "web")
+    ]
+    dynamic = json.loads(inventory_text.dynamic(made, title="shop"))
+    assert dynamic["all"] == {"hosts": ["all"]}
+    assert dynamic["shop"] == {"children": ["web"]}
+    text = inventory_text.inventory("ansible", made, title="shop")
+    assert text.endswith("\n[shop:children]\nweb\n")
+
+
 def test_an_inventory_holds_nothing_that_its_reader_would_obey() -> None:
     odd = Host(
         Address("instances", "web"),
