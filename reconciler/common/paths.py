@@ -65,6 +65,9 @@ _SOURCE_BYTES_MAX = 4 * 1024 * 1024
 _TEXT_BEGINS = re.compile(r"(?:^|\s)[|>][-+0-9]{0,2}\s*(?:#.*)?$")
 """A line after which a text of several lines begins, such as a script."""
 
+_ENTRY = re.compile(r"""(?:- +)*(?:"[^"]*"|'[^']*'|[\w.-]+)\s*:(?:\s|$)|-(?:\s|$)|[]}]""")
+"""How a line begins that cannot belong to the text above it."""
+
 _SECRET = re.compile(r"user_script|passw|passphrase|secret|token|credential|private_?key", re.I)
 """A word of a line whose value may be a secret."""
 
@@ -97,15 +100,19 @@ def _public(lines: Sequence[str]) -> list[str | None]:
     because the file may not be valid YAML.
     """
     found: list[str | None] = []
+    columns = {0}
     above: int | None = None
     quote = ""
     for line in lines:
         text = line.lstrip(" \t")
         indent = len(line) - len(text)
-        if quote or (above is not None and (not text or indent > above)):
+        # a line of a script may be indented too little by mistake, which is the mistake to report
+        is_entry = indent in columns and _ENTRY.match(text) is not None
+        if quote or (above is not None and (indent > above or not is_entry)):
             quote = "" if quote in text else quote
             found.append(None)
             continue
+        columns |= {indent, indent + len(text) - len(text.lstrip("- "))}
         is_secret = _SECRET.search(text) is not None
         above = indent if is_secret or _TEXT_BEGINS.search(text) is not None else None
         quote = _open_quote(text) if is_secret else ""

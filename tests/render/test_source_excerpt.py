@@ -148,6 +148,17 @@ def test_lines_that_may_contain_a_secret_are_not_shown(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "line", ["   hunter2: x", "hunter2", "  echo hunter2", " - hunter2", "", "# hunter2"]
+)
+def test_a_line_that_may_belong_to_a_script_is_not_shown(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "stack.yaml"
+    file.write_text(f"a:\n  b:\n    c: |\n      text\n{line}\n  d: 1\n")
+    lines = SourceLines()
+    assert lines(str(file), 5) is None
+    assert lines(str(file), 6) == "  d: 1"
+
+
 def test_lines_are_counted_as_the_parser_counts_them(tmp_path: Path) -> None:
     file = tmp_path / "stack.yaml"
     file.write_bytes("a: 1\r\nb: 2\u2028c: 3\x85d: 4\n".encode())
