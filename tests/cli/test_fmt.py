@@ -68,6 +68,15 @@ def test_the_components_of_a_stack_are_formatted_with_it(folder: Path) -> None:
     assert part.read_text() == "component: part\n\nparameters:\n  size: {type: string}\n"
 
 
+def test_a_mistake_is_shown_with_the_line_that_was_read(folder: Path) -> None:
+    (folder / "stack.yaml").write_text(BEFORE + "components:\n    one: {use: missing.yaml}\n")
+    code, output = run("shop")
+    assert code == 1
+    assert "shop/stack.yaml:6:16  error[file-missing]" in output
+    assert "    6 |     one: {use: missing.yaml}\n" in output
+    assert output.endswith("changed shop/stack.yaml\n")
+
+
 def test_a_link_stays_a_link_and_a_mark_stays(folder: Path) -> None:
     target = folder / "real.yml"
     target.write_text("\ufeff" + BEFORE)

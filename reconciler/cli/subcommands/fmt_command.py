@@ -44,6 +44,7 @@ def fmt(console: Console, *, files: Sequence[str], check: bool, diff: bool) -> i
     """
     problems: list[Problem] = []
     changed = 0
+    made: dict[str, str] = {}
     for file in _files(files or (".",), problems):
         before = sys.stdin.read() if file == STDIN else _read(Path(file), problems)
         after = None if before is None else _formatted(before, file, problems)
@@ -59,9 +60,11 @@ def fmt(console: Console, *, files: Sequence[str], check: bool, diff: bool) -> i
         elif check:
             console.result([Line(phrase("would change {file}", file=file))])
         elif file != STDIN:
-            _write(Path(file), after)
-            console.result([Line(phrase("changed {file}", file=file))])
-    console.problems(problems)
+            made[file] = after
+    console.problems(problems)  # first: they show lines of the files as these were read
+    for file, after in made.items():
+        _write(Path(file), after)
+        console.result([Line(phrase("changed {file}", file=file))])
     if problems:
         return exit_codes.of_problems(problems)
     if not changed and STDIN not in files and not diff:
