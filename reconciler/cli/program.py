@@ -195,9 +195,9 @@ def _complete() -> int:
 
 
 def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:
+    from reconciler.cli.console import Console
     from reconciler.cli.pointers import pointer, unknown_word
-    from reconciler.render import escape
-    from reconciler.render.format import phrase
+    from reconciler.model.diagnostics import error
 
     if language.current() != "en" and isinstance(failure.message, Text):
         failure = _translated(failure)
@@ -211,10 +211,7 @@ def _usage(failure: click.UsageError, arguments: Sequence[str]) -> int:
         or " ".join(part.strip() for part in failure.format_message().split("\n") if part.strip()),
         f"{command} --help",
     )
-    Stream(sys.stderr).write(
-        f"{phrase('error')}[usage]  {escape.outside(message)}\n"
-        f"    {phrase('hint:')} {escape.outside(hint)}\n"
-    )
+    Console().problems([error("usage", message, hint=hint)])
     return exit_codes.USAGE
 
 

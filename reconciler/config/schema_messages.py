@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from reconciler.common.suggestions import hint_for, listed, nearest
-from reconciler.common.text import Text, enumerated, msg
+from reconciler.common.text import Text, enumerated, joined, msg
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.model.diagnostics import Place, Problem, error
 
@@ -266,10 +266,10 @@ def _wrong_type(failure: Any, node: Node, name: str) -> Problem:
         fits = '"' not in node.text and _short(node.text) == node.text
         hint = msg('write {{value: "{text}"}}', text=node.text)
         hint = hint if fits else msg("write it as the `value:` of the output")
-    expected = (
-        " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
-    )
-    return _must_be("wrong-type", name, expected or msg("something else"), node, hint=hint)
+    expected = wanted[-1] if wanted else msg("something else")
+    if len(wanted) > 1:
+        expected = msg("{first} or {last}", first=joined(", ", wanted[:-1]), last=wanted[-1])
+    return _must_be("wrong-type", name, expected, node, hint=hint)
 
 
 def _limits(schema: Mapping[str, Any], node: Node) -> str | None:

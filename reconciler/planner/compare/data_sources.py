@@ -166,4 +166,4 @@ def suggestion(account: Account, kind: str, value: str, *, by: str = "id") -> st
 
 def one_of(kind: str) -> str:
     """What one object of a kind is called: `block storage`."""
-    return kind.removesuffix("s").replace("_", " ")
+    return all_kinds()[kind].noun
