@@ -134,6 +134,9 @@ def final_sound(text: str) -> str:
         if last in _DIGITS_OF_L:
             return "l"
         return "vowel" if last in _DIGITS_OF_VOWELS else "other"
+    if last == "e":  # silent in zone, name and file
+        before = text.rstrip(_CLOSING)[-2:-1]
+        return {"m": "other", "n": "other", "l": "l"}.get(before, "vowel")
     if last in ("l", "L", "R"):
         return "l"
     closed = last in ("m", "n", "M", "N") or any(

@@ -132,6 +132,12 @@ def span(low: int, high: int) -> str:
 
 def won(amount: int, *, signed: bool = False) -> str:
     """KRW with separators."""
+    if language.current() != "en":
+        from babel.numbers import format_decimal  # late: English does without
+
+        pattern = "+#,##0;-#,##0" if signed else None
+        found = format_decimal(amount, format=pattern, locale=language.current())
+        return phrase("{amount} KRW", amount=found)
     return phrase("{amount} KRW", amount=f"{amount:+,}" if signed else f"{amount:,}")
 
 

@@ -25,7 +25,8 @@ BY_ADDRESS_ONLY: frozenset[RiskClass] = frozenset(
 
 _NOT_DONE = frozenset({Action.DECIDE, Action.BLOCKED, Action.NONE})
 _DELETIONS_MIN = 3
-_NO = frozenset({"", "no", "n", "q", "quit", "cancel", "아니오", "아니요"})
+_NO = frozenset({"", "no", "n", "q", "quit", "cancel", "아니오", "아니요", "취소"})
+_YES = frozenset({"yes", "예", "네"})
 _ADDRESSES_LISTED_MAX = 5
 
 
@@ -118,14 +119,14 @@ def reply(typed: str | None, title: str, *, by_name: bool) -> TypedAnswer:
     name of the stack, is consent; else `yes` is too.
     """
     text = (typed or "").strip()
-    if text == title or (text == "yes" and not by_name):
+    if text == title or (text in _YES and not by_name):
         return TypedAnswer.CONSENT
     return TypedAnswer.CANCEL if text.lower() in _NO else TypedAnswer.UNCLEAR
 
 
 def unclear(typed: str, title: str) -> Text:
     """Why the typed text is neither consent nor a cancellation."""
-    if typed.strip() == "yes":
+    if typed.strip() in _YES:
         return msg(
             "`yes` is not enough, because this cannot be undone: type the stack's name, {title}",
             title=title,
