@@ -13,7 +13,7 @@ BEFORE = "version: 1\nstack: shop\noutputs:\n    ip: {value: 1}   # 주소\n"
 AFTER = "version: 1\nstack: shop\n\noutputs:\n  ip: {value: 1}   # 주소\n"
 
 
-def run(*arguments: str, text: str | None = None) -> tuple[int, str]:
+def run(*arguments: str, text: str | bytes | None = None) -> tuple[int, str]:
     """The exit code and the output of `fmt`."""
     found = CliRunner().invoke(program, ["fmt", *arguments], input=text, standalone_mode=False)
     if found.exception is not None:
@@ -56,6 +56,13 @@ def test_standard_input_goes_to_standard_output(folder: Path) -> None:
     assert run("-", text=BEFORE) == (0, AFTER)
     assert run("-", text=AFTER) == (0, AFTER)
     assert run("-", "--check", text=BEFORE)[0] == 2
+
+
+def test_standard_input_is_utf_8_and_keeps_its_line_ends(folder: Path) -> None:
+    assert run("-", text=BEFORE.replace("\n", "\r\n"))[1].replace("\r\n", "\n") == AFTER
+    code, output = run("-", text="a: 한\n".encode("euc-kr"))
+    assert code == 1
+    assert "-:1:4  error[file-encoding]" in output
 
 
 def test_the_components_of_a_stack_are_formatted_with_it(folder: Path) -> None:

@@ -46,7 +46,7 @@ def fmt(console: Console, *, files: Sequence[str], check: bool, diff: bool) -> i
     changed = 0
     made: dict[str, str] = {}
     for file in _files(files or (".",), problems):
-        before = sys.stdin.read() if file == STDIN else _read(Path(file), problems)
+        before = _read(file, problems)
         after = None if before is None else _formatted(before, file, problems)
         if before is None or after is None:
             continue
@@ -88,14 +88,17 @@ def _files(named: Sequence[str], problems: list[Problem]) -> Iterator[str]:
     yield from found
 
 
-def _read(path: Path, problems: list[Problem]) -> str | None:
+def _read(file: str, problems: list[Problem]) -> str | None:
+    """The text of a file or of stdin with its mark, or None with a problem."""
     from reconciler.config import stack_folder, yaml_errors
 
-    files = stack_folder.files(path, problems).read
-    if not files:
+    if file == STDIN:
+        data = sys.stdin.buffer.read()
+    elif stack_folder.files(Path(file), problems).read:
+        data = Path(file).read_bytes()
+    else:
         return None
-    data = path.read_bytes()
-    text = yaml_errors.decode(data, str(path), problems)
+    text = yaml_errors.decode(data, file, problems)
     has_mark = text is not None and data.decode("utf-8").startswith(_BOM)
     return f"{_BOM}{text}" if has_mark else text
 
