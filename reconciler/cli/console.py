@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -193,6 +193,7 @@ class Console:
         _drop_typed_ahead()
         with nullcontext() if stream.area is None else stream.area.paused():
             stream.write(f"\n {language.translated(question)} ")
+            _accept_any_bytes()
             text = sys.stdin.readline()
         return text.strip() if text else None
 
@@ -224,6 +225,12 @@ def _drop_typed_ahead() -> None:
 
     if sys.stdin.isatty():
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
+def _accept_any_bytes() -> None:
+    """Makes half a letter on the input a wrong answer: a terminal may delete Hangul by bytes."""
+    with suppress(AttributeError, ValueError):  # ValueError: it was read from before
+        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 def _asks_for_ascii(environ: Mapping[str, str]) -> bool:

@@ -4,6 +4,7 @@ yes; and where nobody can be asked.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.console import Console
 from tests.cli.sessions import SCALE, SCHEMAS, WEB, Terminal, apply, begin, call, write
 
 
@@ -182,3 +184,9 @@ def test_a_screen_without_colour_or_beyond_ascii_gets_neither(
     process.wait(timeout=30)
 
     assert "\x1b" not in text and "\u00b1" not in text and "  -+ instances.web" in text
+
+
+def test_half_a_letter_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = io.BytesIO("가".encode()[:2] + b"\nshop\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(typed, encoding="utf-8"))
+    assert Console().confirm("Apply?", "shop")
