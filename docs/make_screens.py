@@ -3,8 +3,9 @@ cloud, in virtual time, shown as the program shows it.
 
     .venv/bin/python docs/make_screens.py
 
-The same code gives the same bytes. Texts go between the `<!-- screen NAME -->` marks of a page,
-pictures into docs/screens.
+Texts go between the `<!-- screen NAME -->` marks of a page, pictures into docs/screens. A picture
+of a recorded terminal is kept if only durations and ids differ, so that the same code gives the
+same bytes.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from recordings import COLUMNS, recordings, same
+from terminal_picture import COLOURS, picture, still
 
 from reconciler.commands import context
 from reconciler.commands.plan import plan
+from reconciler.locale import choice
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import in_order
 from reconciler.model.events import Event, RunStarted, StepStarted, Summary
@@ -37,7 +42,7 @@ from reconciler.render.run import progress, run_end, screen
 from reconciler.render.run.live_area import LiveArea, Terminal, no_ticker
 from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport
-from reconciler.render.run.screen import Line, Style, Tone
+from reconciler.render.run.screen import Line, Style
 from reconciler.simulator.edits import edit
 from tests.cloud_harness import CloudHarness
 
@@ -215,79 +220,63 @@ class Watch(list[Event]):
 
 
 def pictures() -> dict[str, str]:
-    """The pictures by file name: a plan on terminals of several widths, and a run under way."""
+    """The pictures by file name: plans on terminals of several kinds, a run under way, and the
+    recordings of the command line.
+    """
+    shown = dict(stills())
+    frames = {name: [still(text, columns)] for name, (text, columns) in shown.items()}
+    frames |= recordings()
     found = {}
+    for name, each in frames.items():
+        columns = shown[name][1] if name in shown else COLUMNS
+        for theme in COLOURS:
+            svg = picture(each, columns, TITLES.get(name, "reconciler plan"), theme=theme)
+            found[f"{name}_{theme}.svg"] = svg
+    return found
+
+
+def stills() -> Iterator[tuple[str, tuple[str, int]]]:
+    """The screens in virtual time by name, as text with the colours and columns of a terminal."""
     with tempfile.TemporaryDirectory() as folder:
         studio = Studio(Path(folder))
         studio.plan()
         studio.apply()
         studio.edit(*EDITS)
+        looks = {f"plan_{width}": Style(width=width, color=True) for width in (80, 100, 140)}
         planned = studio.plan()
-        looks = {"day": LOOK, "plan_80": Style(width=80), "plan_140": Style(width=140)}
-        looks["plan_ascii"] = Style(width=100, ascii=True)
         for name, look in looks.items():
-            plain = [
-                Line(screen.plain(each, look), each.tone) for each in studio.lines(planned, look)
-            ]
-            for tone in ("dark", "light"):
-                found[f"{name}_{tone}.svg"] = picture(
-                    plain, f"{name}-{tone}", dark=tone == "dark", width=look.width
-                )
+            yield name, (screen.text(studio.lines(planned, look), look), look.width or 80)
+        try:
+            choice.use("ko")
+            korean = screen.text(studio.lines(planned, TERMINAL), TERMINAL)
+        finally:
+            choice.use("en")
+        yield "plan_ko", (korean, TERMINAL.width or 80)
         watch = Watch(studio.harness, 20.0)
         studio.harness.events = watch
         studio.apply()
-        for tone in ("dark", "light"):
-            found[f"run_{tone}.svg"] = picture(
-                watch.shown,
-                f"run-{tone}",
-                dark=tone == "dark",
-                width=TERMINAL.width,
-                title="reconciler apply",
-            )
-    return found
+        yield "run", (watch.shown, TERMINAL.width or 80)
+        studio.edit(("size: 100", "size: 200"))
+        ascii = replace(TERMINAL, ascii=True)
+        yield "plan_ascii", (screen.text(studio.lines(studio.plan(), ascii), ascii), 100)
 
 
-STYLES: Mapping[Tone, str] = {
-    Tone.TITLE: "bold",
-    Tone.DANGER: "bold red",
-    Tone.CARE: "yellow",
-    Tone.GOOD: "green",
-    Tone.FAINT: "dim",
+def current(name: str, before: str, now: str) -> bool:
+    """Whether the picture of that name is as it would be drawn now."""
+    recorded = name.partition("_")[0] in RECORDED and before
+    return same(before, now) if recorded else before == now
+
+
+RECORDED = ("first", "consent", "recover", "ls", "error")
+TITLES = {
+    "plan_ko": "reconciler --lang ko plan",
+    "run": "reconciler apply",
+    "first_apply": "reconciler apply",
+    "consent": "reconciler apply",
+    "recover": "reconciler recover",
+    "ls": "reconciler ls",
+    "error": "reconciler validate",
 }
-
-
-def picture(
-    shown: list[Line] | str,
-    name: str,
-    *,
-    dark: bool,
-    width: int | None,
-    title: str = "reconciler plan",
-) -> str:
-    """The screen as SVG, as a dark or a light terminal shows it. `shown` are lines, or text with
-    the colours of a terminal.
-    """
-    from io import StringIO
-
-    from rich.console import Console
-    from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
-    from rich.text import Text
-
-    console = Console(
-        record=True, width=width, file=StringIO(), force_terminal=True, color_system="standard"
-    )
-    texts = (
-        [Text.from_ansi(line) for line in shown.splitlines()]
-        if isinstance(shown, str)
-        else [Text(line.text, style=STYLES.get(line.tone, "")) for line in shown]
-    )
-    for text in texts:
-        console.print(text, soft_wrap=True)
-    theme = MONOKAI if dark else DEFAULT_TERMINAL_THEME
-    svg = console.export_svg(title=title, theme=theme, unique_id=f"reconciler-{name}")
-    svg = re.sub(r"\s*<!-- Generated with .*? -->", "", svg)
-    # a picture in a repository loads nothing from elsewhere
-    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 
 def made() -> tuple[dict[Path, str], dict[str, str]]:
@@ -322,8 +311,14 @@ def main() -> None:
     for path, page in pages.items():
         path.write_text(page, encoding="utf-8")
     PICTURES.mkdir(exist_ok=True)
+    for path in PICTURES.iterdir():
+        if path.name not in drawn:
+            path.unlink()
     for name, text in drawn.items():
-        (PICTURES / name).write_text(text, encoding="utf-8")
+        path = PICTURES / name
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        if not current(name, before, text):
+            path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from reconciler.render.plan.tally import Tally
 
 _INTERRUPTED = msg(
-    "\n Interrupted: starting no new steps and waiting a few seconds for pending answers. "
-    "Press Ctrl-C again to stop immediately.\n"
+    "\n Interrupted: starting no new steps and waiting a few seconds for pending answers.\n"
+    " Press Ctrl-C again to stop immediately.\n"
 )
 
 _QUESTIONS: Mapping[tuple[bool, bool], Callable[[str], Text]] = {
