@@ -11,6 +11,7 @@ import pytest
 from reconciler.model.plan import Plan
 from reconciler.model.resource import Lifecycle, LiveResource
 from reconciler.model.state import Deposed, Phase
+from reconciler.planner.checks.login_check import without_login
 from tests.builders import (
     OMIT,
     Case,
@@ -627,3 +628,14 @@ def test_a_narrowed_plan_does_not_report_a_deposed_object_outside_it(
     )
     assert told(case.plan()).changes == ["delete instances.gone"]
     assert told(case.plan(**part)).changes == []
+
+
+def test_no_first_password_is_warned_about_when_a_created_instance_is_only_waited_for() -> None:
+    case = (
+        base()
+        .remember("instances.web", phase=Phase.INCOMPLETE)
+        .drift("instances.web", ready=False, status="pending", power=None)
+    )
+    plan = case.plan()
+    assert [step.operation for step in plan.steps] == ["instance.wait"]
+    assert list(without_login(plan, case.stack())) == []

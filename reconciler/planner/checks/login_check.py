@@ -20,7 +20,7 @@ def without_login(plan: Plan, stack: Stack) -> Iterator[Problem]:
     """
     for step in plan.steps:
         login = operation_of(all_kinds(), step.operation).login_field
-        if login is None or step.inputs.get(login):
+        if login is None or not step.calls or step.inputs.get(login):
             continue
         resource = stack.resources.get(step.address)
         yield warning(
