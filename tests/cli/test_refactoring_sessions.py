@@ -233,6 +233,16 @@ def test_an_account_made_by_hand_becomes_a_stack(
     assert call(capsys, "plan", "taken.yaml", "--detailed-exitcode")[0] == 0
 
 
+def test_adopted_objects_with_korean_names_get_keys_that_spell_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for kind, name in (("instance", "쇼핑몰 웹-1"), ("firewall", "웹 방화벽")):
+        call(capsys, "simulator", "do", "create", kind, name, "--stack", "shop.yaml")
+    out = call(capsys, "adopt", "--all", "--stack", "shop.yaml")[1]
+    assert "  syopingmol_web_1:\n    name: 쇼핑몰 웹-1\n" in out
+    assert "  web_banghwabyeog:\n    name: 웹 방화벽\n" in out
+
+
 ADOPT_WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
     ("nothing said", (), 64, "use --all"),
     ("both", ("--all", "web"), 64, "use --all"),
