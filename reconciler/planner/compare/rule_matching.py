@@ -185,7 +185,7 @@ class _Table:
         if self._held is None:
             self._held = {
                 found: id
-                for id, row in sorted(self.free.items())
+                for id, row in sorted(self.free.items(), reverse=True)
                 if (found := meaning(row.attributes)) is not None
             }
         wanted = self.traffic(resource)
