@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -89,6 +90,14 @@ class AddressText(click.ParamType[str]):
         return str(found)
 
 
+class AddressOrStack(AddressText):
+    """An address as `AddressText` takes it, or the path of a stack, unchanged."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address in canonical spelling, or the path."""
+        return str(value) if names_stack(str(value)) else super().convert(value, param, ctx)
+
+
 class Pattern(click.ParamType[str]):
     """An address, or a pattern of addresses with `*` and `?`."""
 
@@ -126,3 +135,19 @@ class Bind(click.ParamType[tuple[str, str]]):
                 ctx,
             )
         return str(address), id
+
+
+def is_path(text: str) -> bool:
+    """Whether an argument is a file or folder by its spelling. An address has a bracket before a
+    slash.
+    """
+    before, slash, _ = text.partition("/")
+    suffix = text.rpartition(".")[2]
+    if suffix == "plan":
+        return False
+    return text in (".", "..") or suffix in ("yaml", "yml") or bool(slash and "[" not in before)
+
+
+def names_stack(text: str) -> bool:
+    """Whether an argument in the place of an address is the path of a stack."""
+    return is_path(text) or Path(text).is_dir()

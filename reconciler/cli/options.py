@@ -132,8 +132,24 @@ def stack_alone(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]
         def understand(**values: Any) -> int:
             given = values[name]
             alone = given is not None and values["stack"] == "."
-            if alone and (is_path(given) or _is_only_stack(Path(given))):
+            if alone and (option_types.is_path(given) or _is_only_stack(Path(given))):
                 values |= {"stack": given, name: None}
+            return command(**values)
+
+        return understand
+
+    return decorate
+
+
+def stack_last(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """For a command that takes one or more addresses: a last one that is a path is the STACK."""
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def understand(**values: Any) -> int:
+            *addresses, last = values[name]
+            if addresses and values["stack"] == "." and option_types.names_stack(last):
+                values |= {"stack": last, name: tuple(addresses)}
             return command(**values)
 
         return understand
@@ -144,17 +160,6 @@ def stack_alone(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]
 def _is_only_stack(folder: Path) -> bool:
     """Whether a folder has stack files while the current one has none."""
     return any(folder.glob("*.yaml")) and not any(Path().glob("*.yaml"))
-
-
-def is_path(text: str) -> bool:
-    """Whether an argument is a file or folder by its spelling. An address has a bracket before a
-    slash.
-    """
-    before, slash, _ = text.partition("/")
-    suffix = text.rpartition(".")[2]
-    if suffix == "plan":
-        return False
-    return text in (".", "..") or suffix in ("yaml", "yml") or bool(slash and "[" not in before)
 
 
 _other_spelling = click.option(

@@ -133,14 +133,20 @@ def with_problems(planned: Planned, session: Session) -> Plan:
     return replace(planned.plan, problems=in_order(map(session.pasteable, found)))
 
 
+def saved_command(file: str, stack: str, *, simulate: bool) -> str:
+    """The command line that applies a saved plan of a stack."""
+    last = [] if stack == "." else [stack]
+    return command_line(
+        ["reconciler", "apply", "--plan", file, *last, *(["--simulate"] if simulate else [])]
+    )
+
+
 def command(session: Session, choices: Choices, *, out: str | None) -> str:
     """The command line that applies the plan, with the options that the plan was made with: the
     saved plan if there is one, else a new plan.
     """
     if out is not None:
-        stack = [] if str(session.path) == "." else [str(session.path)]
-        simulate = ["--simulate"] if session.simulate else []
-        return command_line(["reconciler", "apply", "--plan", out, *stack, *simulate])
+        return saved_command(out, str(session.path), simulate=session.simulate)
     given = [
         *choices.part,
         *(text for address in choices.replace for text in ("--replace", address)),

@@ -34,7 +34,9 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SavedOptions:
-    """Those of the `PlanOptions` that shape a plan, and are the same when it is applied."""
+    """Those of the `PlanOptions` that shape a plan, and are the same when it is applied. `stack` is
+    the path of the stack as it was given.
+    """
 
     destroy: bool = False
     replace: frozenset[str] = frozenset()
@@ -42,11 +44,13 @@ class SavedOptions:
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = field(default=(), metadata={"json": "except"})
     undo: int | None = None
+    stack: str = "."
 
     @classmethod
-    def of(cls, options: PlanOptions) -> SavedOptions:
+    def of(cls, options: PlanOptions, stack: str = ".") -> SavedOptions:
         """Those of the options that a plan was made with."""
         return cls(
+            stack=stack,
             destroy=options.destroy,
             replace=options.replace,
             unprotect=options.unprotect,

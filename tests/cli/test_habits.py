@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.cli import options
+from reconciler.cli import option_types
 from reconciler.cli.console import is_colored
 from reconciler.cli.program import program, run
 from tests.cli.sessions import SCALE, SCHEMAS, WEB, apply, begin, call
@@ -117,7 +117,32 @@ def _without_times(text: str) -> str:
     ],
 )
 def test_a_path_is_known_by_its_spelling(text: str, path: bool) -> None:
-    assert options.is_path(text) is path
+    assert option_types.is_path(text) is path
+
+
+@pytest.mark.parametrize("words", [("output",), ("show",), ("absorb", "firewalls.web")])
+def test_a_folder_beside_no_stack_file_is_the_stack(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(capsys, "apply", "shop", "--yes", *SCALE)[0] == 0
+    for path in Path().glob("*.yaml"):
+        path.unlink()
+    code, out, err = call(capsys, *words, "shop")
+
+    assert code == 0 and "error" not in out + err
+
+
+def test_a_saved_plan_is_shown_with_its_warnings_and_the_command_that_applies_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = WEB.replace("ssh_keys: [deploy]", "ssh_keys: []")
+    Path("shop/main.yaml").write_text(text, encoding="utf-8")
+    assert call(capsys, "plan", "shop/", "--out", "shop.plan")[0] == 0
+    out = call(capsys, "show", "shop.plan")[1]
+
+    assert "reconciler apply --plan shop.plan shop --simulate" in out
+    assert "warning[no-login]" in out
+    assert call(capsys, "apply", "--plan", "shop.plan", "shop", "--yes", *SCALE)[0] == 0
 
 
 def test_several_stacks_are_planned_one_after_another(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,7 @@ def test_one_server_of_six_that_is_missing(capsys: pytest.CaptureFixture[str]) -
     call(capsys, "simulator", "do", "delete", "instance", "shop-web-3", "--stack", "web.yaml")
     hinted(
         capsys,
-        "if it is gone: --accept 'gone=instances.web[3]', or state forget",
+        "if it is gone: --accept 'gone=instances.web[3]', or reconciler state forget --stack web.yaml",
         "plan",
         "web.yaml",
     )

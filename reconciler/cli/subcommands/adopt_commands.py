@@ -183,11 +183,15 @@ def adopt(
     epilog="""\b
 Examples:
   reconciler absorb instances.web
-  reconciler absorb firewalls.web instances.db --env prod
+  reconciler absorb firewalls.web instances.db shop.yaml --env prod
   reconciler absorb firewalls.web --dry-run"""
 )
 @click.argument(
-    "addresses", nargs=-1, required=True, metavar="ADDRESS...", type=option_types.AddressText()
+    "addresses",
+    nargs=-1,
+    required=True,
+    metavar="ADDRESS... [STACK]",
+    type=option_types.AddressOrStack(),
 )
 @options.stack_option
 @options.environment_option
@@ -197,6 +201,7 @@ Examples:
 )
 @options.simulate_options
 @options.output_options
+@options.stack_last("addresses")
 @on_stack
 def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
     """Write changes made outside into the stack's files, keeping comments and order.

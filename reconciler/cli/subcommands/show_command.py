@@ -10,7 +10,6 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, on_stack, shown_path, stop_usage
-from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
@@ -195,6 +194,7 @@ def _show_why(session: Session, address: Address) -> int:
 
 
 def _show_plan(console: Console, what: str) -> int:
+    from reconciler.cli import plan_output
     from reconciler.commands import plan_file
     from reconciler.planner.checks import approval
     from reconciler.planner.checks.approval import GivenConsent
@@ -212,9 +212,7 @@ def _show_plan(console: Console, what: str) -> int:
         at=saved.made_at,
         simulated=saved.simulated,
         saved=what,
-        command=command_line(
-            ["reconciler", "apply", "--plan", what, *(["--simulate"] if saved.simulated else [])]
-        ),
+        command=plan_output.saved_command(what, saved.options.stack, simulate=saved.simulated),
     )
     given = GivenConsent(accept=saved.accept, terminal=True, allow_empty=True)
     decision = approval.decide(plan, given, tracked=())

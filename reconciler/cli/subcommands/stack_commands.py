@@ -22,6 +22,7 @@ from reconciler.planner.checks.approval import Acceptance
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection, Planned
     from reconciler.planner.compare.assessment import PlanOptions
+    from reconciler.planner.saved_plan import SavedOptions
 
 
 @click.command(
@@ -138,6 +139,7 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
     """
     from reconciler.cli import plan_output
     from reconciler.commands import plan as planning
+    from reconciler.planner.saved_plan import SavedOptions
 
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
@@ -154,7 +156,9 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
     if out is not None:
         planning.check_recordable(planned)
         session.console.begin()
-        _save(out, planned, connection, accept=choices.accept, options=chosen, code=code)
+        planned = replace(planned, plan=plan_output.with_problems(planned, session))
+        kept = SavedOptions.of(chosen, str(session.path))
+        _save(out, planned, connection, accept=choices.accept, options=kept, code=code)
         session.console.note(plan_output.saved_lines(out))
     return code
 
@@ -307,11 +311,11 @@ def _save(
     connection: Connection,
     *,
     accept: Sequence[Acceptance],
-    options: PlanOptions,
+    options: SavedOptions,
     code: int,
 ) -> None:
     from reconciler.commands import plan_file as planfile
-    from reconciler.planner.saved_plan import SavedOptions, SavedPlan
+    from reconciler.planner.saved_plan import SavedPlan
 
     made = SavedPlan(
         planned.plan,
@@ -320,7 +324,7 @@ def _save(
         simulated=connection.simulated,
         made_at=int(planned.at),
         accept=tuple(accept),
-        options=SavedOptions.of(options),
+        options=options,
         exit_code=code,
     )
     planfile.write(Path(out), made)

@@ -138,7 +138,7 @@ def problem_of(item: ManagedObject, options: PlanOptions) -> Problem:
             hint=msg("run `{command}` again", command=options.command),
         )
     hint = msg(
-        "if it is gone: --accept {consent}, or state forget {address}",
+        "if it is gone: --accept {consent}, or reconciler state forget {address}",
         consent=pasted(f"gone={text}"),
         address=pasted(text),
     )

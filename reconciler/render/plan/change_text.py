@@ -143,7 +143,8 @@ def _effect(change: Change, context: RowContext) -> list[str]:
     if change.action is Action.REPLACE:
         return [edits or reason, reason if edits else ""]
     if change.action is Action.IMPORT:
-        return [reason, edits and phrase("then {edits}", edits=edits)]
+        cause = "" if kind is ReasonKind.IMPORT else reason
+        return [cause, edits and phrase("then {edits}", edits=edits)]
     if kind is ReasonKind.IMPORT:
         return [phrase("import it, then {edits}", edits=edits)]
     return [edits or reason]
