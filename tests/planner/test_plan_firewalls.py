@@ -253,10 +253,11 @@ def test_a_rule_that_takes_over_traffic_takes_the_rule_that_lets_it_through() ->
 
 def test_of_two_live_rules_for_the_same_traffic_the_older_one_is_taken() -> None:
     # Goal: adopt writes the first one and leaves the second to `ignore: [rules]`.
-    case = stray(base(lifecycle=IGNORE_RULES)).add(rule("web", "first", ports="8080"))
+    case = stray(base()).add(rule("web", "first", ports="8080"))
     traffic = {"direction": "in", "protocol": "tcp", "ports": "8080", "cidr": "0.0.0.0/0"}
     case = case.foreign_object("rules", "r-98", firewall="f-web", title="first", **traffic)
-    assert case.plan().steps == ()
+    plan = case.plan()
+    assert [(each.operation, each.target) for each in plan.steps] == [("rule.delete", "r-99")]
 
 
 def test_a_swap_of_traffic_edits_titles_only() -> None:

@@ -183,7 +183,7 @@ def adopt(
     epilog="""\b
 Examples:
   reconciler absorb instances.web
-  reconciler absorb firewalls.web instances.db shop.yaml --env prod
+  reconciler absorb firewalls.web instances.db --env prod
   reconciler absorb firewalls.web --dry-run"""
 )
 @click.argument(
