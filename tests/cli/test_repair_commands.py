@@ -4,12 +4,14 @@ command line on the local cloud.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli import composition
 from reconciler.store.folder_store import FileStore
 from tests.cli.sessions import SCALE, begin, call
 from tests.stackfiles import WEB_HEAD
@@ -76,6 +78,17 @@ def test_the_state_is_listed_for_people_and_for_programs(
     assert [sorted(row) for row in rows] == [
         ["address", "deposed", "id", "kind", "phase", "protected"]
     ] * 4
+
+
+def test_a_command_that_waits_for_the_lock_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    holder = composition.holder("reconciler apply", "r1")
+    writer = store().open(holder, timeout_seconds=0.0, stack="shop", environment=None)
+    with contextlib.closing(writer):
+        code, _, err = call(
+            capsys, "state", "forget", "firewalls.web", "--yes", "--lock-timeout", "0.01"
+        )
+    assert code == 6 and "waiting for the lock, at most " in err and "`reconciler apply`" in err
 
 
 def test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud(

@@ -276,9 +276,16 @@ def _writing(
     session, store, name = _opened(session)
     timeout_seconds = lock_seconds(lock_timeout, session.console)
     holder = composition.holder(f"reconciler {command}", run)
-    with opening.Writing(
-        store, holder, timeout_seconds=timeout_seconds, stack=name, environment=session.environment
-    ) as writer:
+    with session.console.activity() as notify:
+        writing = opening.Writing(
+            store,
+            holder,
+            timeout_seconds=timeout_seconds,
+            stack=name,
+            environment=session.environment,
+            notify=notify,
+        )
+    with writing as writer:
         yield writer, title_of(name, session.environment)
 
 

@@ -55,7 +55,7 @@ def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
     }
     cuts = power_cuts(plan.steps)
     shown = [
-        _with_names_of_the_file(change, plan)
+        _with_names_of_the_file(_explained_once(change, plan.problems), plan)
         for change in plan.changes
         if verbose or change.action is not Action.NONE
     ]
@@ -178,6 +178,19 @@ def _drift_left(plan: Plan) -> Iterator[Change]:
         )
         if change.address not in whole and (fields or not change.fields):
             yield replace(change, fields=fields)
+
+
+_EXPLAINED = frozenset({"missing-object"})
+"""Codes of errors that repeat the reason of a row and add what to do."""
+
+
+def _explained_once(change: Change, problems: Sequence[Problem]) -> Change:
+    """The change that waits for a decision, without the reason that an error explains."""
+    if change.action is not Action.DECIDE:
+        return change
+    address = str(change.address)
+    codes = [each.code for each in problems if each.address == address and each.code in _EXPLAINED]
+    return replace(change, reason=phrase("see {code}", code=codes[0])) if codes else change
 
 
 def _with_names_of_the_file(change: Change, plan: Plan) -> Change:
