@@ -14,7 +14,6 @@ from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import error
 from reconciler.model.events import Event, ProblemFound, RunStarted, Summary
-from reconciler.model.plan import Action
 from reconciler.model.resource import Stack
 from reconciler.model.state import Phase, is_stale
 from reconciler.planner import saved_plan
@@ -112,7 +111,8 @@ def carry_out(
     if not planned.has_changes and only_records:
         # Changes of the state alone need no consent.
         return _execute(planned, connection, writer, execution)
-    if not planned.has_changes or _is_held_back(planned):
+    # If everything waits for a decision or is blocked, there is nothing to ask.
+    if not planned.has_changes or (made.is_held_back and not planned.outputs):
         if not writer.state.is_empty:
             # What was settled, and the key that could see it.
             writer.commit(account=connection.account, endpoint=connection.endpoint)
@@ -124,16 +124,6 @@ def carry_out(
         problems = (decision.problem,) if decision.problem else ()
         raise Abort(*problems, exit_code=exit_codes.REFUSED)
     return _execute(planned, connection, writer, execution)
-
-
-def _is_held_back(planned: Planned) -> bool:
-    """Whether everything in the plan waits for a decision or is blocked: then there is nothing to
-    ask.
-    """
-    plan = planned.plan
-    actions = {change.action for change in plan.changes} - {Action.NONE}
-    has_work = bool(plan.steps or plan.records or planned.outputs)
-    return not has_work and bool(actions) and actions <= {Action.DECIDE, Action.BLOCKED}
 
 
 def _execute(

@@ -354,6 +354,13 @@ class Plan:
         return not self.steps and all(change.action is Action.NONE for change in self.changes)
 
     @property
+    def is_held_back(self) -> bool:
+        """Whether there are changes, and each waits for a decision or is blocked."""
+        actions = {change.action for change in self.changes} - {Action.NONE}
+        has_work = bool(self.steps or self.records)
+        return not has_work and bool(actions) and actions <= {Action.DECIDE, Action.BLOCKED}
+
+    @property
     def consents(self) -> tuple[Consent, ...]:
         """Every consent that the changes need, sorted, without repetition."""
         found = {

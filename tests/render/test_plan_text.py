@@ -122,6 +122,16 @@ def test_a_plan_that_empties_the_stack_names_the_option_that_allows_it() -> None
     assert screen.text(lines, Style()).endswith("\n  reconciler apply --allow-empty\n")
 
 
+@pytest.mark.parametrize("action", [Action.DECIDE, Action.BLOCKED])
+def test_no_command_is_shown_if_it_would_do_nothing(action: Action) -> None:
+    header = replace(HEADER, command="reconciler apply")
+    held = Change(plans.address("instances.db"), action, "missing")
+    done = Change(plans.address("instances.web"), Action.CREATE, "new")
+
+    assert "To apply" not in shown(plans.plan(held), header=header)
+    assert "To apply this plan:" in shown(plans.plan(held, done), header=header)
+
+
 def test_every_screen_of_the_local_cloud_is_marked_as_simulated() -> None:
     header = replace(HEADER, simulated=True)
 

@@ -23,7 +23,7 @@ def lines(
     plan: Plan, decision: Decision | None, style: Style, command: str | None
 ) -> Iterable[Line]:
     """What was consented to, and the command that gives the rest. Without a command, as in a run
-    that asks, only the options.
+    that asks, only the options. No command if it would do nothing.
     """
     needed, given = open_and_given(plan, decision)
     if given:
@@ -31,7 +31,7 @@ def lines(
         yield from sentence(text, style, tone=Tone.FAINT)
     if stop := held_by(needed):
         yield from sentence(stop, style, tone=Tone.CARE)
-    if command is not None:
+    if command is not None and (needed or not plan.is_held_back):
         yield Line()
         yield Line(command_title(needed), Tone.TITLE)
         yield from pasted(whole_command(command, plan, decision), style)
