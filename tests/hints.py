@@ -50,7 +50,7 @@ SITUATIONS = {
     "Read the plan, then add --yes.": f"{HINTS}::test_a_plan_that_nobody_is_asked_about",
     "if it is gone: --accept {}, or reconciler state forget {}": f"{HINTS}::test_one_server_of_six_that_is_missing",
     "the API does not say whether a disk can shrink; --replace {} creates a new instance instead": f"{HINTS}::test_a_flavor_with_a_smaller_disk",
-    "add `{}`, or run `apply --first-passwords FILE`": f"{REPAIR}::test_a_lost_state_is_rebuilt_from_the_command_line",
+    "add `{}`, or run `reconciler apply --first-passwords FILE`": f"{REPAIR}::test_a_lost_state_is_rebuilt_from_the_command_line",
     "restore the state of {} and the environments of the file; if it is not yours: --accept {}": (
         "tests/scenarios/test_former_names.py::test_marked_objects_of_a_former_environment_stop_a_run_without_any_state"
     ),

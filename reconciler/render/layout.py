@@ -27,6 +27,16 @@ def labelled(
         yield Line(f"{label if number == 0 else ' ' * indent}{text}".rstrip(), tone)
 
 
+def event_line(
+    label: str, parts: Sequence[str], style: Style, *, tone: Tone = Tone.PLAIN
+) -> Iterable[Line]:
+    """As `labelled` on a terminal; one line in a pipe or a log, so that it can be searched."""
+    if style.width is None:
+        yield Line(f"{label}{'  '.join(parts)}", tone)
+    else:
+        yield from labelled(label, parts, style, tone=tone, gap="  ")
+
+
 def sentence(text: str, style: Style, *, tone: Tone = Tone.PLAIN) -> Iterable[Line]:
     """A text without a label; what does not fit continues indented."""
     width = WIDTH_OF_PIPES if style.width is None else min(style.width, WIDTH_OF_PIPES)

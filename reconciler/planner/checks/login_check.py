@@ -33,5 +33,7 @@ def without_login(plan: Plan, stack: Stack) -> Iterator[Problem]:
             ),
             place=None if resource is None else resource.place,
             address=str(step.address),
-            hint=msg("add `{field}`, or run `apply --first-passwords FILE`", field=login),
+            hint=msg(
+                "add `{field}`, or run `reconciler apply --first-passwords FILE`", field=login
+            ),
         )

@@ -28,6 +28,7 @@ from reconciler.model.events import (
 from reconciler.model.resource_type import waits
 from reconciler.render import escape, format, problem_text
 from reconciler.render.format import phrase
+from reconciler.render.layout import event_line
 from reconciler.render.run import activity_view, run_bar, screen
 from reconciler.render.run.activity_view import HEARTBEAT_SECONDS
 from reconciler.render.run.live_area import LiveArea, Ticker, no_ticker
@@ -209,7 +210,7 @@ def event_lines(event: Event, style: Style, report: RunReport, clock: RunClock) 
         case ProblemFound():
             yield from problem_text.problem_lines(event.problem, style)
         case Message():
-            yield Line(f"  {escape.outside(event.message)}", Tone.FAINT)
+            yield from event_line("  ", [escape.outside(event.message)], style, tone=Tone.FAINT)
         case Summary() | RunStarted() | QuotaWait():
             return
         case StepWaiting() if not style.verbose:
@@ -220,7 +221,8 @@ def event_lines(event: Event, style: Style, report: RunReport, clock: RunClock) 
             ended = f"[{count.done:>{len(str(count.total))}}/{count.total}]"
             operation = report.operation(event.key, event.operation)
             address = f"{report.symbol(event.address)}  {escape.outside(event.address)}"
-            yield Line(f"  {ended} {escape.pad(mark, 7)}  {address}  {operation}  {text}", tone)
+            label = f"  {ended} {escape.pad(mark, 7)}  "
+            yield from event_line(label, [f"{address}  {operation}", text], style, tone=tone)
 
 
 def outcome(

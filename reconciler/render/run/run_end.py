@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.model.events import StepFailed, StepSkipped, StepUnknown, Summary
 from reconciler.render import escape, format
 from reconciler.render.format import phrase
-from reconciler.render.layout import sentence
+from reconciler.render.layout import event_line, sentence
 from reconciler.render.plan.consent_text import pasted
 from reconciler.render.plan.tally import done
 from reconciler.render.run import progress
@@ -39,11 +39,12 @@ def summary_lines(
     yield Line()
     if with_rows:
         yield from progress.row_lines(report.done, style)
-    yield from _listed(phrase("failed"), report.failed, report, Tone.DANGER)
+    yield from _listed(phrase("failed"), report.failed, report, style)
     for hint in dict.fromkeys(item.hint for item in report.failed if item.hint is not None):
-        yield Line(f"  {phrase('hint:'):<8} {escape.outside(hint)}", Tone.CARE)
-    yield from _listed(phrase("unknown"), report.unknown, report, Tone.DANGER)
-    yield from _listed(phrase("skipped"), report.skipped, report, Tone.CARE)
+        label = f"  {escape.pad(phrase('hint:'), 8)} "
+        yield from event_line(label, [escape.outside(hint)], style, tone=Tone.CARE)
+    yield from _listed(phrase("unknown"), report.unknown, report, style)
+    yield from _listed(phrase("skipped"), report.skipped, report, style)
     if (with_rows and report.done) or report.failed or report.unknown or report.skipped:
         yield Line()
     good = summary.exit_code == 0
@@ -104,15 +105,16 @@ def _listed(
     label: str,
     events: Sequence[StepFailed | StepSkipped | StepUnknown],
     report: RunReport,
-    tone: Tone,
+    style: Style,
 ) -> Iterable[Line]:
+    label = f"  {escape.pad(label, 8)} "
     for event in events[:_LISTED_MAX]:
-        _, text, _ = progress.outcome(event)
+        _, text, tone = progress.outcome(event)
         operation = report.operation(event.key, event.operation)
         line = phrase(
             "{address}  {operation}: {text}", address=event.address, operation=operation, text=text
         )
-        yield Line(f"  {escape.pad(label, 8)} {line}", tone)
+        yield from event_line(label, [line], style, tone=tone)
     if len(events) > _LISTED_MAX:
         more = phrase("and {number} more", number=len(events) - _LISTED_MAX)
-        yield Line(f"  {escape.pad(label, 8)} {more}", tone)
+        yield Line(f"{label}{more}", tone)
