@@ -9,7 +9,7 @@ import re
 # `typing.TYPE_CHECKING` without the import, which would be a tenth of the time of `--version`
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import click
 
@@ -116,15 +116,20 @@ def translate(command: click.Command) -> None:
     setattr(command, "_translated", language.current())  # noqa: B010
     command.context_class = WideContext
     for attribute in ("help", "short_help", "epilog", "options_metavar"):
-        text = getattr(command, attribute, None)
-        if isinstance(text, str):
-            setattr(command, attribute, _text(text))
+        _put(command, attribute, _text)
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.help:
-            parameter.help = _sentence(parameter.help)
+        if isinstance(parameter, click.Option):
+            _put(parameter, "help", _sentence)
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             translate(inner)
+
+
+def _put(owner: object, attribute: str, translate: Callable[[str], str]) -> None:
+    """Translates an attribute from its English text, which is kept: another language may follow."""
+    english = vars(owner).setdefault(f"_english_{attribute}", getattr(owner, attribute, None))
+    if isinstance(english, str):
+        setattr(owner, attribute, translate(english))
 
 
 def _text(text: str) -> str:

@@ -95,7 +95,7 @@ class _Program(click.Group):
 
 def _in_language(command: click.Command) -> click.Command:
     """The command, with its help in the language of the process."""
-    if language.current() != "en":
+    if language.current() != getattr(command, "_translated", "en"):
         help.translate(command)
     return command
 

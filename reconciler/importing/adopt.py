@@ -185,11 +185,13 @@ class _Adopter:
                 self.defaults.setdefault(kind.name, {})[each.name] = shown
 
     def _wanted_key(self, kind: ResourceType, live: LiveResource) -> str:
-        """A key made of the object's name, or, if nothing in the name can be part of a key, of the
-        names of the objects that it is for.
+        """A key made of the object's name. If the name has no Latin letter or digit, the names of
+        the objects that it is for make a better one.
         """
-        own = slug(live.attributes.get("name"), kind)
-        return self.names.of_users(kind, live) or own if own == kind.singular else own
+        name = str(live.attributes.get("name") or "")
+        own = slug(name, kind)
+        is_readable = any(letter.isascii() and letter.isalnum() for letter in name)
+        return own if is_readable else self.names.of_users(kind, live) or own
 
     def _alike(
         self, kind: ResourceType, taken: list[LiveResource]

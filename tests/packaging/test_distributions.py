@@ -72,8 +72,8 @@ def test_the_tools_of_package_indexes_accept_both(built: tuple[Path, Path]) -> N
 
 
 def unpacked(sdist: Path, target: Path) -> Path:
-    with tarfile.open(sdist) as archive:
-        archive.extractall(target, filter="data")
+    with tarfile.open(sdist) as archive:  # `filter` exists since Python 3.11.4
+        archive.extractall(target)
     (folder,) = target.iterdir()
     return folder
 

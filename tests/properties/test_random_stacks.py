@@ -277,6 +277,8 @@ def canonical(plan: Plan) -> str:
     from reconciler.model import serialize
 
     body = unplaced(serialize.document(plan))
+    # Problems are sorted by file and line, which differ here.
+    body["problems"] = sorted(body["problems"], key=json.dumps)
     return json.dumps(
         [
             body,
