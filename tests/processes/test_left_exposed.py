@@ -64,7 +64,10 @@ def test_every_command_first_lists_unprotected_servers(killed: Desk) -> None:
             "warning[exposed]" in found.out and "hint: reconciler apply shop.yaml\n" in found.out
         ), found.text
     found = killed.run("plan", "shop.yaml", "--format", "markdown")
-    assert "warning[exposed]" in found.out.partition("#### Needs your attention")[2].partition("####")[0]
+    assert (
+        "warning[exposed]"
+        in found.out.partition("#### Needs your attention")[2].partition("####")[0]
+    )
     assert killed.run("plan", "shop.yaml", "--format", "json").out.count('"exposed"') == 3
     assert "exposed" in killed.run("show", "--stack", "shop.yaml", "--format", "json").out
     command = re.findall(
