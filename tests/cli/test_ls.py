@@ -148,6 +148,17 @@ def test_columns_are_left_out_in_the_documented_order() -> None:
     assert ", ".join(resource_rows.LEFT_OUT) in " ".join(page.read_text(encoding="utf-8").split())
 
 
+def test_a_list_that_lacks_what_a_broken_file_names_is_no_success(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    apply(capsys)
+    write(WEB.replace("flavor:", "flavour:"))
+
+    for form in ("text", "json", "name"):
+        code, out, err = call(capsys, "ls", "web.yaml", "-o", form)
+        assert code == 1 and "instances.web" in out and "flavour" in out + err
+
+
 def test_hangul_is_as_wide_as_two_letters() -> None:
     head, web, firewall = (line.text for line in resource_rows.table_lines(LISTING, Style()))
     at = head.index("status")

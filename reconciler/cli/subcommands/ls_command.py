@@ -119,7 +119,9 @@ def ls(session: Session, *, choices: ListOptions) -> int:
                 )
         found = _read(session, connection, choices)
     _show(session, found)
-    return exit_codes.DONE
+    # With errors in its file, the list of a stack lacks what only the file names.
+    is_complete = exit_codes.ERROR not in map(exit_codes.of_problem, found.problems)
+    return exit_codes.DONE if is_complete else exit_codes.ERROR
 
 
 def watch(
