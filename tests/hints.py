@@ -150,6 +150,9 @@ _OPTION = re.compile(
 )
 _PLACEHOLDER = re.compile(r"\b[A-Z]{4,}\b(?!-)|\.\.\.|<|\|")
 _ADDRESS = re.compile(r"^(?:[a-z-]+=)?(?:firewalls|instances|block_storages)\.")
+_COMMAND_TITLES = ("To continue:", "To apply this plan:", "To apply it anyway:")
+"""Lines above the command that a plan or a run ends with; it may go over several lines."""
+_CONTINUED = " \\"
 _FLAGS = ("--allow-empty", "--yes", "--unprotect", "--simulate")
 _NAMES = re.compile(
     r"(?:firewalls|instances|block_storages)\.[^\s`',:]+|[A-Z]+-[A-Za-z0-9]{22}|\d+"
@@ -184,7 +187,15 @@ def hints_in(text: str) -> Iterator[str]:
             while following.startswith(before + " " * len("hint: ")):
                 hint, following = f"{hint}\n{following.strip()}", next(lines, "")
             yield hint.strip()
-        elif line.startswith((" To continue:", " Nothing is unsettled. To do the rest:")):
+        elif line.strip() in _COMMAND_TITLES:
+            title = line.strip()
+            while following.startswith("  "):
+                title, following = (
+                    f"{title} {following.strip().rstrip(_CONTINUED)}",
+                    next(lines, ""),
+                )
+            yield title
+        elif line.startswith((" To do what is left:", " Nothing is unsettled. To do the rest:")):
             yield line.strip()
         line = following
 

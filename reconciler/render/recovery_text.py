@@ -38,9 +38,9 @@ def recovered_lines(found: Recovered, style: Style, *, command: str, resume: str
         yield Line()
         yield from problem_text.problems_lines(found.problems, style)
     if not (found.settled or found.bound or found.cases or found.problems):
-        yield Line(
-            " " + phrase("Nothing is unsettled: the outcome of every request is known."), Tone.GOOD
-        )
+        text = phrase("Nothing is unsettled: the outcome of every request is known.")
+        yield Line(f" {text}", Tone.GOOD)
+        yield Line(f" {phrase('To do what is left:  {command}', command=resume)}")
     elif not found.cases and not found.problems:
         yield Line()
         text = phrase("Nothing is unsettled. To do the rest:  {command}", command=resume)
