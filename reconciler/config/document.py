@@ -6,6 +6,7 @@ of them and they are created while a user waits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -87,6 +88,9 @@ class Table(NamedTuple):
 
 Node: TypeAlias = "Scalar | Sequence | Table"
 
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -100,6 +104,13 @@ class Document:
     files: tuple[str, ...] = ()
     whole: bool = True
     parts: Mapping[str, Table] = EMPTY
+
+
+def number(text: str) -> str | int | float:
+    """The number that an unquoted text means, else the text."""
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def plain(node: Node) -> Plain:
@@ -158,6 +169,10 @@ may be defined only once.
 """
 
 
+EXTENSION = "x-"
+"""How the keys of a file begin that have no meaning: a place for anchors. Each file has its own."""
+
+
 def _merged_depth(section: str) -> int:
     return 1 if section in all_kinds().sections else _MERGED_DEPTH.get(section, 0)
 
@@ -184,7 +199,7 @@ def _join(
     marks = dict(zip(first.entries, first.marks, strict=True))
     for (key, value), mark in zip(second.entries.items(), second.marks, strict=True):
         known = entries.get(key)
-        if known is None:
+        if known is None or (depth == 0 and key.startswith(EXTENSION)):
             entries[key], marks[key] = value, mark
             continue
         name = section or key

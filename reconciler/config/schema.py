@@ -17,7 +17,7 @@ from typing import Any
 from reconciler.common.suggestions import nearest
 from reconciler.common.text import Text, msg
 from reconciler.config import kind_schema
-from reconciler.config.document import Document, Node, Scalar, Sequence, Table
+from reconciler.config.document import EXTENSION, Document, Node, Scalar, Sequence, Table
 from reconciler.config.schema_messages import EXPRESSION, key_hint, mistake
 from reconciler.config.schema_precheck import Fits, compiled
 from reconciler.config.yaml_errors import ALL_OF_THE_FOLDER
@@ -93,7 +93,8 @@ def _foreign_files(document: Document) -> dict[str, Problem]:
     foreign = [
         file
         for file, names in keys.items()
-        if len(document.files) > 1 and not any(nearest(name, known) for name in names)
+        if len(document.files) > 1
+        and not any(name.startswith(EXTENSION) or nearest(name, known) for name in names)
     ]
     return {
         file: error(
@@ -224,12 +225,14 @@ def _validator_class(fits: Callable[[Any, Node], bool]) -> Any:
                     yield from validator.descend(instance[key], members[key], path=key)
 
     def others(validator: Any, member: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        known = schema.get("properties", ())
+        known, patterns = schema.get("properties", ()), schema.get("patternProperties", ())
         for key in instance if isinstance(instance, _Mapping) else ():
-            if key not in known and member is False:
+            if key in known or any(re.search(pattern, key) for pattern in patterns):
+                continue
+            if member is False:
                 yield ValidationError("unknown keys")
                 return
-            if key not in known and not fits(member, instance.node.entries[key]):
+            if not fits(member, instance.node.entries[key]):
                 yield from validator.descend(instance[key], member, path=key)
 
     def names(validator: Any, name: Any, instance: Any, schema: Any) -> Iterator[Any]:

@@ -42,9 +42,7 @@ _SYNONYMS: Mapping[str, str] = {
     "storage_type": msg("write `type`"),
     "instance_type": msg("write `flavor`"),
     "volume": msg("write the block storage under `block_storages` and name its `instance` there"),
-    "<<": msg(
-        "merge keys are not part of the language; use `defaults:`, or an alias for a whole value"
-    ),
+    "<<": msg("write `<<` without quotes to add the entries of another mapping"),
     "component": msg(
         "keep a component's file in another folder: all files of this folder form one stack"
     ),
@@ -142,8 +140,9 @@ def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem
         yield from _missing_keys(failure, node, path)
     elif keyword == "additionalProperties" and isinstance(node, Table):
         known = tuple(failure.schema.get("properties", ()))
+        free = failure.schema.get("patternProperties", ())
         for key in node.entries:
-            if key not in known:
+            if key not in known and not any(re.search(pattern, key) for pattern in free):
                 yield unknown_key(key, known, node.key_place(key), path)
     elif keyword in ("type", "anyOf"):
         yield _wrong_type(failure, node, name)

@@ -66,6 +66,8 @@ def _compiled(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[st
                 if keyword == "properties" or "properties" not in schema
                 else []
             )
+        elif keyword == "patternProperties":
+            checks += [] if _is_free(wanted) else [_nothing]
         elif keyword in _NESTING:
             checks.append(_NESTING[keyword](wanted, inner))
         elif keyword not in _ANNOTATIONS:
@@ -78,13 +80,21 @@ def _members(schema: Mapping[str, Any], inner: Callable[[Any], Fits]) -> Fits:
     of_others = schema.get("additionalProperties", True)
     fixed = {False: _nothing, True: _anything}
     others = fixed[of_others] if isinstance(of_others, bool) else inner(of_others)
+    free = [re.compile(pattern) for pattern in schema.get("patternProperties", ())]
 
     def fits(node: Node) -> bool:
         return not isinstance(node, Table) or all(
-            members.get(key, others)(value) for key, value in node.entries.items()
+            members.get(key, others)(value)
+            or (key not in members and any(pattern.search(key) for pattern in free))
+            for key, value in node.entries.items()
         )
 
     return fits
+
+
+def _is_free(wanted: Any) -> bool:
+    """Whether the keys of these patterns may have any value, as those of anchors do."""
+    return all(set(part) <= _ANNOTATIONS for part in wanted.values())
 
 
 def _property_names(wanted: Any, inner: Callable[[Any], Fits]) -> Fits:

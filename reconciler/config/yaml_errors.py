@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from reconciler.common.text import msg
@@ -149,6 +150,23 @@ _AT_BEGINNING = (
     "expected ',' or '}'",
 )
 """Errors that are reported at the opening quote or bracket."""
+
+_UNPRINTABLE = re.compile(
+    "[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
+)
+
+
+def control_character(text: str, file: str) -> Problem | None:
+    """The problem with the first character that a YAML text may not contain."""
+    odd = _UNPRINTABLE.search(text)
+    if odd is None:
+        return None
+    return error(
+        "yaml-syntax",
+        msg("the file contains a control character (U+{code:04X})", code=ord(odd.group())),
+        place=place_at(text, odd.start(), file),
+        hint=msg('remove it, or write it inside double quotes as "\\x.."'),
+    )
 
 
 def place_at(text: str, index: int, file: str) -> Place:

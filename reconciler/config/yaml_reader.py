@@ -17,6 +17,7 @@ import yaml
 from reconciler.common.text import msg
 from reconciler.config import document, yaml_errors
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
+from reconciler.config.inputs import merge_keys
 from reconciler.config.text_edits import Piece
 from reconciler.config.yaml_layout import Layout, Token
 from reconciler.model.diagnostics import Place, Problem, error
@@ -30,8 +31,6 @@ ALIASED_NODES_MAX = 20_000
 PROBLEMS_MAX = 100
 """The maximum number of mistakes that are reported for one file; reading stops there."""
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
 _ANCHOR_OR_BARE_TAG = re.compile(r"&[\w-]|!(?:[\s,>]|\Z)")
 _NUMERIC = frozenset("-0123456789")
@@ -42,9 +41,6 @@ _KEYWORDS: dict[str, bool | None] = {
     "true": True,
     "false": False,
 }
-_UNPRINTABLE = re.compile(
-    "[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
-)
 
 
 def read(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
@@ -95,18 +91,9 @@ def is_whole(problems: list[Problem]) -> bool:
 
 def parse(text: str, file: str, problems: list[Problem]) -> Table | None:
     """The mapping of a text, or None with a problem."""
-    odd = _UNPRINTABLE.search(text)
+    odd = yaml_errors.control_character(text, file)
     if odd is not None:
-        place = yaml_errors.place_at(text, odd.start(), file)
-        message = msg("the file contains a control character (U+{code:04X})", code=ord(odd.group()))
-        problems.append(
-            error(
-                "yaml-syntax",
-                message,
-                place=place,
-                hint=msg('remove it, or write it inside double quotes as "\\x.."'),
-            )
-        )
+        problems.append(odd)
         return None
     node = _compose(text, file, problems)
     if node is None:
@@ -326,7 +313,7 @@ class _Conversion:
                 text = _SURROGATE.sub("\ufffd", text)
             found = Scalar(text, text, self._file, line, column, True)
         elif text[:1] in _NUMERIC and text:
-            found = Scalar(_number(text), text, self._file, line, column)
+            found = Scalar(document.number(text), text, self._file, line, column)
         else:
             found = Scalar(_KEYWORDS.get(text, text), text, self._file, line, column)
         if "${" not in text:
@@ -338,22 +325,35 @@ class _Conversion:
 
     def _table(self, node: Any, depth: int) -> Table:
         entries: dict[str, Node] = {}
-        marks: list[tuple[int, int]] = []
+        marks: dict[str, tuple[int, int]] = {}
+        merged: Node | None = None
         for key_node, value_node in node.value:
             key = self._key(key_node, depth)
-            repeated = key in entries
-            if repeated:
-                first = Place(self._file, *marks[list(entries).index(key)])
+            is_merge = key == merge_keys.KEY and key_node.tag is None
+            if key in marks:
+                first = Place(self._file, *marks[key])
                 message = msg("duplicate key `{key}`, first at {place}", key=key, place=first)
-                self._problem(
-                    "yaml-duplicate-key", message, key_node.start_mark, msg("keep one of them")
-                )
+                hint = merge_keys.TWICE if is_merge else msg("keep one of them")
+                self._problem("yaml-duplicate-key", message, key_node.start_mark, hint)
             value = self._node(value_node, depth)
-            if not repeated:
+            if key in marks:
+                continue
+            marks[key] = _position(key_node.start_mark)
+            if is_merge:
+                merged = value
+            else:
                 entries[key] = value
-                mark = key_node.start_mark
-                marks.append((mark.line + 1, mark.column + 1))
-        return Table(entries, tuple(marks), self._file, *_position(node.start_mark))
+        found = Table(
+            entries, tuple(map(marks.__getitem__, entries)), self._file, *_position(node.start_mark)
+        )
+        if merged is None:
+            return found
+        found, problems = merge_keys.merged(found, merged)
+        reported = {problem.place for problem in self._problems} if problems else set()
+        for problem in problems:
+            if problem.place not in reported:  # an alias without an anchor
+                self._report(problem)
+        return found
 
     def _key(self, node: Any, depth: int) -> str:
         if type(node) is yaml.ScalarNode:
@@ -384,7 +384,10 @@ class _Conversion:
                 message = msg(
                     "the alias *{anchor} has no anchor &{anchor} before it", anchor=node.value
                 )
-                hint = msg("put a string that starts with * in quotes")
+                hint = msg(
+                    "an anchor works only in its own file, and only after its line; put a string "
+                    "that starts with * in quotes"
+                )
             self._problem("yaml-alias", message, node.start_mark, hint)
             known = (Scalar(None, "", self._file, *_position(node.start_mark)), 1)
         found, size = known
@@ -413,16 +416,13 @@ class _Conversion:
 
     def _problem(self, code: str, message: str, mark: Any, hint: str | None) -> None:
         place = Place(self._file, *_position(mark))
-        self._problems.append(error(code, message, place=place, hint=hint))
+        self._report(error(code, message, place=place, hint=hint))
+
+    def _report(self, problem: Problem) -> None:
+        self._problems.append(problem)
         self._reported += 1
         if self._reported >= PROBLEMS_MAX:
             raise _Stop
-
-
-def _number(text: str) -> str | int | float:
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def tokens(text: str) -> Iterator[Token]:

@@ -234,6 +234,14 @@ class Absorber:
             )
         own, source = self._own(resource)
         rules = source.entry(own, owned.name) if own.kind == "table" else None
+        if rules is None and keys:
+            hint = msg(
+                "write `{section}:` in {address} with `<<:` and the new rule by hand, or run "
+                "apply to remove the rule",
+                section=owned.name,
+                address=resource.address,
+            )
+            raise _cannot(resource, msg("its rules come from a merge key (`<<`)"), hint)
         if rules is None:
             return [Addition(own, owned.name, flow(found.written))]
         table = self._unshared(resource, rules)

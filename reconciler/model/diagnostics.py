@@ -196,6 +196,7 @@ CODES: dict[str, str] = {
     "yaml-duplicate-key": "A mapping, or a folder of files, contains a duplicate key.",
     "yaml-tag": "A YAML tag is used; stack files do not support tags.",
     "yaml-alias": "An alias is unknown, or the aliases expand to too much.",
+    "yaml-merge": "A merge key `<<` has a value that is not a mapping.",
     "yaml-depth": "The YAML is nested too deeply.",
     "yaml-quote": "`${...}` inside a flow mapping or list must be quoted.",
     # the shape

@@ -50,11 +50,11 @@ WRONG = [
         "write `instances`",
     ),
     (
-        "a merge key",
-        "instances: {a: {<<: 1}}",
+        "a merge key in quotes",
+        "instances: {a: {'<<': 1}}",
         "3:17 unknown-key",
         "`<<` is not a known key in instances.a",
-        None,
+        "write `<<` without quotes to add the entries of another mapping",
     ),
     (
         "no for false",

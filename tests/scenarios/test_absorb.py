@@ -397,3 +397,70 @@ def test_an_edit_that_would_not_read_back_is_refused(harness: CloudHarness, tmp_
         and "the edited stack would not be valid" in problem.message
         and problem.place is None
     )
+
+
+MERGED = """\
+version: 1
+stack: shop
+x-server: &server
+  zone: kr1-z01
+  image: {os: ubuntu, version: "22.04"}
+  ssh_keys: [deploy]
+  flavor: std_1.2-g1
+  description: both
+x-rules: &rules
+  ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}
+firewalls:
+  web: {<<: {rules: *rules}}
+  db: {rules: {<<: *rules}}
+instances:
+  web: {<<: *server, firewall: web}
+  db: {<<: *server, firewall: db}
+"""
+
+
+@pytest.fixture
+def merged(tmp_path: Path) -> CloudHarness:
+    made = CloudHarness()
+    assert made.apply(made.stack(MERGED, tmp_path)).exit_code == 0
+    made.cloud.forget_quota()
+    return made
+
+
+def test_a_merged_value_is_written_into_the_mapping_itself(
+    merged: CloudHarness, tmp_path: Path
+) -> None:
+    path = f"/v1/instances/{ids(merged)['instances.web']}"
+    send(merged, "POST", f"{path}/resize", {"flavor_id": "std_4.8-g1"})
+    text, problems = absorbed(merged, tmp_path, "instances.web")
+    assert problems == ()
+    assert text == MERGED.replace(
+        "{<<: *server, firewall: web}", "{<<: *server, firewall: web, flavor: std_4.8-g1}"
+    )
+
+
+def test_rules_of_an_anchor_are_not_changed_for_its_other_users(
+    merged: CloudHarness, tmp_path: Path
+) -> None:
+    found = ids(merged)
+    path = f"/v1/security-groups/{found['firewalls.web']}/rules"
+    send(merged, "PUT", f"{path}/{found['firewalls.web.rules.ssh']}", {"ip": "198.51.100.0/24"})
+    with pytest.raises(Abort, match=r"would also change firewalls\.db\.rules\.ssh"):
+        absorbed(merged, tmp_path, "firewalls.web")
+    body = {"bound": "IN", "protocol": "TCP", "port": "8080", "ip": "10.0.0.0/8", "title": "x"}
+    merged.cloud.forget_quota()
+    send(merged, "PUT", f"{path}/{found['firewalls.web.rules.ssh']}", {"ip": "203.0.113.7/32"})
+    send(merged, "POST", path, body)
+    text, problems = absorbed(merged, tmp_path, "firewalls.web")
+    assert text == MERGED
+    assert [problem.message for problem in problems] == ["its rules come from a merge key (`<<`)"]
+    merged.cloud.forget_quota()
+    send(
+        merged,
+        "POST",
+        f"/v1/security-groups/{found['firewalls.db']}/rules",
+        body,
+    )
+    text, problems = absorbed(merged, tmp_path, "firewalls.db")
+    assert problems == ()
+    assert "  db: {rules: {<<: *rules, x: {" in text
