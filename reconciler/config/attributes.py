@@ -12,7 +12,7 @@ from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import references_by_key
 from reconciler.config.build_context import INVALID, BuildContext, Invalid, waited_for
-from reconciler.config.document import Node, Scalar, elements
+from reconciler.config.document import Node, Scalar, elements, plain
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.model.resource import Deferred, Lookup, Plain, Value
 from reconciler.model.resource_type import Field, ValueType
@@ -113,8 +113,39 @@ def _whole(
 def _lookup(
     ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
+    if field.lookup == "user_scripts" and _is_script(plain(node)):
+        # before its `${...}` are read, whose mistakes would quote it
+        return _no_script(ctx, field, node)
     value = _value(ctx, field, node, scope)
+    if field.lookup == "user_scripts" and _is_script(value):
+        return _no_script(ctx, field, node)
     return value if isinstance(value, Invalid) else _found(ctx, field, node, value)
+
+
+_SCRIPT_BEGINS = ("#!", "#cloud-", "#include", "#part-handler", "content-type:", "mime-version:")
+"""How the formats of cloud-init begin that a name in the console does not have."""
+
+
+def _is_script(value: object) -> bool:
+    """Whether a value has the text of a script in it, in place of its name or id."""
+    if isinstance(value, str):
+        return "\n" in value or value.lstrip().lower().startswith(_SCRIPT_BEGINS)
+    if isinstance(value, Mapping):
+        return any(map(_is_script, value.values()))
+    return isinstance(value, tuple) and any(map(_is_script, value))
+
+
+def _no_script(ctx: BuildContext, field: Field, node: Node) -> Invalid:
+    """Reports the text of a script without a part of it, because it may contain secrets."""
+    return ctx.report(
+        "bad-format",
+        msg("`{field}` is the name or id of a script, not its text", field=field.name),
+        node.place,
+        hint=msg(
+            "save the script in the iwinv console, and write its name or id here: `reconciler "
+            "catalog scripts` lists them"
+        ),
+    )
 
 
 def _found(ctx: BuildContext, field: Field, node: Node, value: Plain) -> Lookup | Invalid:

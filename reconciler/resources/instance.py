@@ -145,7 +145,8 @@ _FIELDS = (
     _fields.lookup(
         "user_script",
         Edit.CREATE_ONLY,
-        "A script of the account that runs at the first start, by name or id.",
+        "A script of the account that runs at the first start, by name or id. Scripts are saved "
+        "in the console; a file never contains their text.",
         "user_scripts",
         examples=("setup",),
         returned=False,
