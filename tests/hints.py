@@ -51,6 +51,9 @@ SITUATIONS = {
     "if it is gone: --accept {}, or reconciler state forget {}": f"{HINTS}::test_one_server_of_six_that_is_missing",
     "the API does not say whether a disk can shrink; --replace {} creates a new instance instead": f"{HINTS}::test_a_flavor_with_a_smaller_disk",
     "add `{}`, or run `reconciler apply --first-passwords FILE`": f"{REPAIR}::test_a_lost_state_is_rebuilt_from_the_command_line",
+    "if you renamed {}, rename its state as well:\n{}\nor write its name in the file; if {} is a different stack, confirm that with:\nreconciler apply {}": (
+        "tests/scenarios/test_former_names.py::test_another_name_stops_everything_until_the_state_is_moved"
+    ),
     "restore the state of {} and the environments of the file; if it is not yours: --accept {}": (
         "tests/scenarios/test_former_names.py::test_marked_objects_of_a_former_environment_stop_a_run_without_any_state"
     ),

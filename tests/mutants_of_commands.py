@@ -30,7 +30,7 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "change a state that could not be shown",
-        "reconciler/cli/subcommands/state_commands.py",
+        "reconciler/cli/asking.py",
         "    console.begin()\n",
         "",
         (f"{NOT_SHOWN}::test_what_cannot_be_shown_is_not_done",),

@@ -37,7 +37,8 @@ LOCK_SECONDS_AT_TERMINAL = 60.0
 
 _BARE = re.compile(
     r"\breconciler (?:(apply|destroy|plan|recover|doctor|catalog [\w-]+|state unlock)"
-    r"(?=$|[`\n,;:)]| --(?!stack|env|var|only|except|simulate))|(state forget)(?= [^-]))"
+    r"(?=$|[`\n,;:)]| --(?!stack|env|var|only|except|simulate))"
+    r"|(state (?:forget|rename-stack|rename-env))(?= (?:[^-]|- )))"
 )
 """A command in a hint that does not name a stack."""
 
@@ -169,15 +170,12 @@ class Session:
         """A problem for each state of a former stack name that owns this stack's objects, if the
         stack's own state is empty and its file is readable.
         """
-        from reconciler.commands import session
+        from reconciler.commands.session import problems_of_former_names as names
         from reconciler.planner.compare.assessment import PlanOptions
 
         stack = self.load_if_it_can_be() if state is None or state.is_empty else None
-        return (
-            ()
-            if stack is None
-            else session.problems_of_former_names(stack, store, state, PlanOptions())
-        )
+        found = () if stack is None else names(stack, store, state, PlanOptions())
+        return [self.pasteable(problem) for problem in found]
 
     def exposed(self, store: Store, state: State | None) -> list[Problem]:
         """A problem for each instance that has, or may have, no firewall according to state and
@@ -283,7 +281,8 @@ class Session:
             return self.again(*arguments)
         if arguments[0] == "recover":
             return replace(self, part=()).again(*arguments)
-        environment = None if arguments[0] == "catalog" else self.environment
+        of_all = arguments[0] == "catalog" or arguments[-1] in ("rename-stack", "rename-env")
+        environment = None if of_all else self.environment
         plain = replace(self, environment=environment, variables=(), variable_files=(), part=())
         return plain.again(*arguments, by_option=True)
 

@@ -44,6 +44,7 @@ def apply(
     _, notices = session.own_state(stack, store, options, connection.endpoint)
     options = replace(options, elsewhere=session.elsewhere(store))
     with session.writing(store, stack, run, connection.notify) as writer:
+        session.require_same_name(stack, store, writer.state, options, connection.endpoint)
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settler = Settler(connection, writer, run.id)
         planned = make_plan(stack, writer.state, connection, options, settler, notices=notices)
@@ -81,6 +82,7 @@ def apply_saved(
     )
     _, notices = session.own_state(stack, store, options, connection.endpoint)
     with session.writing(store, stack, run, connection.notify) as writer:
+        session.require_same_name(stack, store, writer.state, options, connection.endpoint)
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settler = Settler(connection, writer, run.id)
         planned = make_plan(stack, writer.state, connection, options, settler, notices=notices)

@@ -36,7 +36,8 @@ def held(stack: Stack, neighbors: Iterable[Neighbor], options: PlanOptions) -> I
         ]
         if not both:
             continue
-        title = title_of(other.stack, other.environment)
+        former, name = (neighbor.stack, neighbor.environment), (stack.name, stack.environment)
+        title = title_of(*former)
         accepts = " ".join(f"--accept {pasted(f'duplicate={address}')}" for address in both)
         yield error(
             "former-name",
@@ -49,10 +50,11 @@ def held(stack: Stack, neighbors: Iterable[Neighbor], options: PlanOptions) -> I
                 stack=stack.title,
             ),
             hint=msg(
-                "if you renamed {former}, move its state:\n{move}\nor restore its name in the "
-                "file; if {former} is a different stack, confirm that with:\n{accepts}",
+                "if you renamed {former}, rename its state as well:\n{commands}\nor write its name "
+                "in the file; if {former} is a different stack, confirm that with:\n"
+                "reconciler apply {accepts}",
                 former=title,
-                move=neighbor.move,
+                commands=_rename_command(former, name),
                 accepts=accepts,
             ),
         )
@@ -69,3 +71,15 @@ def moved(state: State, stack: Stack) -> Problem:
             stack=stack.title,
         ),
     )
+
+
+def _rename_command(former: tuple[str, str | None], name: tuple[str, str | None]) -> str:
+    """The commands that give a state another name, one per line, as hints print them."""
+    lines = list[str]()
+    if former[0] != name[0]:
+        lines.append(f"reconciler state rename-stack {pasted(former[0])} {pasted(name[0])}")
+    if former[1] != name[1]:
+        lines.append(
+            f"reconciler state rename-env {pasted(former[1] or '-')} {pasted(name[1] or '-')}"
+        )
+    return "\n".join(lines)

@@ -161,6 +161,17 @@ def own_state(
     return renamed, (former_names.moved(state, stack),)
 
 
+def require_same_name(
+    stack: Stack, store: ports.StateReader, state: State, options: PlanOptions, endpoint: str
+) -> None:
+    """Stops if the state that was opened is new because the stack's own one was given another name
+    before its lock was taken.
+    """
+    found = problems_of_former_names(stack, store, state, options, endpoint)
+    if state.serial == 0 and found:
+        raise Abort(*found)
+
+
 def problems_of_former_names(
     stack: Stack,
     store: ports.StateReader,
@@ -284,6 +295,7 @@ _CODES: tuple[tuple[type[ports.StoreError], str], ...] = (
     (ports.Locked, "locked"),
     (ports.LostLock, "locked"),
     (ports.StateNewer, "state-newer"),
+    (ports.NameTaken, "name-taken"),
     (ports.RecordFailed, "state-write"),
     (ports.StateDamaged, "state-damaged"),
 )

@@ -234,6 +234,19 @@ def neighbors(path: Path) -> frozenset[tuple[str, str | None]]:
     return frozenset(found)
 
 
+def others_named(path: Path, names: Collection[str]) -> tuple[Path, ...]:
+    """The files in the folder of a stack's file that are stacks with one of these names, without
+    the file itself. Files that cannot be read are skipped.
+    """
+    found = []
+    for file in () if path.is_dir() else sorted(path.parent.iterdir()):
+        if file.suffix in (".yaml", ".yml") and not file.samefile(path):
+            with suppress(Abort, OSError):
+                if identities(file)[0] in names:
+                    found.append(file)
+    return tuple(found)
+
+
 def _stacks_read(path: Path) -> Iterator[Path]:
     """The files of the other stacks whose outputs a stack reads."""
     from reconciler.config.document import Scalar, table

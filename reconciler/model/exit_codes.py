@@ -54,6 +54,7 @@ _OF_CODE: Mapping[str, int] = {
     "mass-absence": REFUSED,
     "state-missing": REFUSED,
     "former-name": REFUSED,
+    "name-taken": REFUSED,
     "consent": REFUSED,
     "empty": REFUSED,
     "plan-stale": REFUSED,

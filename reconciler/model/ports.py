@@ -386,6 +386,18 @@ class Store(StateReader, Protocol):
         """
         ...
 
+    def rename(
+        self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None
+    ) -> State | None:
+        """Gives the state another name in the same place, with its history, and returns it with the
+        next serial; None if there is no state under this name. It takes the locks of both names.
+
+        A state without objects and open requests under the other name is put aside. After an
+        interrupt the state has one of the two names, and the same call completes the rename. Raises
+        `NameTaken`, `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`, `LostLock`.
+        """
+        ...
+
     def unlock(self) -> Held | None:
         """Breaks the lock and returns who held it. Raises `RecordFailed`."""
         ...
@@ -413,6 +425,10 @@ class RecordFailed(StoreError):
 
 class LostLock(StoreError):
     """The lock was broken by somebody else; nothing further may be sent."""
+
+
+class NameTaken(StoreError):
+    """There is a state with objects under the name that another state should get."""
 
 
 class Locked(StoreError):

@@ -222,13 +222,14 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """A state of the same place under a name that no file uses. `where` is its folder, `move` the
-    command that renames the folder.
+    """A state of the same place under a name that no file uses: `stack` and `environment`, which
+    differ from those in the state if a rename was interrupted. `where` is its folder.
     """
 
     state: State
     where: str
-    move: str
+    stack: str
+    environment: str | None
 
 
 def fold(state: State, records: Iterable[Record]) -> State:

@@ -85,6 +85,12 @@ class Disk(Protocol):
         """Replaces a file with another one, atomically."""
         ...
 
+    def rename_folder(self, source: Path, target: Path) -> None:
+        """Gives a folder another name in the same place, atomically; a folder that has files is not
+        replaced.
+        """
+        ...
+
     def remove(self, path: Path) -> None:
         """Removes a file if it exists."""
         ...
@@ -187,6 +193,9 @@ class RealDisk:
 
     def rename(self, source: Path, target: Path) -> None:
         source.replace(target)
+
+    def rename_folder(self, source: Path, target: Path) -> None:
+        source.rename(target)
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model.ports import Held, Holder, RecordFailed, StateDamaged, StoreError
 from reconciler.model.resource import title_of
@@ -19,8 +18,9 @@ from reconciler.model.state import Neighbor, State
 from reconciler.store import lock as locks
 from reconciler.store.disk import Disk, RealDisk
 from reconciler.store.folder_reader import StateFolder, StateReading
+from reconciler.store.folder_rename import FolderRename
 from reconciler.store.folder_writer import HINT_FAILED, FileWriter
-from reconciler.store.place import folder_name
+from reconciler.store.place import folder_name, name_of_folder
 from reconciler.store.state_format import Moment
 
 _HINT_LINK = msg(
@@ -66,7 +66,7 @@ class FileStore:
         place = self.folder.parent
         used = self._used() if self._sibling_folders() else frozenset[str]()
         return tuple(
-            Neighbor(state, str(place / name), self._move_here(place / name))
+            Neighbor(state, str(place / name), *name_of_folder(name))
             for name, state in self._siblings(used)
         )
 
@@ -113,15 +113,6 @@ class FileStore:
             return self._disk.names(folder)
         except OSError:
             return ()
-
-    def _move_here(self, other: Path) -> str:
-        """The command that gives a folder the name of this one. An existing folder of this name is
-        moved aside first.
-        """
-        pairs = [[other, self.folder]]
-        if self._names(self.folder):
-            pairs.insert(0, [self.folder, self.folder.with_name(f"{self.folder.name}.away")])
-        return " && ".join(command_line(["mv", *pair]) for pair in pairs)
 
     def examine(self) -> StateReading | None:
         """As `read`, with the number of records and whether the last one is torn. Takes no lock."""
@@ -176,6 +167,17 @@ class FileStore:
         return StateReading(
             replace(state, stack=stack, environment=environment), max(found.records, 1), found.torn
         )  # 1: there is something to write
+
+    def rename(
+        self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None
+    ) -> State | None:
+        """Gives the state another name in the same place, with its history, and returns it; None if
+        there is none. Raises `NameTaken`, `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`,
+        `LostLock`.
+        """
+        return FolderRename(self._disk, self.folder, stack, environment).run(
+            holder, timeout_seconds=timeout_seconds, token=self._token
+        )
 
     def holder(self) -> Held | None:
         """Who works on this stack, or died while working; None if nobody."""

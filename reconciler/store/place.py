@@ -38,6 +38,12 @@ def folder_name(stack: str, environment: str | None) -> str:
     return stack if environment is None else f"{stack}.{environment}"
 
 
+def name_of_folder(folder: str) -> tuple[str, str | None]:
+    """The stack and the environment by which a folder is named."""
+    stack, dot, environment = folder.partition(".")
+    return stack, environment if dot else None
+
+
 def kept_environments(
     stack_file: Path, stack: str, *, simulated: bool, environ: Mapping[str, str]
 ) -> tuple[str, ...]:

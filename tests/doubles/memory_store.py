@@ -53,8 +53,8 @@ _Names = Callable[[dict[Path, _Inode]], object]
 """A change of which names stand for which files."""
 
 Chooser = Callable[[int, str, Path], Fault | None]
-"""Given the number of a deed (from 1), its name (`create write sync truncate rename remove
-sync_folder`) and path: what goes wrong.
+"""Given the number of a deed (from 1), its name (`create write sync truncate rename
+rename_folder remove sync_folder`) and path: what goes wrong.
 """
 
 
@@ -73,6 +73,7 @@ class MemoryDisk:
         self._durable: dict[Path, _Inode] = {}
         self._locks: dict[Path, object] = {}
         self._unsynced: list[tuple[Path, _Names]] = []
+        self._moved: list[tuple[Path, _Names]] = []
         self._down = False
         self._tokens = 0
 
@@ -99,6 +100,7 @@ class MemoryDisk:
             inode.version += 1
         self._durable = dict(self._names)
         self._unsynced.clear()
+        self._moved.clear()
         self._locks.clear()
         self._down = False
 
@@ -171,11 +173,31 @@ class MemoryDisk:
 
         self.do("rename", target, deed)
 
+    def rename_folder(self, source: Path, target: Path) -> None:
+        def renamed(names: dict[Path, _Inode]) -> None:
+            for path in [path for path in names if path.parts[: len(source.parts)] == source.parts]:
+                names[target / path.relative_to(source)] = names.pop(path)
+
+        def deed() -> None:
+            if self.names(target):
+                raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(target))
+            self._name(target, renamed)
+            self._moved.append((target.parent, renamed))
+            for path in list(self._locks):
+                if path.parent == source:
+                    self._locks[target / path.name] = self._locks.pop(path)
+
+        self.do("rename_folder", target, deed)
+
     def remove(self, path: Path) -> None:
         self.do("remove", path, lambda: self._name(path, lambda names: names.pop(path, None)))
 
     def sync_folder(self, folder: Path) -> None:
         def deed() -> None:
+            for place, change in self._moved:
+                if place == folder:
+                    change(self._durable)
+            self._moved = [(place, change) for place, change in self._moved if place != folder]
             here = {path: inode for path, inode in self._names.items() if path.parent == folder}
             self._durable = {
                 path: inode for path, inode in self._durable.items() if path.parent != folder
@@ -196,8 +218,8 @@ class MemoryDisk:
         mine = self._locks[path] = object()
 
         def let_go() -> None:
-            if self._locks.get(path) is mine:
-                del self._locks[path]
+            for held in [held for held, owner in self._locks.items() if owner is mine]:
+                del self._locks[held]
 
         return let_go
 

@@ -5,8 +5,10 @@ out work as printed.
 from __future__ import annotations
 
 import json
-import subprocess
+import shlex
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,14 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 def pasted(said: str, begins: str) -> str:
     """The line of a hint that begins so, as somebody would paste it."""
     return next(line.strip() for line in said.splitlines() if line.strip().startswith(begins))
+
+
+def state_at(words: tuple[str, ...], stack: str) -> dict[str, Any]:
+    """What the state of a stack contains; `words` name its environment."""
+    name = ".".join((stack, *words[1:]))
+    text = Path(f"state/.simulator/{name}/state.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 EDITS = [
@@ -87,9 +97,16 @@ def test_another_name_stops_everything_until_the_state_is_moved(
         assert code == 0 and "error[former-name]" in said
     code, said = run(capsys, "doctor", "--stack", "web.yaml", *now)
     assert code == 4 and "error[former-name]" in said
-    subprocess.run(pasted(said, "mv "), shell=True, check=True)
-    code, said = run(capsys, "plan", "web.yaml", *now, "--detailed-exitcode")
-    assert code == 0 and "notice[former-name]" in said
+    before_it = state_at(was, "shop")
+    rename = shlex.split(pasted(said, "reconciler state rename-"))[1:]
+    assert run(capsys, *rename, "--yes")[0] == 0
+    assert run(capsys, *rename, "--yes")[0] == 0, "it is done already, and may be pasted again"
+    after_it = state_at(now, "store" if "store" in after else "shop")
+    assert after_it["lineage"] == before_it["lineage"]
+    assert (after_it["serial"], after_it["entries"]) == (
+        before_it["serial"] + 1,
+        before_it["entries"],
+    )
     assert run(capsys, "apply", "web.yaml", "--yes", *now, *SCALE)[0] == 0
     code, said = run(capsys, "plan", "web.yaml", *now, "--detailed-exitcode")
     assert code == 0 and "former" not in said
@@ -114,8 +131,11 @@ def test_a_folder_that_is_there_already_is_put_aside(
     write(after)
     code, said = run(capsys, "plan", "web.yaml", *now)
     assert code == 4
-    subprocess.run(pasted(said, "mv "), shell=True, check=True)
+    rename = shlex.split(pasted(said, "reconciler state rename-"))[1:]
+    assert run(capsys, *rename, "--yes")[0] == 0
+    assert run(capsys, "apply", "web.yaml", "--yes", *now, *SCALE)[0] == 0
     assert run(capsys, "plan", "web.yaml", *now, "--detailed-exitcode")[0] == 0
+    assert servers() == 2
 
 
 def test_another_stack_with_the_same_addresses_is_reported_as_such(
@@ -126,8 +146,8 @@ def test_another_stack_with_the_same_addresses_is_reported_as_such(
     write(HEAD.replace("shop", "store") + BODY)
     code, said = run(capsys, "apply", "web.yaml", "--yes", *SCALE)
     assert code == 4
-    accepts = pasted(said, "--accept ").split()
-    assert run(capsys, "apply", "web.yaml", "--yes", *accepts, *SCALE)[0] == 0
+    confirmed = shlex.split(pasted(said, "reconciler apply"))[1:]
+    assert run(capsys, *confirmed, "--yes", *SCALE)[0] == 0
     assert servers() == 4
     assert run(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
 
@@ -182,7 +202,84 @@ def test_a_copied_folder_is_refused_still(capsys: pytest.CaptureFixture[str]) ->
     assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
     write(HEAD.replace("shop", "store") + BODY)
     code, said = run(capsys, "plan", "web.yaml")
-    subprocess.run(pasted(said, "mv ").replace("mv ", "cp -r "), shell=True, check=True)
+    assert code == 4
+    shutil.copytree("state/.simulator/shop", "state/.simulator/store")
     for command in (("plan",), ("apply", "--yes", *SCALE)):
         code, said = run(capsys, command[0], "web.yaml", *command[1:])
         assert code == 1 and "this folder contains the state of shop" in said
+
+
+@parameters
+def test_the_state_may_be_renamed_before_the_file_is_edited(
+    capsys: pytest.CaptureFixture[str],
+    before: str,
+    after: str,
+    was: tuple[str, ...],
+    now: tuple[str, ...],
+) -> None:
+    write(before)
+    assert run(capsys, "apply", "web.yaml", "--yes", *was, *SCALE)[0] == 0
+    rename = (
+        ("rename-stack", "shop", "store")
+        if "store" in after
+        else ("rename-env", *(was[1:] or "-"), *(now[1:] or "-"))
+    )
+    code, said = run(capsys, "state", *rename, "web.yaml", "--yes")
+    assert (code == 0 and "in the file" in said) or "from the file" in said
+    for command in (("plan",), ("apply", "--yes", *SCALE)):
+        code, said = run(capsys, command[0], "web.yaml", *command[1:], *was)
+        assert code == 4 and "error[former-name]" in said
+    back = shlex.split(pasted(said, "reconciler state rename-"))[1:]
+    write(after)
+    assert run(capsys, "apply", "web.yaml", "--yes", *now, *SCALE)[0] == 0
+    assert run(capsys, "plan", "web.yaml", *now, "--detailed-exitcode")[0] == 0
+    assert servers() == 2
+    write(before)
+    assert run(capsys, *back, "--yes")[0] == 0
+    assert run(capsys, "apply", "web.yaml", "--yes", *was, *SCALE)[0] == 0
+    assert run(capsys, "plan", "web.yaml", *was, "--detailed-exitcode")[0] == 0
+    assert servers() == 2
+
+
+def test_all_environments_follow_the_name_of_their_stack(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    two = "environments: {dev: {}, prod: {}}\n"
+    write(HEAD + two + BODY)
+    for environment in ("dev", "prod"):
+        assert run(capsys, "apply", "web.yaml", "--env", environment, "--yes", *SCALE)[0] == 0
+    write(HEAD.replace("shop", "store") + two + BODY)
+    code, said = run(capsys, "state", "rename-stack", "shop", "store", "web.yaml", "--yes")
+    assert code == 0 and "shop/dev -> store/dev" in said and "shop/prod -> store/prod" in said
+    for environment in ("dev", "prod"):
+        at = ("web.yaml", "--env", environment)
+        assert run(capsys, "apply", *at, "--yes", *SCALE)[0] == 0
+        assert run(capsys, "plan", *at, "--detailed-exitcode")[0] == 0
+    assert servers() == 4
+
+
+def test_a_name_that_is_in_use_is_refused_and_nothing_is_renamed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(HEAD + "environments: {dev: {}, prod: {}}\n" + BODY)
+    for environment in ("dev", "prod"):
+        assert run(capsys, "apply", "web.yaml", "--env", environment, "--yes", *SCALE)[0] == 0
+    write(HEAD.replace("shop", "store") + BODY, "other.yaml")
+    assert run(capsys, "apply", "other.yaml", "--yes", *SCALE)[0] == 0
+    folders = sorted(path.name for path in Path("state/.simulator").iterdir())
+    refused = (
+        (("rename-env", "dev", "prod"), 4, "the file defines dev and prod"),
+        (("rename-env", "dev", "Prod"), 64, "not a valid name"),
+        (("rename-env", "nowhere", "there"), 1, "has no state in"),
+        (("rename-stack", "shop", "store"), 4, "other.yaml is a stack of that name"),
+        (("rename-stack", "store", "shop"), 4, "other.yaml is a stack of that name"),
+        (("rename-stack", "a", "b"), 64, "the file is of the stack shop"),
+        (("rename-stack", "shop", "../x"), 64, "not a valid stack name"),
+    )
+    for words, exit_code, text in refused:
+        code, said = run(capsys, "state", *words, "web.yaml", "--yes")
+        assert (code, text in said) == (exit_code, True), (words, said)
+    write(HEAD + PROD + BODY)
+    code, said = run(capsys, "state", "rename-env", "dev", "prod", "web.yaml", "--yes")
+    assert code == 4 and "error[name-taken]" in said and "instances.a" in said
+    assert sorted(path.name for path in Path("state/.simulator").iterdir()) == folders

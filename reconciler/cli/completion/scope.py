@@ -74,6 +74,13 @@ class Scope:
             )
             yield from dict.fromkeys((*known, *kept))
 
+    def names(self) -> Iterator[str]:
+        """The name of the stack in the file."""
+        from reconciler.config import loader
+
+        with suppress(Exception):
+            yield loader.identities(self.path)[0]
+
     @cached_property
     def store(self) -> Store | None:
         """The store of the state, or None if the command line does not name a stack."""

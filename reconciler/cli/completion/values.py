@@ -189,6 +189,15 @@ def _environments(scope: Scope, text: str) -> Iterator[Item]:
     yield from _plain(scope.environments())
 
 
+def _former_environments(scope: Scope, text: str) -> Iterator[Item]:
+    yield from _plain(scope.environments())
+    yield Item("-", "no environment")
+
+
+def _stack_name(scope: Scope, text: str) -> Iterator[Item]:
+    yield from _plain(scope.names())
+
+
 def _stacks(scope: Scope, text: str) -> Iterator[Item]:
     yield from paths(text, suffixes=(".yaml",))
 
@@ -307,6 +316,9 @@ _OF_COMMANDS: Mapping[tuple[str, str], Source] = {
     ("mv", "source"): _movable,
     ("mv", "target"): _untracked,
     ("forget", "what"): _forgettable,
+    ("rename-stack", "former"): _stack_name,
+    ("rename-env", "former"): _former_environments,
+    ("rename-env", "name"): _former_environments,
     ("recover", "adopt"): _bindings,
     ("recover", "not_created"): _open_requests,
     ("catalog", "sort"): _columns,

@@ -60,7 +60,7 @@ def import_object(
     the same at the next apply, so that it can be reviewed.
     """
     from reconciler.cli import composition
-    from reconciler.cli.subcommands.state_commands import ask
+    from reconciler.cli.asking import ask
     from reconciler.commands import import_
     from reconciler.model.address import parse
 

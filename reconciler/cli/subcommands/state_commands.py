@@ -11,11 +11,12 @@ import click
 
 from reconciler import resources
 from reconciler.cli import option_types, options
-from reconciler.cli.console import Console
+from reconciler.cli.asking import ask
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, shown_path
+from reconciler.cli.subcommands import relocation_commands
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
-from reconciler.model.abort import Abort, Cancelled
+from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 from reconciler.model.resource import title_of
 from reconciler.render import escape, format
@@ -32,6 +33,10 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 @click.group()
 def state() -> None:
     """List or repair the state. The cloud is not changed."""
+
+
+state.add_command(relocation_commands.rename_stack)
+state.add_command(relocation_commands.rename_env)
 
 
 @state.command(
@@ -335,27 +340,3 @@ def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
                 ),
                 Tone.CARE,
             )
-
-
-def ask(console: Console, title: str, yes: bool, what: str) -> None:
-    """Asks before a change of the state. Raises `Abort` without consent, or if what was shown could
-    not be written.
-    """
-    console.begin()
-    if yes:
-        return
-    if not console.can_ask:
-        raise Abort(
-            error(
-                "consent",
-                msg("cannot ask: there is no terminal, and --yes is not given"),
-                hint=msg("add --yes to {action}", action=what),
-            )
-        )
-    question = msg(
-        "Type {stack} or yes to {action}, or no to cancel:",
-        stack=escape.outside(title),
-        action=what,
-    )
-    if not console.confirm(question, title):
-        raise Cancelled(msg("Cancelled. Nothing was changed."))
