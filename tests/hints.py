@@ -39,6 +39,7 @@ SITUATIONS = {
     "add --unprotect to lift the protection for this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_with_unprotected",
     "run `reconciler plan` to see what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
     "take it out of {} first, by `removed: [{from: {}, keep: true}]` in its file and an apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
+    "if {} took it over, replace it here by `removed: [{from: {}, keep: true}]` and apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_what_another_stack_took_over",
     "add --yes to {}": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
     "create a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",
     "check the console; if it is gone: --accept {}": f"{HINTS}::test_the_only_server_that_is_missing",
@@ -123,8 +124,6 @@ NOT_PASTED = {
     "take one side whole: git checkout --ours -- {}\nthen bind what only the other side made: reconciler recover --rebuild": (
         "it takes a Git merge: tests/processes/test_ci_ways.py runs both commands"
     ),
-    "write to a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder "
-    "and file",
 }
 """Hints that no session at the command line prints, and why."""
 

@@ -128,8 +128,8 @@ MUTANTS_OF_COMMANDS = (
     Mutant(
         "adopt into the folder of another stack",
         "reconciler/cli/subcommands/adopt_commands.py",
-        '    if len(files) > 1 or files[0].name == "stack.yaml":\n',
-        "    if False:\n",
+        "    return found.pop() if len(found) == 1 else None\n",
+        "    return None\n",
         (
             "tests/cli/test_refactoring_sessions.py::test_adopt_writes_no_file_into_the_folder_of_another_stack",
         ),

@@ -18,7 +18,7 @@ MUTANTS_OF_TAKING_OVER = (
     Mutant(
         "do not look at what other states hold",
         "reconciler/model/owners.py",
-        "        if live.id in elsewhere[title]:\n",
+        "        if live.id in other.addresses:\n",
         "        if live.id == title:\n",
         ("tests/scenarios/test_imports.py",),
         fault=9,
@@ -26,8 +26,8 @@ MUTANTS_OF_TAKING_OVER = (
     Mutant(
         "do not look whom a marker names",
         "reconciler/model/owners.py",
-        "        if title in elsewhere\n",
-        "        if title\n",
+        "    if title in elsewhere:\n",
+        "    if title:\n",
         ("tests/scenarios/test_imports.py",),
         fault=9,
     ),

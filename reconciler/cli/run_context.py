@@ -16,7 +16,7 @@ from reconciler.cli import composition, options
 from reconciler.cli.console import Console
 from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
-from reconciler.common.paths import SourceLines
+from reconciler.common.paths import SourceLines, shown_path
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import joined, msg, rewritten
 from reconciler.config import loader
@@ -301,14 +301,6 @@ class Session:
         arguments += self.part
         arguments += ["--simulate"] if self.simulate else []
         return command_line(arguments)
-
-
-def shown_path(path: str) -> str:
-    """A path relative to the current folder, if it is inside."""
-    try:
-        return str(Path(path).resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return path
 
 
 def lock_seconds(given: float | None, console: Console) -> float:

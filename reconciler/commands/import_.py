@@ -12,11 +12,12 @@ from reconciler.commands.context import Connection
 from reconciler.common import suggestions, validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.importing.named_objects import Naming
 from reconciler.model import owners, ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, Severity, error
-from reconciler.model.resource import Account, LiveResource, Stack
+from reconciler.model.resource import Account, LiveResource, RefreshScope, Stack
 from reconciler.model.state import Note, State
 from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state
@@ -37,15 +38,17 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """The object of `id` is to be bound to `address`. `agree` shows it, and stops without consent.
+    """The object that `text` names by id, name or IP address is to be bound to `address`. `agree`
+    shows it, and stops without consent. `command` gives the command that names it by its id.
 
     `accept` are classes of consent with their addresses: `shared` is needed if the object belongs
     to another stack as well.
     """
 
     address: Address
-    id: str
+    text: str
     agree: Callable[[Bound], None]
+    command: Callable[[str], str] = str
     accept: tuple[tuple[str, str | None], ...] = ()
 
 
@@ -59,8 +62,8 @@ def bind(
     lock_timeout_seconds: float,
 ) -> Bound:
     """Binds the object to the address. Stops if that is not possible."""
-    address, id = request.address, request.id
-    with_import = _with_import(stack, address, id)
+    address = request.address
+    _check(stack, request)
     options = PlanOptions(accept=request.accept, elsewhere=session.elsewhere(store))
     _, notices = session.own_state(stack, store, PlanOptions(), connection.endpoint)
     with session.Writing(
@@ -72,9 +75,9 @@ def bind(
         notify=connection.notify,
     ) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        state = moves.move(with_import, writer.state).state
-        scope = planning.refresh_scope(with_import, state, options)
-        account = session.read_account(connection, scope, cached=True)
+        opened = _ImportReading(stack, writer.state, connection, options)
+        with_import, state, account = opened.read(request)
+        id = with_import.resources[address].import_id
         problems = (*notices, *session.account_problems(state, account, connection))
         binding = _binding(with_import, state, account, connection, options, address)
         sharer = owners.sharer_of(state, binding.live, options.elsewhere)
@@ -90,10 +93,66 @@ def bind(
     return found
 
 
-def _with_import(stack: Stack, address: Address, id: str) -> Stack:
-    """The stack as if its file imported that object. Stops if the address cannot be bound."""
-    resource = stack.resources.get(address)
-    if resource is None:
+@dataclass(frozen=True, slots=True)
+class _ImportReading:
+    """Reads what is needed to bind an object: the stack as if its file imported the object, the
+    state after the moves of the file, and the account.
+    """
+
+    stack: Stack
+    state: State
+    connection: Connection
+    options: PlanOptions
+
+    def read(self, request: ImportRequest) -> tuple[Stack, State, Account]:
+        """All three for the object that the request names. An id needs no list besides those of the
+        plan; a name or an IP address is looked up in the list of its kind first.
+        """
+        kind, id = request.address.kind, request.text
+        if not _may_be_id(id):
+            first = session.read_account(self.connection, RefreshScope(kinds=frozenset({kind})))
+            id = self._id(request, first)
+        found = self._with(request.address, id)
+        if found[2].find(kind, id) is None:
+            self._stop_if_unsettled(found, request.address)
+            found = self._with(request.address, self._id(request, found[2]))
+        return found
+
+    def _stop_if_unsettled(self, found: tuple[Stack, State, Account], address: Address) -> None:
+        stack, state, account = found
+        kinds = self.connection.kinds
+        items = classify(
+            stack=stack, state=state, account=account, kinds=kinds, options=self.options
+        ).items
+        unsettled = lost_state.unsettled_create(items[address])
+        if unsettled is not None:
+            raise Abort(unsettled)
+
+    def _with(self, address: Address, id: str) -> tuple[Stack, State, Account]:
+        stack = _with_import(self.stack, address, id)
+        state = moves.move(stack, self.state).state
+        scope = planning.refresh_scope(stack, state, self.options)
+        return stack, state, session.read_account(self.connection, scope, cached=True)
+
+    def _id(self, request: ImportRequest, account: Account) -> str:
+        named = Naming(
+            account, (request.address.kind,), request.command, self.state, self.options.elsewhere
+        )
+        found = named.find(request.text)
+        if isinstance(found, Problem):
+            raise Abort(replace(found, address=str(request.address)))
+        return found.id
+
+
+def _may_be_id(text: str) -> bool:
+    """Whether a text looks like an id, as `INSTANCE-Fq1a` does."""
+    return text[:1].isupper() and validators.identifier(text) is None
+
+
+def _check(stack: Stack, request: ImportRequest) -> None:
+    """Stops if nothing can be bound to the address, or the text is not one that names an object."""
+    address = request.address
+    if address not in stack.resources:
         known = [str(one) for one in stack.resources if one.rule is None]
         message = msg("{address} is not in the stack file", address=address)
         hint = suggestions.hint_for(str(address), known)
@@ -102,10 +161,14 @@ def _with_import(stack: Stack, address: Address, id: str) -> Stack:
         message = msg("{address} is a rule", address=address)
         hint = msg("import the firewall instead: its rules are bound with it")
         raise Abort(error("missing-reference", message, address=str(address), hint=hint))
-    wrong = validators.identifier(id)
-    if wrong is not None:
+    wrong = validators.identifier(request.text)
+    if wrong is not None and request.text != request.text.strip():
         raise Abort(error("bad-format", wrong, address=str(address)))
-    imported = replace(resource, import_id=id)
+
+
+def _with_import(stack: Stack, address: Address, id: str) -> Stack:
+    """The stack as if its file imported that object."""
+    imported = replace(stack.resources[address], import_id=id)
     return replace(stack, resources={**stack.resources, address: imported})
 
 

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from reconciler.commands import former_names
 from reconciler.common import suggestions
+from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
 from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, notice
 from reconciler.model.events import Activity, ActivityEnded, LockWait
-from reconciler.model.owners import Elsewhere
+from reconciler.model.owners import Elsewhere, OtherState
 from reconciler.model.resource import Account, RefreshScope, Stack, title_of
 from reconciler.model.state import Entry, State
 
@@ -126,12 +128,14 @@ def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, st
 
 
 def elsewhere(store: ports.StateReader) -> Elsewhere:
-    """What other states in the same place contain: for each stack, ids with their addresses."""
-    found = {}
+    """What other states in the same place contain."""
+    place, found = Path(store.location).parent, {}
     for state in store.others():
+        title = title_of(state.stack, state.environment)
         deposed = {old.id: old.address for old in state.deposed.values()}
         current = {entry.id: entry.address for entry in state.entries.values()}
-        found[title_of(state.stack, state.environment)] = deposed | current
+        folder = shown_path(str(place / title.replace("/", ".")))
+        found[title] = OtherState(deposed | current, folder)
     return found
 
 

@@ -57,6 +57,14 @@ def leaves_repository(path: Path, folder: Path) -> bool:
         return True
 
 
+def shown_path(path: str) -> str:
+    """A path relative to the current folder, if it is inside."""
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line for the parser of YAML."""
 

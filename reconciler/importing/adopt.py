@@ -20,17 +20,18 @@ from reconciler.importing import adopt_fields
 from reconciler.importing.adopt_names import Names, slug
 from reconciler.importing.adopt_rules import NO_RULES, AdoptedRules, rules_of
 from reconciler.importing.yaml_writer import Raw
-from reconciler.model import marker
+from reconciler.model.owners import Elsewhere, Sharer, sharer_of
 from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.resource_type import ResourceType
+from reconciler.model.state import State
 
 _NUMBERED = re.compile(r"(?P<stem>.*?[^0-9])(?P<number>[0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptRequest:
-    """What to adopt: everything, or the objects named by id or name. `zones` limits both to what
-    lies in these zones; all zones if it is empty.
+    """What to adopt: everything, or the objects with the ids in `named`. `zones` limits both to
+    what lies in these zones; all zones if it is empty.
     """
 
     everything: bool = False
@@ -39,13 +40,13 @@ class AdoptRequest:
 
     def includes(self, live: LiveResource) -> bool:
         """Whether an object is asked for, zones aside."""
-        return self.everything or live.id in self.named or live.attributes.get("name") in self.named
+        return self.everything or live.id in self.named
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
     """One resource of the new stack. `body` holds its members in order; `notes` are comments above
-    it, `remarks` comments behind its members.
+    it, `remarks` comments behind its members. `names` are the names of its objects in the account.
     """
 
     kind: str
@@ -54,12 +55,19 @@ class Adopted:
     notes: tuple[str, ...] = ()
     remarks: Mapping[str, str] = EMPTY
     rules: AdoptedRules = NO_RULES
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_respelled(self) -> bool:
+        """Whether the key spells the names in other letters."""
+        return not all(name.isascii() for name in self.names)
 
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
     """The new stack. `existing` are objects that it refers to and does not own; `left` are those
-    that are not adopted, each with the reason.
+    that are not adopted, each with the reason. `shared` are adopted objects that another stack
+    owns, by their address in the new one.
     """
 
     stack: str
@@ -67,6 +75,7 @@ class Adoption:
     existing: Mapping[str, Mapping[str, str]]
     left: tuple[tuple[str, LiveResource, str], ...]
     defaults: Mapping[str, Any] = EMPTY
+    shared: Mapping[str, tuple[LiveResource, Sharer]] = EMPTY
 
     def count(self, kind: str) -> int:
         """How many objects of a kind are bound."""
@@ -74,22 +83,39 @@ class Adoption:
         return sum(len(ids) if isinstance(ids, Mapping) else 1 for ids in found)
 
 
-def adopt(account: Account, desired: AdoptRequest, *, stack: str) -> Adoption:
-    """The stack that asks for the selected objects of an account, as they are."""
+def adopt(
+    account: Account, desired: AdoptRequest, *, stack: str, elsewhere: Elsewhere = EMPTY
+) -> Adoption:
+    """The stack that asks for the selected objects of an account, as they are. What another stack
+    owns is left, unless it is named: then it is also in `shared`.
+    """
     kinds = resources.all_kinds()
     adopter = _Adopter(account, Names(account))
-    left = []
+    state = State("", 0, stack, None)
+    left, sharers = [], {}
     for name in kinds.build_order:
         taken = []
         for live in _selected(account, kinds[name], desired):
-            reason = _reason_to_leave(live, stack)
+            sharer = sharer_of(state, live, elsewhere)
+            reason = _reason_to_leave(live)
+            if reason is None and sharer is not None and live.id not in desired.named:
+                reason = msg(
+                    "it belongs to the stack {stack} ({proof})",
+                    stack=sharer.title,
+                    proof=sharer.proof,
+                )
             if reason is None:
                 taken.append(live)
+                sharers.update({live.id: (live, sharer)} if sharer is not None else {})
             else:
                 left.append((name, live, reason))
         adopter.group(kinds[name], taken)
+    shared = {
+        f"{live.kind}.{adopter.names.reference(live.kind, id)}": (live, sharer)
+        for id, (live, sharer) in sharers.items()
+    }
     adopted = tuple(map(adopter.adopted, adopter.groups))
-    return Adoption(stack, adopted, adopter.names.existing, tuple(left), adopter.defaults)
+    return Adoption(stack, adopted, adopter.names.existing, tuple(left), adopter.defaults, shared)
 
 
 def _selected(account: Account, kind: ResourceType, desired: AdoptRequest) -> list[LiveResource]:
@@ -119,16 +145,8 @@ def _lies_in(
     return live.id in named or any(row.attributes.get("zone") in zones for row in found)
 
 
-def _reason_to_leave(live: LiveResource, stack: str) -> str | None:
-    """Why an object is not adopted, or None."""
-    own = marker.owner_text(stack, None, "")
-    if (
-        live.nonce is not None
-        and live.marked is not None
-        and marker.is_owner_text(live.marked)
-        and not live.marked.startswith(own)
-    ):
-        return msg("its marker says that it belongs to {stack}", stack=live.marked)
+def _reason_to_leave(live: LiveResource) -> str | None:
+    """Why nobody can adopt an object now, or None."""
     if live.failed:
         return msg("the cloud reports it as failed: a plan would replace it")
     if not live.ready:
@@ -185,13 +203,11 @@ class _Adopter:
                 self.defaults.setdefault(kind.name, {})[each.name] = shown
 
     def _wanted_key(self, kind: ResourceType, live: LiveResource) -> str:
-        """A key made of the object's name. If the name has no Latin letter or digit, the names of
+        """A key made of the object's name. If the name has no letter or digit for it, the names of
         the objects that it is for make a better one.
         """
-        name = str(live.attributes.get("name") or "")
-        own = slug(name, kind)
-        is_readable = any(letter.isascii() and letter.isalnum() for letter in name)
-        return own if is_readable else self.names.of_users(kind, live) or own
+        own = slug(live.attributes.get("name"), kind)
+        return self.names.of_users(kind, live) or own if own == kind.singular else own
 
     def _alike(
         self, kind: ResourceType, taken: list[LiveResource]
@@ -246,7 +262,13 @@ class _Adopter:
         for _, live in group.members:
             written.note_other_memberships(kind, live)
         return Adopted(
-            kind.name, group.key, written.body, tuple(written.notes), written.remarks, rules
+            kind.name,
+            group.key,
+            written.body,
+            tuple(written.notes),
+            written.remarks,
+            rules,
+            tuple(str(live.attributes.get("name") or "") for _, live in group.members),
         )
 
     def _rules(self, kind: ResourceType, live: LiveResource) -> AdoptedRules:

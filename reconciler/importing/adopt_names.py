@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import field
 from typing import Any
 
 from reconciler import resources
 from reconciler.common.dataclass import dataclass
+from reconciler.importing.romanization import romanized
 from reconciler.model.resource import Account, LiveResource
 from reconciler.model.resource_type import Edit, ResourceType
 
 _KEY_LENGTH_MAX = 24
-_HANGUL = "HANGUL SYLLABLE "
 
 
 @dataclass(slots=True)
@@ -83,17 +82,10 @@ def slug(name: Any, kind: ResourceType) -> str:
     """A key made of a name: Hangul in Latin letters, then the characters that a key may have, or
     the word for the kind if there are none.
     """
-    latin = "".join(map(_latin, unicodedata.normalize("NFC", str(name or "").lower())))
-    text = re.sub(r"[^a-z0-9]+", "_", latin).strip("_")
+    text = re.sub(r"[^a-z0-9]+", "_", romanized(str(name or "")).lower()).strip("_")
     if not text:
         return kind.singular
     return text if text[0].isalpha() else f"{kind.singular}_{text}"
-
-
-def _latin(character: str) -> str:
-    """A syllable of Hangul as its Unicode name spells it: `seo` for `서`."""
-    name = unicodedata.name(character, "")
-    return name.removeprefix(_HANGUL).lower() if name.startswith(_HANGUL) else character
 
 
 def _common_beginning(names: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from reconciler import resources
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.importing.romanization import romanized
 from reconciler.model.resource import EMPTY, LiveResource
 from reconciler.planner.compare.rule_matching import MEANING
 from reconciler.resources import rule
@@ -73,7 +74,7 @@ def _unwritable(shown: Mapping[str, Any]) -> str | None:
 
 
 def _new_key(title: str, taken: Collection[str | None]) -> str:
-    plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:25]
+    plain = re.sub(r"[^a-z0-9]+", "-", romanized(title).lower()).strip("-")[:25].strip("-")
     wanted = title if _KEY.fullmatch(title) else plain or rule.SINGULAR
     key, number = wanted, 1
     while key in taken:

@@ -9,17 +9,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler import resources
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import joined, msg
 from reconciler.importing.adopt import Adopted, Adoption
+from reconciler.importing.examples import SCHEMA_LINE
 from reconciler.importing.yaml_writer import flow, key, scalar
 from reconciler.locale.language import translated
 from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.resource_type import ResourceType
 
+_NAMES_SHOWN_MAX = 3
 
-def text(adoption: Adoption, account: Account) -> str:
-    """The file. `validate` reads it as it is, and its plan only binds objects."""
-    return "".join(f"{line}\n" for line in _lines(adoption, account))
+
+def text(adoption: Adoption, account: Account, *, for_editors: bool = False) -> str:
+    """The file. `validate` reads it as it is, and its plan only binds objects. `for_editors`: it
+    names the schema beside it.
+    """
+    head = SCHEMA_LINE if for_editors else ""
+    return head + "".join(f"{line}\n" for line in _lines(adoption, account))
 
 
 def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
@@ -84,12 +91,13 @@ def _lines(adoption: Adoption, account: Account) -> Iterator[str]:
             yield f"  {name}: {flow(body)}"
     kinds = resources.all_kinds()
     for name in kinds.build_order:
-        yield from _section(kinds[name], [one for one in adoption.resources if one.kind == name])
+        yield from _section(kinds[name], adoption)
     yield from _existing(adoption.existing)
     yield from _left(adoption.left)
 
 
-def _section(kind: ResourceType, found: list[Adopted]) -> Iterator[str]:
+def _section(kind: ResourceType, adoption: Adoption) -> Iterator[str]:
+    found = [one for one in adoption.resources if one.kind == kind.name]
     if not found:
         return
     yield ""
@@ -103,14 +111,33 @@ def _section(kind: ResourceType, found: list[Adopted]) -> Iterator[str]:
         yield f"# {_comment(missing)}"
     yield f"{kind.name}:"
     for one in found:
-        for note in one.notes:
+        for note in (*one.notes, *_shared(one, adoption)):
             yield f"  # {_comment(note)}"
-        yield f"  {one.key}:"
+        respelled = f"  # {_comment(_names(one))}" if one.is_respelled else ""
+        yield f"  {one.key}:{respelled}"
         for name, value in one.body.items():
             if name == "import":
                 yield from _rules(one)
             remark = one.remarks.get(name)
             yield f"    {name}: {_value(value)}" + (f"  # {_comment(remark)}" if remark else "")
+
+
+def _shared(one: Adopted, adoption: Adoption) -> Iterator[str]:
+    """What is to be known about objects of the resource that another stack owns."""
+    for address, (_, sharer) in adoption.shared.items():
+        if address.partition("[")[0] == f"{one.kind}.{one.key}":
+            yield msg(
+                "also belongs to the stack {stack}: apply asks for --accept {consent}",
+                stack=sharer.title,
+                consent=pasted(f"shared={address}"),
+            )
+
+
+def _names(one: Adopted) -> str:
+    """The names of the objects of one resource, as the account has them."""
+    shown = ", ".join(one.names[:_NAMES_SHOWN_MAX])
+    rest = len(one.names) - _NAMES_SHOWN_MAX
+    return shown if rest <= 0 else msg("{names} and {count} more", names=shown, count=rest)
 
 
 def _value(value: Any) -> str:

@@ -11,12 +11,24 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.model import marker
+from reconciler.model.address import parse
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import LiveResource, title_of
 from reconciler.model.state import Entry, State, StateChange
 
-Elsewhere: TypeAlias = "Mapping[str, Mapping[str, str]]"
-"""The objects of other states of the same place: the title of their stack to id to address."""
+
+@dataclass(frozen=True, slots=True)
+class OtherState:
+    """What another state of the same place contains: the address of each id. `folder` is where it
+    is, as a person reads it.
+    """
+
+    addresses: Mapping[str, str]
+    folder: str = ""
+
+
+Elsewhere: TypeAlias = "Mapping[str, OtherState]"
+"""The other states of the same place, by the title of their stack."""
 
 SHARED = "shared:"
 """The prefix, before an id, of facts that name another stack that owns the object, with consent."""
@@ -24,10 +36,12 @@ SHARED = "shared:"
 
 @dataclass(frozen=True, slots=True)
 class Sharer:
-    """Another stack that owns an object, the address of the object there, and the proof."""
+    """Another stack that owns an object, the proof, and the address of the object there, None if
+    the marker that names the stack was cut within it.
+    """
 
     title: str
-    address: str
+    address: str | None
     proof: str
 
 
@@ -77,12 +91,12 @@ def sharer_of(
     names: a renamed stack finds its objects in this way.
     """
     for title in sorted(elsewhere):
-        if live.id in elsewhere[title]:
-            return Sharer(
-                title,
-                elsewhere[title][live.id],
-                msg("the state of {title} contains it", title=title),
-            )
+        other = elsewhere[title]
+        if live.id in other.addresses:
+            proof = msg("the state of {title} contains it", title=title)
+            if other.folder:
+                proof = msg("{proof}: {folder}", proof=proof, folder=other.folder)
+            return Sharer(title, other.addresses[live.id], proof)
     named = marker.owner_parts(live.marked) if live.nonce is not None else None
     if (
         named is None
@@ -91,13 +105,14 @@ def sharer_of(
     ):
         return None
     title = title_of(*named[:2])
-    # The state of the stack that it names was read and does not contain it: it was taken out of
-    # that stack.
-    return (
-        None
-        if title in elsewhere
-        else Sharer(title, f"{live.kind}.{named[2]}", msg("its marker names {title}", title=title))
-    )
+    if title in elsewhere:
+        # The state of the stack that it names was read and does not contain it: it was taken out of
+        # that stack.
+        return None
+    address = f"{live.kind}.{named[2]}"
+    is_whole = parse(address) is not None and len(live.marked or "") < marker.USER_LIMIT
+    proof = msg("its marker names {title}", title=title)
+    return Sharer(title, address if is_whole else None, proof)
 
 
 def agreed_before(state: State, live: LiveResource, sharer: Sharer) -> bool:
@@ -111,21 +126,46 @@ def agreement(live: LiveResource, sharer: Sharer) -> StateChange:
 
 
 def shared(
-    address: str, live: LiveResource, sharer: Sharer, *, place: Place | None = None
+    address: str,
+    live: LiveResource,
+    sharer: Sharer,
+    *,
+    place: Place | None = None,
+    is_tracked: bool = False,
 ) -> Problem:
-    """The problem of an object that another stack owns as well, with the ways out."""
-    message = msg(
-        "{address}: {id} belongs to the stack {stack} ({proof}), which can change or delete it",
-        address=address,
-        id=live.id,
-        stack=sharer.title,
-        proof=sharer.proof,
-    )
-    hint = msg(
-        "take it out of {stack} first, by `removed: [{{from: {owner}, keep: true}}]` in its file "
-        "and an apply; if both stacks are to own it: --accept {consent}",
-        stack=sharer.title,
-        owner=sharer.address,
-        consent=pasted(f"shared={address}"),
-    )
+    """The problem of an object that another stack owns as well, with the ways out. `is_tracked`:
+    this stack has the object already; otherwise it is about to take it.
+    """
+    consent = pasted(f"shared={address}")
+    if is_tracked:
+        message = msg(
+            "{address}: {id} also belongs to the stack {stack} ({proof}), which can change or "
+            "delete it",
+            address=address,
+            id=live.id,
+            stack=sharer.title,
+            proof=sharer.proof,
+        )
+        hint = msg(
+            "if {stack} took it over, replace it here by `removed: [{{from: {address}, keep: "
+            "true}}]` and apply; if both stacks are to own it: --accept {consent}",
+            stack=sharer.title,
+            address=address,
+            consent=consent,
+        )
+    else:
+        message = msg(
+            "{address}: {id} belongs to the stack {stack} ({proof}), which would lose it",
+            address=address,
+            id=live.id,
+            stack=sharer.title,
+            proof=sharer.proof,
+        )
+        hint = msg(
+            "take it out of {stack} first, by `removed: [{{from: {owner}, keep: true}}]` in its "
+            "file and an apply; if both stacks are to own it: --accept {consent}",
+            stack=sharer.title,
+            owner=sharer.address or "ADDRESS",
+            consent=consent,
+        )
     return error("shared", message, place=place, address=address, hint=hint)

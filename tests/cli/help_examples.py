@@ -71,7 +71,11 @@ NOT_RUN: Mapping[str, str] = {"simulator serve": "it runs until Ctrl-C"}
 BEFORE: Mapping[str, Sequence[str]] = {
     "show prod.plan": ("plan --out prod.plan",),
     "apply --plan prod.plan web.yaml": ("plan web.yaml --env prod --out prod.plan",),
-    f"import instances.db {FIRST_ID}": ("state forget instances.db --yes",),
+    "import instances.db shop-db": ("state forget instances.db --yes",),
+    "import instances.db 203.": tuple(
+        f"state forget {address} --yes"
+        for address in ("instances.db", "'instances.web[0]'", "'instances.web[1]'")
+    ),
     f"import 'instances.web[0]' {FIRST_ID}": (
         "state forget instances.db --env prod --yes",
         "state forget 'instances.web[0]' --env prod --yes",

@@ -178,6 +178,18 @@ def test_an_import_of_what_another_stack_owns(capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_what_another_stack_took_over(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: the stack that lost an object says who has it, and does not create it again.
+    applied(capsys, stack("web"))
+    Path("other.yaml").write_text(
+        stack("web").replace("stack: shop", "stack: other"), encoding="utf-8"
+    )
+    taken = ("import", "instances.web", "shop-web", "other.yaml", "--yes")
+    assert call(capsys, *taken)[0] == 4
+    assert call(capsys, *taken, "--accept", "shared=instances.web")[0] == 0
+    hinted(capsys, "if other took it over, replace it here by `removed:", "plan", "web.yaml")
+
+
 def test_the_command_for_a_server_without_its_firewall_is_not_narrowed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

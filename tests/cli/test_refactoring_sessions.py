@@ -5,6 +5,7 @@ removed lines.
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
         "an id that is nowhere",
         ("import", "instances.web", "INSTANCE-nowhere"),
         1,
-        "no instance of this account has the id",
+        "IP address 'INSTANCE-nowhere' (searched: instances)",
     ),
     (
         "an id with a blank",
@@ -114,7 +115,7 @@ WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
         1,
         "has spaces around the id: use INSTANCE-x",
     ),
-    ("a path", ("import", "firewalls.web", "../instances"), 1, "is not an id"),
+    ("a path", ("import", "firewalls.web", "../instances"), 1, "name or IP address '../instances'"),
     (
         "an address that the file does not have",
         ("import", "instances.wbe", "INSTANCE-x"),
@@ -167,7 +168,9 @@ def test_an_object_of_another_stack_is_imported_with_the_option_that_is_printed(
     assert (
         code == 4
         and "error[shared]" in err
-        and "belongs to the stack shop (the state of shop contains it)" in err
+        and "belongs to the stack shop (the state of shop contains it: state/.simulator/shop), "
+        "which would lose it"
+        in err
     )
     assert "`removed: [{from: instances.web, keep: true}]`" in err
     option = err.partition("to own it: ")[2].split("\n")[0]
@@ -176,9 +179,10 @@ def test_an_object_of_another_stack_is_imported_with_the_option_that_is_printed(
 
 
 def test_an_account_made_by_hand_becomes_a_stack(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Goal: adopt, plan of binds, apply, empty plan, at the command line and on a local cloud.
+    monkeypatch.setenv("RECONCILER_STATE_DIR", "states")
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
     for address in ("instances.web", "firewalls.web"):
         assert call(capsys, "state", "forget", address, "--stack", "shop.yaml", "--yes")[0] == 0
@@ -211,26 +215,32 @@ def test_an_account_made_by_hand_becomes_a_stack(
         == 0
     )
 
-    code, out, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken.yaml")
+    code, out, err = call(
+        capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken/stack.yaml"
+    )
     assert (
         (code, out) == (0, "")
         and "KR1-Z01: 1 instance" in err
-        and "reconciler plan taken.yaml" in err
+        and "reconciler plan taken/stack.yaml" in err
     )
-    text = Path("taken.yaml").read_text(encoding="utf-8")
+    text = Path("taken/stack.yaml").read_text(encoding="utf-8")
     assert "stack: taken" in text and "description: 손으로" in text
-    assert call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken.yaml")[0] == 64
     assert (
-        call(capsys, "adopt", "shop-web", "--stack", "shop.yaml", "--name", "two")[1].count(
-            "import:"
-        )
-        == 2
+        call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken/stack.yaml")[0] == 64
     )
+    code, _, err = call(capsys, "adopt", "shop-web", "--stack", "shop.yaml", "--name", "two")
+    assert code == 1 and "'shop-web' names 2 objects of the account" in err
+    lines = [line for line in err.splitlines() if "reconciler adopt" in line]
+    assert [line.split()[0] for line in lines] == ["firewall", "instance"]
+    words = shlex.split(lines[1].partition("`reconciler ")[2].strip("`"))
+    assert words[2:] == ["--name", "two", "--stack", "shop.yaml", "--simulate"]
+    out = call(capsys, *words)[1]
+    assert "stack: two" in out and out.count("import:") == 1 and "existing:" in out
 
-    document = json.loads(call(capsys, "plan", "taken.yaml", "--format", "json")[1])
+    document = json.loads(call(capsys, "plan", "taken", "--format", "json")[1])
     assert {row["action"] for row in document["changes"]} == {"import"} and document["steps"] == []
-    assert call(capsys, "apply", "taken.yaml", "--yes", *SCALE)[0] == 0
-    assert call(capsys, "plan", "taken.yaml", "--detailed-exitcode")[0] == 0
+    assert call(capsys, "apply", "taken", "--yes", *SCALE)[0] == 0
+    assert call(capsys, "plan", "taken", "--detailed-exitcode")[0] == 0
 
 
 def test_adopted_objects_with_korean_names_get_keys_that_spell_them(
@@ -239,14 +249,19 @@ def test_adopted_objects_with_korean_names_get_keys_that_spell_them(
     for kind, name in (("instance", "쇼핑몰 웹-1"), ("firewall", "웹 방화벽")):
         call(capsys, "simulator", "do", "create", kind, name, "--stack", "shop.yaml")
     out = call(capsys, "adopt", "--all", "--stack", "shop.yaml")[1]
-    assert "  syopingmol_web_1:\n    name: 쇼핑몰 웹-1\n" in out
-    assert "  web_banghwabyeog:\n    name: 웹 방화벽\n" in out
+    assert "  syopingmol_web_1:  # 쇼핑몰 웹-1\n    name: 쇼핑몰 웹-1\n" in out
+    assert "  web_banghwabyeog:  # 웹 방화벽\n    name: 웹 방화벽\n" in out
 
 
 ADOPT_WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
     ("nothing said", (), 64, "use --all"),
     ("both", ("--all", "web"), 64, "use --all"),
-    ("a name that is nowhere", ("nobody",), 3, "no object with the name or id nobody"),
+    (
+        "a name that is nowhere",
+        ("nobody",),
+        1,
+        "name or IP address 'nobody'",
+    ),
     ("a zone that is nowhere", ("--all", "--zone", "kr9"), 1, "the zone kr9 does not exist"),
     (
         "a name that cannot be a stack's",
@@ -279,35 +294,40 @@ def test_an_account_that_shows_nothing_gets_a_hint(capsys: pytest.CaptureFixture
     )
 
 
-@pytest.mark.parametrize("files", [("stack.yaml",), ("a.yaml", "b.yaml")])
+INFRA = "version: 1\nstack: infra\n"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"stack.yaml": INFRA},
+        {"web.yaml": INFRA},
+        {"a.yaml": INFRA, "b.yaml": "locals: {a: 1}\n"},
+        {"broken.yaml": INFRA + "instances: {\n"},
+    ],
+    ids=["a folder", "a file", "parts", "a mistake"],
+)
 def test_adopt_writes_no_file_into_the_folder_of_another_stack(
-    files: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    texts: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     # Goal: all *.yaml files of a folder are one stack, which a second `stack:` breaks.
-    folder = tmp_path / "infra"
-    folder.mkdir()
-    for number, name in enumerate(files):
-        (folder / name).write_text(
-            "version: 1\nstack: infra\n" if not number else "locals: {a: 1}\n", encoding="utf-8"
-        )
-    code, _, err = call(
-        capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "infra/more.yaml"
-    )
-    assert (
-        code == 64
-        and "infra already contains stack `infra`" in err
-        and not (folder / "more.yaml").exists()
-    )
-    assert call(capsys, "validate", "infra")[0] == 0
-    assert (
-        call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "other/more.yaml")[0] == 0
-    )
+    for name, text in texts.items():
+        (tmp_path / "infra").mkdir(exist_ok=True)
+        (tmp_path / "infra" / name).write_text(text, encoding="utf-8")
+    adopt = ("adopt", "--all", "--stack", "shop.yaml", "--out")
+    code, _, err = call(capsys, *adopt, "infra/more.yaml")
+    assert code == 64 and "infra already contains stack `infra`" in err
+    assert {path.name for path in (tmp_path / "infra").glob("*.*")} == set(texts)
+    where = err.partition("--out ")[2].strip()
+    assert where == "infra/more/stack.yaml" and call(capsys, *adopt, where)[0] == 0
 
 
-def test_adopt_beside_the_file_of_another_stack_reports_two_stacks_in_the_folder(
+def test_adopt_beside_files_that_are_each_a_stack_is_allowed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "one").mkdir()
-    (tmp_path / "one" / "web.yaml").write_text("version: 1\nstack: web\n", encoding="utf-8")
-    code, _, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "one/more.yaml")
-    assert code == 0 and "one contains two stacks now" in err and "one/web.yaml" in err
+    (tmp_path / "many").mkdir()
+    for name in ("web", "db"):
+        text = f"version: 1\nstack: {name}\n"
+        (tmp_path / "many" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    arguments = ("--stack", "shop.yaml", "--out", "many/more.yaml")
+    assert call(capsys, "adopt", "--all", *arguments)[0] == 0

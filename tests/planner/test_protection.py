@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.owners import OtherState
 from reconciler.model.resource import PROTECT_ALL, Deferred, Lifecycle, LiveResource, Ref
 from reconciler.model.state import Deposed, Intent
 from tests.builders import OMIT, Case, at, firewall, nothing, rule, server, settled, told, volume
@@ -567,4 +568,4 @@ def test_an_old_object_of_a_replacement_that_another_state_holds_is_not_deleted(
         old, LiveResource("instances", "i-old", {"id": "i-old", "name": "old"})
     )
     assert told(case.plan()).steps == ["instance.delete instances.web i-old"]
-    assert not case.plan(elsewhere={"blog": {"i-old": "instances.b"}}).steps
+    assert not case.plan(elsewhere={"blog": OtherState({"i-old": "instances.b"})}).steps

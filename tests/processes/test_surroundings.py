@@ -78,12 +78,12 @@ def test_a_generous_umask_makes_no_file_that_everybody_may_write(tmp_path: Path)
     with desk(tmp_path) as place:
         found = in_shell(
             place,
-            "umask 0; reconciler apply shop.yaml --yes && reconciler adopt --all --out new.yaml "
+            "umask 0; reconciler apply shop.yaml --yes && reconciler adopt --all --out new/a.yaml "
             "--stack shop.yaml",
         )
         assert found.code == 0, found.text
         files = [
-            tmp_path / "new.yaml",
+            *(tmp_path / "new").rglob("*"),
             *(tmp_path / "home").rglob("*"),
             *(tmp_path / "state").rglob("*"),
         ]

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.commands import adopt
+from reconciler.commands.adopt import AdoptSelection
 from reconciler.importing import adopt_writer, yaml_writer
-from reconciler.importing.adopt import Adoption, AdoptRequest
+from reconciler.importing.adopt import Adoption
 from reconciler.model.diagnostics import Severity
 from reconciler.model.plan import Action
 from reconciler.model.resource import Stack
@@ -170,11 +171,11 @@ def worlds(draw: Any) -> dict[str, Any]:
     }
 
 
-ALL = AdoptRequest(everything=True)
+ALL = AdoptSelection(everything=True)
 
 
 def taken_over(
-    harness: CloudHarness, desired: AdoptRequest = ALL, *, name: str = "taken"
+    harness: CloudHarness, desired: AdoptSelection = ALL, *, name: str = "taken"
 ) -> tuple[Adoption, str, Stack]:
     found, account, _ = adopt.adopt(harness.connection(), desired, stack=name)
     text = adopt_writer.text(found, account)
@@ -223,7 +224,7 @@ def test_a_companys_account_is_taken_over_folded_and_named() -> None:
     assert stack.cardinalities["instances", "web"] == ("01", "02", "03") and stack.cardinalities[
         "instances", "api"
     ] == ("01", "02")
-    assert "  db:\n    name: 디비-정책\n" in text
+    assert "  dibi_jeongchaeg:  # 디비-정책\n    name: 디비-정책\n" in text
     assert [(live.attributes["name"], reason) for _, live, reason in found.left] == [
         ("archive-01", "the cloud reports it as failed: a plan would replace it")
     ]
@@ -245,26 +246,28 @@ block_storages: {data: {type: ssd, size: 10, instance: web, description: mine}}
     assert harness.apply(made).exit_code == 0
     found, text, stack = taken_over(harness)
     assert [str(address) for address in stack.resources] == ["block_storages.other_data"]
-    assert "existing" in text and "belongs to other.-.web" in text
+    assert "existing" in text and "belongs to the stack other (its marker names other)" in text
     assert {kind for kind, _, _ in found.left} == {"firewalls", "instances"}
 
 
 @pytest.mark.parametrize(
     ("desired", "wanted"),
     [
-        (AdoptRequest(named=frozenset({"web-01"})), ["instances.web_01"]),
+        (AdoptSelection(texts=("web-01",)), ["instances.web_01"]),
         (
-            AdoptRequest(named=frozenset({"db-main-data", "디비-정책"})),
-            ["block_storages.db_main_data", "firewalls.db"],
+            AdoptSelection(texts=("db-main-data", "디비-정책")),
+            ["block_storages.db_main_data", "firewalls.dibi_jeongchaeg"],
         ),
         (
-            AdoptRequest(everything=True, zones=frozenset({"KR1-z02"})),
-            ["firewalls.win_erp", "instances.batch_01", "instances.win_erp"],
+            AdoptSelection(everything=True, zones=frozenset({"KR1-z02"})),
+            ["firewalls.wongyeogdeseukeutob", "instances.batch_01", "instances.win_erp"],
         ),
     ],
     ids=["a server", "a volume and a firewall", "a zone by its console name in any case"],
 )
-def test_a_part_of_an_account_refers_to_the_rest(desired: AdoptRequest, wanted: list[str]) -> None:
+def test_a_part_of_an_account_refers_to_the_rest(
+    desired: AdoptSelection, wanted: list[str]
+) -> None:
     # Goal: what is not taken over stays as it is, and what is refers to it as an existing object.
     harness = CloudHarness()
     harness.cloud.replace_world(packaged_world("company"))

@@ -13,10 +13,10 @@ import pytest
 
 from reconciler import resources
 from reconciler.commands import absorb, adopt
+from reconciler.commands.adopt import AdoptSelection
 from reconciler.common import decoding
 from reconciler.config import loader, reference, schema
 from reconciler.importing import adopt_writer
-from reconciler.importing.adopt import AdoptRequest
 from reconciler.model.plan import Action
 from reconciler.model.resource import LiveResource
 from reconciler.model.resource_type import Edit, Operation, ResourceType
@@ -199,6 +199,6 @@ def test_an_added_field_is_adopted(cloud: LabelledCloud, tmp_path: Path) -> None
     harness = CloudHarness()
     harness.apply(harness.stack(STACK, tmp_path))
     found, account, _ = adopt.adopt(
-        harness.connection(), AdoptRequest(everything=True), stack="shop"
+        harness.connection(), AdoptSelection(everything=True), stack="shop"
     )
     assert "label: orders" in adopt_writer.text(found, account)

@@ -12,9 +12,9 @@ import pytest
 
 from reconciler import resources
 from reconciler.commands import absorb, adopt
+from reconciler.commands.adopt import AdoptSelection
 from reconciler.config import loader, reference, schema
 from reconciler.importing import adopt_writer
-from reconciler.importing.adopt import AdoptRequest
 from reconciler.model.plan import Action, Plan
 from reconciler.render.plan import plan_json, plan_text
 from reconciler.render.plan.plan_markdown import plan_markdown
@@ -160,7 +160,7 @@ def test_an_object_of_an_added_kind_is_imported(harness: CloudHarness, tmp_path:
 
 def test_an_object_of_an_added_kind_is_adopted(harness: CloudHarness, tmp_path: Path) -> None:
     found, account, _ = adopt.adopt(
-        harness.connection(), AdoptRequest(everything=True), stack="shop"
+        harness.connection(), AdoptSelection(everything=True), stack="shop"
     )
     text = adopt_writer.text(found, account)
     assert "backups:" in text and "keep_days: 30" in text

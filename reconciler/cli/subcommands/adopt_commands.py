@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,26 +13,43 @@ import click
 
 from reconciler.cli import option_types, options
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
-from reconciler.common.suggestions import command_line
+from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import command_line, pasted
 from reconciler.common.text import msg
+from reconciler.importing.romanization import romanized
 from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
 from reconciler.render import escape
 from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.commands.import_ import Bound
+    from reconciler.importing.adopt import Adoption
+    from reconciler.model.owners import Elsewhere, OtherState
     from reconciler.planner.checks.approval import Acceptance
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptOptions:
+    """The options of `adopt`, each the option of its name."""
+
+    everything: bool = False
+    zones: tuple[str, ...] = ()
+    name: str | None = None
+    out: str | None = None
+    accept: tuple[Acceptance, ...] = ()
 
 
 @click.command(
     "import",
     epilog="""\b
 Examples:
-  reconciler import instances.db INSTANCE-Fq1aWFZsggSX0InttsJX8Y
+  reconciler import instances.db shop-db
+  reconciler import instances.db 203.0.113.10
   reconciler import 'instances.web[0]' INSTANCE-Fq1aWFZsggSX0InttsJX8Y --env prod --yes""",
 )
 @click.argument("address", metavar="ADDRESS", type=option_types.AddressText())
-@click.argument("id", metavar="ID")
+@click.argument("named", metavar="OBJECT")
 @options.stack_argument
 @options.environment_option
 @options.variable_options
@@ -48,13 +68,13 @@ def import_object(
     session: Session,
     *,
     address: str,
-    id: str,
+    named: str,
     yes: bool,
     accept: Sequence[Acceptance],
     lock_timeout: float | None,
 ) -> int:
     """Bind an existing object to an address in the file. Only the state changes; the account is
-    only read.
+    only read. OBJECT is the object's id, name, or public or private IP address.
 
     The next plan shows what the file would change on the object. `import: ID` on the resource does
     the same at the next apply, so that it can be reviewed.
@@ -73,17 +93,20 @@ def import_object(
     def agree(bound: Bound) -> None:
         live = bound.binding.live
         console.problems([session.pasteable(problem) for problem in bound.problems])
-        named = live.attributes.get("name")
-        cells = (address, live.id, *((named,) if named else ()))
+        name = live.attributes.get("name")
+        cells = (address, live.id, *((name,) if name else ()))
         console.result([Line(f" =  {'  '.join(map(escape.outside, cells))}")])
         ask(console, wanted.title, yes, msg("bind it"))
+
+    def again(id: str) -> str:
+        return session.again("import", address, id, by_option=True)
 
     with session.connect() as connection:
         import_.bind(
             wanted,
             connection,
             store,
-            import_.ImportRequest(found, id, agree, accepted),
+            import_.ImportRequest(found, named, agree, again, accepted),
             composition.holder("reconciler import", composition.run_id()),
             lock_timeout_seconds=lock_seconds(lock_timeout, console),
         )
@@ -99,11 +122,11 @@ def import_object(
 @click.command(
     epilog="""\b
 Examples:
-  reconciler adopt --all --out company.yaml
-  reconciler adopt web-01 web-02 web-policy --name web
+  reconciler adopt --all --out company/stack.yaml
+  reconciler adopt web-01 web-02 203.0.113.10 --name web
   reconciler adopt --all --zone KR1-Z01 > zone.yaml"""
 )
-@click.argument("objects", nargs=-1, metavar="[NAME or ID]...")
+@click.argument("objects", nargs=-1, metavar="[OBJECT]...")
 @click.option("--all", "everything", is_flag=True, help="Take over everything that the API lists.")
 @click.option(
     "--zone",
@@ -121,61 +144,64 @@ Examples:
     "--out",
     metavar="FILE.yaml",
     type=click.Path(dir_okay=False),
-    help="Write to a new file instead of stdout.",
+    help="Write to a new file instead of stdout, in a folder without another stack.",
+)
+@click.option(
+    "--accept",
+    multiple=True,
+    type=option_types.AcceptParam(),
+    help="Consent: shared=ADDRESS, if another stack owns a named object as well.",
 )
 @options.stack_option
 @options.simulate_options
 @options.output_options
+@options.gathered_in(AdoptOptions)
 @on_stack
-def adopt(
-    session: Session,
-    *,
-    objects: Sequence[str],
-    everything: bool,
-    zones: Sequence[str],
-    name: str | None,
-    out: str | None,
-) -> int:
+def adopt(session: Session, *, objects: Sequence[str], choices: AdoptOptions) -> int:
     """Write a stack file for existing objects: instances, block storages, firewalls with their
-    rules and members.
+    rules and members. OBJECT is an id, a name, or a public or private IP address.
 
     The plan of this file only binds objects (=) and is empty after the next apply, which writes the
-    state. The account is only read. Objects whose marker names another stack are written as
-    comments. With --simulate, --stack chooses the local cloud.
+    state. The account is only read. With --all, objects of other stacks are written as comments.
+    With --simulate, --stack chooses the local cloud.
     """
     from reconciler.commands import adopt as adopting
     from reconciler.importing import adopt_writer
-    from reconciler.importing.adopt import AdoptRequest
 
-    if everything == bool(objects):
+    name, out = choices.name, choices.out
+    if choices.everything == bool(objects):
         raise stop_usage(
             msg("name the objects to take over, or use --all"),
-            "reconciler adopt --all --out company.yaml",
+            "reconciler adopt --all --out company/stack.yaml",
         )
     title = _stack_name(name, out)
-    if out is not None and Path(out).exists():
-        raise stop_usage(
-            msg("{path} already exists", path=out),
-            msg("adopt writes only new files: choose another name"),
-        )
-    alone = None if out is None else _alone_in(Path(out).parent)
+    _check_place(session, title, out)
     console = session.console
+    extra = [*(("--name", name) if name else ()), *(("--out", out) if out else ())]
+    selection = adopting.AdoptSelection(
+        choices.everything,
+        tuple(objects),
+        frozenset(choices.zones),
+        frozenset(each.address for each in choices.accept if each.address is not None),
+        lambda id: session.again("adopt", id, *extra, by_option=True),
+    )
     with session.connect() as connection:
         found, account, problems = adopting.adopt(
-            connection, AdoptRequest(everything, frozenset(objects), frozenset(zones)), stack=title
+            connection, selection, stack=title, elsewhere=_elsewhere(session, title, out)
         )
     session.problems.extend(problems)
-    text = adopt_writer.text(found, account)
+    text = adopt_writer.text(found, account, for_editors=out is not None)
     if out is None:
         console.out.write(text)
     else:
         _write_new(Path(out), text)
+        _check_local_cloud(session, out)
     console.note(
         [Line(f" {escape.outside(line)}") for line in adopt_writer.seen_lines(found, account)]
     )
     session.show_problems()
     if out is not None:
-        console.note(list(_written_lines(out, alone, simulate=session.simulate)))
+        console.note(list(_written_lines(out, found, simulate=session.simulate)))
     return exit_codes.DONE
 
 
@@ -248,9 +274,7 @@ def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
 
 
 def _stack_name(name: str | None, out: str | None) -> str:
-    """The name from `--name`, else one made from the file name."""
-    import re
-
+    """The name from `--name`, else one made from the file name; for `stack.yaml`, the folder."""
     pattern = r"[a-z][a-z0-9-]{0,19}"
     if name is not None:
         if re.fullmatch(pattern, name) is None:
@@ -259,74 +283,119 @@ def _stack_name(name: str | None, out: str | None) -> str:
                 msg("use a-z, 0-9 and -, starting with a letter, at most 20 characters"),
             )
         return name
-    stem = re.sub(r"[^a-z0-9]+", "-", Path(out or "").stem.lower()).strip("-")[:20].strip("-")
+    own = Path(out or "").stem
+    own = Path(out or "").resolve().parent.name if own == "stack" else own
+    stem = re.sub(r"[^a-z0-9]+", "-", romanized(own).lower()).strip("-")[:20].strip("-")
     return stem if re.fullmatch(pattern, stem) else "adopted"
 
 
-def _written_lines(out: str, alone: Path | None, *, simulate: bool) -> Iterator[Line]:
-    """What was written, the next command, and a warning about the other stack in the folder."""
-    again = command_line(["reconciler", "plan", out, *(["--simulate"] if simulate else [])])
-    yield Line(
-        msg(
-            " Written: {file}    Next:  {command}",
-            file=escape.outside(out),
-            command=escape.outside(again),
-        ),
-        Tone.GOOD,
-    )
-    if alone is not None:
-        text = msg(
-            " {folder} contains two stacks now: name the file of the other one in commands, {file}",
-            folder=escape.outside(alone.parent),
-            file=escape.outside(alone),
-        )
-        yield Line(text, Tone.CARE)
-
-
-def _alone_in(folder: Path) -> Path | None:
-    """The only file of another stack in the folder, if any. Raises `Abort` if the folder itself is
-    a stack: one more file would break it.
+def _check_place(session: Session, title: str, out: str | None) -> None:
+    """Stops if a stack of that name already has objects in its state, or if the new file would
+    become a part of another stack.
     """
-    from reconciler.config import loader
-    from reconciler.model.abort import Abort
+    from reconciler.commands import session as opening
 
-    files = sorted(file for file in folder.glob("*.yaml") if not file.name.startswith("."))
-    if not files:
-        return None
-    try:
-        name, _ = loader.identities(folder)
-    except Abort:  # several stacks, each named by its file
-        return None
-    if len(files) > 1 or files[0].name == "stack.yaml":
-        hint = msg("write to a folder of its own: adopt --out FOLDER/FILE.yaml")
+    if out is not None and os.path.lexists(out):
+        raise stop_usage(
+            msg("{path} already exists", path=out),
+            msg("adopt writes only new files: choose another name"),
+        )
+    here = session if out is None else replace(session, path=Path(out).parent)
+    state = opening.read_state(here.store(title, None))
+    if state is not None and not state.is_empty:
+        raise stop_usage(
+            msg("the stack `{name}` already has objects in its state", name=title),
+            msg("choose another name for the new stack with --name"),
+        )
+    other = None if out is None else _stack_in(Path(out).parent)
+    if out is not None and other is not None:
         raise stop_usage(
             msg(
                 "{folder} already contains stack `{name}`; all *.yaml files in a folder form "
                 "one stack",
-                folder=folder,
-                name=name,
+                folder=Path(out).parent,
+                name=other,
             ),
-            hint,
+            msg(
+                "write to a folder of its own: adopt --out {file}",
+                file=pasted(Path(out).parent / title / "stack.yaml"),
+            ),
         )
-    return files[0]
+
+
+def _stack_in(folder: Path) -> str | None:
+    """The name of the stack whose files are in a folder. None if there is none, or if each of
+    several files is a stack of its own.
+    """
+    found = {name for file in sorted(folder.glob("*.yaml")) if (name := _stack_of(file))}
+    return found.pop() if len(found) == 1 else None
+
+
+def _stack_of(file: Path) -> str | None:
+    """The name of the stack that a file names, even if the rest of it has errors."""
+    from reconciler.config import loader
+
+    try:
+        return loader.identities(file)[0]
+    except (Abort, OSError):
+        pass
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^stack:[ \t]*(\S+)", text, re.MULTILINE)
+    return None if found is None else found[1]
+
+
+def _elsewhere(session: Session, title: str, out: str | None) -> Elsewhere:
+    """What the states contain beside the new stack's, and beside the current folder's."""
+    from reconciler.commands import session as opening
+
+    places = [session.path] if out is None else [session.path, Path(out).parent]
+    found: dict[str, OtherState] = {}
+    for path in places:
+        found |= opening.elsewhere(replace(session, path=path).store(title, None))
+    return found
+
+
+def _written_lines(out: str, found: Adoption, *, simulate: bool) -> Iterator[Line]:
+    """What was written, and the next command."""
+    words = ["reconciler", "plan", out, *(["--simulate"] if simulate else [])]
+    for address in found.shared:
+        words += ["--accept", f"shared={address}"]
+    yield Line(
+        msg(
+            " Written: {file}    Next:  {command}",
+            file=escape.outside(out),
+            command=escape.outside(command_line(words)),
+        ),
+        Tone.GOOD,
+    )
 
 
 def _write_new(path: Path, text: str) -> None:
-    from reconciler.model.abort import Abort
-    from reconciler.model.diagnostics import error
+    """Writes the new file, with the files beside it that belong to a stack and are missing."""
+    from reconciler.cli.subcommands.init_command import write_new
+    from reconciler.importing import examples
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as failure:
-        raise Abort(
-            error(
-                "state-write",
-                msg(
-                    "{path} cannot be written: {reason}",
-                    path=path,
-                    reason=failure.strerror or failure,
-                ),
-            )
-        ) from failure
+    others = examples.companions(path.parent, [text])
+    missing = {file: each for file, each in others.items() if not os.path.lexists(file)}
+    write_new({path: text, **missing})
+
+
+def _check_local_cloud(session: Session, out: str) -> None:
+    """Warns if the new file would be planned on a local cloud of its own."""
+    from reconciler.cli import composition
+    from reconciler.model.diagnostics import warning
+
+    of_file = composition.world_of(Path(out), session.environ)
+    if (
+        session.simulate
+        and of_file.resolve() != composition.world_of(session.path, session.environ).resolve()
+    ):
+        message = msg("{file} has a local cloud of its own, without these objects", file=out)
+        hint = msg(
+            "set RECONCILER_STATE_DIR to one folder for both commands: they then share one local "
+            "cloud"
+        )
+        session.problems.append(warning("simulator", message, hint=hint))

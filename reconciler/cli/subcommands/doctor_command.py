@@ -172,7 +172,7 @@ def _former_names(session: Session, name: str, environment: str | None) -> Itera
 
 def _short(path: str) -> str:
     """A path without the part that names the user."""
-    from reconciler.cli.run_context import shown_path
+    from reconciler.common.paths import shown_path
 
     text = shown_path(path)
     home = os.path.expanduser("~")  # noqa: PTH111  (Path.home() fails without a home)

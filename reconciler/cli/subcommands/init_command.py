@@ -134,7 +134,7 @@ def _example(console: Console, name: str, place: Path, choices: InitOptions) -> 
         )
     found = examples.example(name, place)
     console.begin()
-    _show(console, _write(found.files), found.commands)
+    _show(console, write_new(found.files), found.commands)
     return exit_codes.DONE
 
 
@@ -155,7 +155,7 @@ def _first_stack(console: Console, place: Path, choices: InitOptions, session: S
     )
     text = starter.text(choice)
     console.begin()
-    written = _write({place / "stack.yaml": text, **examples.companions(place, [text])})
+    written = write_new({place / "stack.yaml": text, **examples.companions(place, [text])})
     again = ["reconciler", "plan", str(place), *(["--simulate"] if session.simulate else [])]
     _show(console, written, [suggestions.command_line(again)])
     for warning in _warnings(choice.ssh_key, choice.admin):
@@ -176,7 +176,7 @@ def _warnings(ssh_key: str | None, admin: str | None) -> Iterable[str]:
         )
 
 
-def _write(files: Mapping[Path, str]) -> list[Path]:
+def write_new(files: Mapping[Path, str]) -> list[Path]:
     """Writes new files, all of them or none, and returns those that were written. An existing
     `.gitignore` stays as it is. Raises `Abort` if another file exists or cannot be written.
     """

@@ -9,7 +9,8 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.run_context import Session, on_stack, shown_path, stop_usage
+from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort

@@ -12,8 +12,9 @@ import click
 from reconciler import resources
 from reconciler.cli import option_types, options
 from reconciler.cli.asking import ask
-from reconciler.cli.run_context import Session, lock_seconds, on_stack, shown_path
+from reconciler.cli.run_context import Session, lock_seconds, on_stack
 from reconciler.cli.subcommands import relocation_commands
+from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort

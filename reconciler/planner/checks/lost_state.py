@@ -152,7 +152,7 @@ def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
 
 def _names_others(assessment: Assessment, live: LiveResource) -> bool:
     start = marker.owner_text(assessment.stack.name, assessment.stack.environment, "")
-    if any(live.id in ids for ids in assessment.options.elsewhere.values()):
+    if any(live.id in other.addresses for other in assessment.options.elsewhere.values()):
         return True
     return (
         live.marked is not None

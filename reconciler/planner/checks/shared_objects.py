@@ -53,7 +53,10 @@ def hold(builder: PlanBuilder) -> None:
             consents = (*row.impact.consents, Consent(RiskClass.SHARED, str(address)))
             builder.changes[address] = replace(row, impact=replace(row.impact, consents=consents))
             continue
-        builder.problems.append(owners.shared(str(address), live, sharer, place=row.place))
+        is_tracked = owners.owner_of(builder.assessment.state, live) is not None
+        builder.problems.append(
+            owners.shared(str(address), live, sharer, place=row.place, is_tracked=is_tracked)
+        )
         builder.unchanged -= row.action is Action.NONE and address in builder.changes
         reason = msg("belongs to the stack {stack}", stack=sharer.title)
         for part in (address, *builder.index.rules.get(address, ())):

@@ -237,8 +237,8 @@ def _owned(state: State | None) -> dict[str, tuple[str | None, str | None]]:
 def _other_owner(live: LiveResource, elsewhere: Elsewhere) -> tuple[str | None, str | None]:
     """The stack that owns an object by another state or by its marker, and its address there."""
     for title in sorted(elsewhere):
-        if live.id in elsewhere[title]:
-            return title, elsewhere[title][live.id]
+        if live.id in elsewhere[title].addresses:
+            return title, elsewhere[title].addresses[live.id]
     named = marker.owner_parts(live.marked) if live.nonce is not None else None
     return (None, None) if named is None else (title_of(*named[:2]), None)
 
