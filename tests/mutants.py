@@ -179,6 +179,13 @@ MUTANTS = (
         ("tests/iwinv/test_client.py",),
     ),
     Mutant(
+        "count a request whose connection broke in the handshake",
+        "reconciler/iwinv/transport.py",
+        "                _stage.connecting = True\n",
+        "                _stage.connecting = False\n",
+        (TRANSPORT,),
+    ),
+    Mutant(
         "take half the quota without a shared log",
         "reconciler/iwinv/quota.py",
         "self._limit // ALONE_PARTS",

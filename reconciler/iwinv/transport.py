@@ -8,6 +8,7 @@ Keys go to the configured origin only, and the user's netrc is not read. TLS is 
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 import threading
@@ -42,6 +43,16 @@ _OTHER_NAME = frozenset({62, 64})
 """Numbers of OpenSSL for why a certificate was refused (X509_V_ERR_...)."""
 
 
+class _Stage(threading.local):
+    """How far the request of this thread is."""
+
+    connecting = False
+    """Whether its connection is being opened: name, proxy, TCP and TLS. Nothing has left then."""
+
+
+_stage = _Stage()
+
+
 class HttpTransport:
     """An `http.Send` to one endpoint. Each thread has its own session."""
 
@@ -59,6 +70,7 @@ class HttpTransport:
 
         bundle = _bundle(self._endpoint)
         session = self._session(fresh=request.method != "GET")
+        _stage.connecting = False
         try:
             with session.send(
                 self._prepare(session, request), verify=bundle, **self._options()
@@ -138,14 +150,46 @@ def _bundle(endpoint: Endpoint) -> str | bool:
 
 def _new_session() -> requests.Session:
     import requests
-    from requests.adapters import HTTPAdapter
 
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(_no_cookies())
+    adapter = _adapter()
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+        session.mount(scheme, adapter(pool_connections=1, pool_maxsize=1, max_retries=0))
     return session
+
+
+@functools.cache
+def _adapter() -> Any:
+    """An adapter whose connections note while they are opened: whatever fails in between, the
+    request was not sent.
+    """
+    from requests.adapters import HTTPAdapter
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+
+    def pool(base: Any) -> Any:
+        class Connection(base.ConnectionCls):  # type: ignore[misc]
+            def connect(self) -> None:
+                _stage.connecting = True
+                super().connect()
+                _stage.connecting = False
+
+        return type(base.__name__, (base,), {"ConnectionCls": Connection})
+
+    pools = {"http": pool(HTTPConnectionPool), "https": pool(HTTPSConnectionPool)}
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, **options)
+            self.poolmanager.pool_classes_by_scheme = pools
+
+        def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+            manager = super().proxy_manager_for(*arguments, **options)
+            manager.pool_classes_by_scheme = pools
+            return manager
+
+    return Adapter
 
 
 def _no_cookies() -> Any:
@@ -182,13 +226,13 @@ def _read(response: requests.Response) -> bytes:
 
 
 def _may_have_left(failure: Exception) -> bool:
-    """Whether the server may have received the request: not if there was no connection, or its
-    certificate was refused.
+    """Whether the server may have received the request: not if there was no connection, or it
+    broke while it was opened, during the TLS handshake for example.
     """
     import requests
     from urllib3.exceptions import NewConnectionError
 
-    if isinstance(
+    if _stage.connecting or isinstance(
         failure,
         requests.ConnectTimeout | requests.exceptions.InvalidURL | requests.exceptions.ProxyError,
     ):

@@ -239,3 +239,24 @@ def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         assert f"proxy 127.0.0.1:{port}" in refused(
             HttpTransport(parse("https://api.example.invalid"))
         )
+
+
+def test_a_tls_failure_after_the_handshake_may_have_come_after_the_request(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BUNDLES[0], str(authority.bundle))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate("good", "localhost"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def break_off() -> None:
+            connection, _ = listener.accept()
+            secure = context.wrap_socket(connection, server_side=True)
+            secure.recv(65536)
+            with socket.socket(fileno=secure.detach()) as plain:
+                plain.sendall(b"no record of TLS")
+
+        threading.Thread(target=break_off, daemon=True).start()
+        with pytest.raises(http.WireError) as caught:
+            HttpTransport(parse(f"https://localhost:{listener.getsockname()[1]}"))(GET)
+    assert caught.value.sent

@@ -9,17 +9,25 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from reconciler.iwinv import transport
+from reconciler.iwinv.client import HttpClient
+from reconciler.iwinv.clock import SystemClock
 from reconciler.iwinv.endpoint import parse
+from reconciler.iwinv.network import ThreadNetwork
+from reconciler.iwinv.quota import MemoryQuotaLog
+from reconciler.iwinv.signing import Keys
 from reconciler.iwinv.transport import HttpTransport
 from reconciler.model import http
+from reconciler.model.ports import NoAnswer
+from reconciler.model.resource_type import Call
 
 BODY = b'{"code": "0x00"}'
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\nX-Thing: yes\r\n\r\n" + BODY
@@ -315,18 +323,97 @@ def test_with_a_refused_certificate_nothing_was_sent(
     assert not caught.value.sent
 
 
-def test_a_tls_failure_of_another_kind_may_have_come_after_the_request(
+def _answer_in_the_clear(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(GOOD)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    pass
+
+
+def _refuse_the_tunnel(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+
+def _open_the_tunnel_and_hang_up(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+
+UNSENT = [
+    ("no TLS", "", _answer_in_the_clear),
+    ("hangs up in the handshake", "", _hang_up),
+    ("proxy hangs up", "proxy", _hang_up),
+    ("proxy refuses", "proxy", _refuse_the_tunnel),
+    ("tunnel to nowhere", "proxy", _open_the_tunnel_and_hang_up),
+    ("nobody listens", "", None),
+    ("no proxy listens", "proxy", None),
+]
+
+
+@contextmanager
+def _peer(serve: Callable[[socket.socket], None] | None) -> Iterator[int]:
+    """The port of a server that serves each connection like that; of none without."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while serve is not None:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with suppress(OSError), connection:
+                serve(connection)
+
+    if serve is None:
+        listener.close()
+    else:
+        threading.Thread(target=accept, daemon=True).start()
+    yield listener.getsockname()[1] if serve is not None else _free_port()
+    if serve is not None:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.mark.parametrize(("name", "through", "serve"), UNSENT, ids=[row[0] for row in UNSENT])
+def test_a_request_whose_connection_was_not_opened_takes_no_slot_of_the_quota(
+    name: str,
+    through: str,
+    serve: Callable[[socket.socket], None] | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import requests
-
-    def break_off(*arguments: object, **options: object) -> None:
-        raise requests.exceptions.SSLError(ssl.SSLError("decryption failed or bad record mac"))
-
-    monkeypatch.setattr(requests.Session, "send", break_off)
-    with pytest.raises(http.WireError) as caught:
-        HttpTransport(parse("https://api.example.invalid"))(post())
-    assert caught.value.sent
+    # Goal: plans without a network must not make the next one wait for the quota.
+    for variable in (
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ):
+        monkeypatch.delenv(variable, raising=False)
+    with _peer(serve) as port:
+        if through:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        host = "api.example.invalid" if through else f"127.0.0.1:{port}"
+        log = MemoryQuotaLog(limit=1)
+        send = HttpTransport(parse(f"https://{host}"))
+        client = HttpClient(ThreadNetwork(send, 1), SystemClock(), Keys("access", "secret"), log)
+        for token in range(5):
+            assert client.ready_in() == 0.0
+            client.send(token, Call("POST", "/v1/instances"))
+            arrived = client.next(5.0)
+            assert arrived is not None and isinstance(arrived[1], NoAnswer)
+            assert not arrived[1].sent, arrived[1].reason
+        client.close()
+    assert log.taken(time.time()) == ()
 
 
 def test_the_http_library_is_loaded_with_the_first_request_only() -> None:
