@@ -35,7 +35,14 @@ HINTS = "tests/cli/test_hints.py"
 REPAIR = "tests/cli/test_repair_commands.py"
 DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_failure_is_reported_as_documented_and_its_fix_works"
 TROUBLE = "tests/cli/test_hints_after_trouble.py"
+ACTS = "tests/cli/test_server_acts.py"
 SITUATIONS = {
+    "start it with `reconciler server start {}`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
+    "wait until the cloud has finished, or run `reconciler plan`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
+    "have the console at hand: `reconciler server console {}`": f"{ACTS}::test_a_rebuild_empties_the_disk_and_changes_nothing_else",
+    "start it with `reconciler server start {}`, or write `power: on` in the file and apply": (
+        f"{ACTS}::test_a_stop_lasts_until_a_start_and_the_next_plan_reports_it"
+    ),
     "add --unprotect to lift the protection for this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_with_unprotected",
     "run `reconciler plan` to see what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
     "take it out of {} first, by `removed: [{from: {}, keep: true}]` in its file and an apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
@@ -111,6 +118,8 @@ it there.
 """
 
 NOT_PASTED = {
+    "start it with `reconciler server start {}`, or finish the earlier change with an apply": "a run "
+    "has to be killed between a stop and a start; tests/cli/test_server_acts.py pastes the command",
     "settle it with `reconciler recover`": "a plan gives the same command: "
     "tests/cli/test_hints_after_trouble.py pastes it",
     "run `absorb` again": "a file has to change within a run",

@@ -115,8 +115,10 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
     return _carry_out(prompter, work)
 
 
-def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool) -> int:
-    """Restarts an instance of the stack. Only the stack's name is read from its file."""
+def act(session: Session, verb: str, address: str, choices: Choices, *, unprotect: bool) -> int:
+    """Does one act of `server VERB` to an instance of the stack. Only the stack's name is read from
+    its file.
+    """
     prompter = _Prompter(session)
 
     def work() -> Applied:
@@ -128,9 +130,11 @@ def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool)
             _run(session, choices, prompter, destroy=False) as run,
             prompter.at(stack) as (connection, store),
         ):
-            run = replace(run, again=session.again("server", "reboot", address, by_option=True))
+            run = replace(run, again=session.again("server", verb, address, by_option=True))
             execution = Execution(run, given, prompter.conversation)
-            return actions.reboot(stack, found, connection, store, execution, unprotect=unprotect)
+            what = actions.ACTS[verb]
+            what = replace(what, protected_as=None) if unprotect else what
+            return actions.act(stack, found, what, connection, store, execution)
 
     return _carry_out(prompter, work)
 

@@ -6,6 +6,7 @@ Times are seconds at the cloud's own speed.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 from reconciler.common.dataclass import dataclass
@@ -99,6 +100,12 @@ class Throughput:
     latency_seconds: float = LATENCY_SECONDS
     taken: tuple[float, ...] = ()
     own_seconds: float = OVERHEAD_SECONDS
+
+
+def kst(second: float) -> str:
+    """A unix second as date and time of Korea, as the console shows it: `2026-11-30 14:05 KST`."""
+    korea = datetime.timezone(datetime.timedelta(hours=9))
+    return datetime.datetime.fromtimestamp(second, korea).strftime("%Y-%m-%d %H:%M KST")
 
 
 def interval(waited_seconds: float, expected_seconds: float = 0.0) -> float:

@@ -12,7 +12,16 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model.plan import Step
 from reconciler.model.resource import EMPTY, Resource
 from reconciler.model.resource_type import FIREWALLS
-from reconciler.model.state import MADE, STALE, Deposed, Entry, Phase, State, StateChange
+from reconciler.model.state import (
+    MADE,
+    STALE,
+    SWITCHED_OFF,
+    Deposed,
+    Entry,
+    Phase,
+    State,
+    StateChange,
+)
 from reconciler.planner.steps.state_updates import depends_on
 from reconciler.resources.rule import DELETE as DELETE_RULE
 
@@ -77,6 +86,14 @@ def changed(
         stopped=entry.stopped and not restored,
     )
     return (StateChange(put=after),)
+
+
+def switched(state: State, id: str | None, off_at: int | None) -> tuple[StateChange, ...]:
+    """`server stop` switches an instance off at that unix second, or it is started (None): a later
+    plan says why it is off.
+    """
+    name, text = f"{SWITCHED_OFF}{id}", "" if off_at is None else str(off_at)
+    return () if state.facts.get(name, "") == text else (StateChange(fact=(name, text)),)
 
 
 def stopping(state: State, step: Step) -> tuple[StateChange, ...]:

@@ -126,7 +126,11 @@ class Operations:
             # In the middle of a fallback nothing managed has changed yet.
             return effects.changed(state, step, {}, restored=True) if restored else ()
         applied = late_values.applied(step.applies, self.known, stack)
-        return effects.changed(state, step, applied, lookups, restored=restored)
+        switched: tuple[StateChange, ...] = ()
+        if task.operation == START or (task.operation == STOP and step.temporary):
+            off_at = signed if task.operation == STOP else None
+            switched = effects.switched(state, task.target, off_at)
+        return (*effects.changed(state, step, applied, lookups, restored=restored), *switched)
 
     def on_accept(self, task: Task, *, ended: bool) -> tuple[StateChange, ...]:
         """What the state becomes when the cloud accepted the request; `ended` if the answer is the

@@ -133,7 +133,7 @@ class Sender:
 
     def _note_stop(self, task: Task) -> None:
         """Records that an instance is to be started again, before it is stopped."""
-        if task.operation == STOP:
+        if task.operation == STOP and not task.step.temporary:
             found = effects.stopping(self.journal.state, task.step)
             if found:
                 self.journal.note("to be stopped, and started again", effects=found)

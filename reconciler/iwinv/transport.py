@@ -169,17 +169,17 @@ def _adapter() -> Any:
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 
     def pool(base: Any) -> Any:
-        class Connection(base.ConnectionCls):  # type: ignore[misc]
+        class NotedConnection(base.ConnectionCls):  # type: ignore[misc]
             def connect(self) -> None:
                 _stage.connecting = True
                 super().connect()
                 _stage.connecting = False
 
-        return type(base.__name__, (base,), {"ConnectionCls": Connection})
+        return type(base.__name__, (base,), {"ConnectionCls": NotedConnection})
 
     pools = {"http": pool(HTTPConnectionPool), "https": pool(HTTPSConnectionPool)}
 
-    class Adapter(HTTPAdapter):
+    class NotedAdapter(HTTPAdapter):
         def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
             super().init_poolmanager(*arguments, **options)
             self.poolmanager.pool_classes_by_scheme = pools
@@ -189,7 +189,7 @@ def _adapter() -> Any:
             manager.pool_classes_by_scheme = pools
             return manager
 
-    return Adapter
+    return NotedAdapter
 
 
 def _no_cookies() -> Any:

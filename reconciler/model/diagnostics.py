@@ -259,7 +259,7 @@ CODES: dict[str, str] = {
     "open-intent": "An earlier run left a request whose outcome is unknown.",
     "object-error": "The cloud reports an object as failed.",
     "no-login": "An instance would be created without an SSH key, so its first password is the "
-    "only login.",
+    "only login; or it would be rebuilt, and its login is then unknown.",
     "absorb": "A change made outside cannot be written into the file.",
     "billed": "An object is still billed although nothing uses it, or no stack lists it any more.",
     "drift": "An object was changed outside.",
@@ -283,7 +283,8 @@ CODES: dict[str, str] = {
     "not-shown": "The plan could not be written to standard output, so nothing was changed.",
     "step-failed": "A step of the plan failed.",
     "stays-off": "An instance that an earlier run stopped is not started by this plan.",
-    "powered-off": "An instance was switched off outside, and its power is not managed.",
+    "powered-off": "An instance was switched off outside or by `server stop`, and its power is not "
+    "managed or the plan starts it.",
     "exposed": "A running instance has, or may have, no firewall.",
     "joined": "An object is included in a narrowed plan because a requested one needs it.",
     "open-to-all": "A new instance will have no firewall, or one that lets the whole internet in.",

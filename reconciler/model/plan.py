@@ -248,7 +248,8 @@ class Step:
     must still find (id, creation time, attributes). `deposes`: the create of a successor, its
     address's old object becomes deposed. `applies` are the managed values to record when it is
     done. `not_to_all` are the servers on which a range that is known only after apply must not open
-    a management port to the whole internet: the step fails instead.
+    a management port to the whole internet: the step fails instead. `temporary`: a command asked
+    for it and not the file, so the managed values stay as they are.
     """
 
     key: str
@@ -267,6 +268,7 @@ class Step:
     applies: Mapping[str, Value] = EMPTY
     not_to_all: tuple[str, ...] = ()
     calls: int = 1
+    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

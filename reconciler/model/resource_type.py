@@ -20,6 +20,9 @@ FIREWALLS, RULES, MEMBERS = "firewalls", "rules", "members"
 `members:<firewall id>`.
 """
 
+NOTHING = ""
+"""As `Operation.proved_by`: no field shows whether the operation was executed."""
+
 ANYTHING: Any = object()
 """A value that cannot be predicted."""
 
@@ -182,9 +185,9 @@ class Operation:
     settle an unknown outcome; for a write that is waited for they are the same. `progress(target,
     inputs, view)` judges both. Once a create has its receipt, `target` is the id of what it made.
     `proved_by` names the one field that shows whether it was executed: if its value stays the same,
-    nothing shows that. `refusal_hints` are what a person can do about errors of the API, by their
-    name; `{address}` is the address of the step. `answered(inputs)` are the attributes of the
-    object after the answer, for writes whose answer is the end.
+    or if it is `NOTHING`, nothing shows that. `refusal_hints` are what a person can do about errors
+    of the API, by their name; `{address}` is the address of the step. `answered(inputs)` are the
+    attributes of the object after the answer, for writes whose answer is the end.
 
     Time: `seconds` is the expected duration (low, usual, high), `first_look` the seconds until its
     end is first looked for, if not the usual ones, and `deadline_seconds` the longest wait

@@ -19,6 +19,11 @@ FORMAT = 1
 """The format of state and journal that this version writes; a newer one is refused."""
 
 
+SWITCHED_OFF = "switched-off:"
+"""The prefix, before the id of an instance, of facts that say when `server stop` switched it off,
+as a unix second; an empty text once it was started again.
+"""
+
 MADE = "(made)"
 """The placeholder for an id that is not known before the answer."""
 

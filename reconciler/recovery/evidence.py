@@ -25,6 +25,7 @@ from reconciler.model.resource_type import (
     DELETE,
     FIREWALLS,
     MEMBERS,
+    NOTHING,
     Operation,
     Progress,
     ResourceType,
@@ -352,6 +353,8 @@ class _Evidence:
     def _leaves_no_evidence(self) -> bool:
         """Whether the object would show the same if the request had not been executed."""
         field = self.operation.proved_by
+        if field == NOTHING:
+            return True
         entry = next((one.put for one in self.intent.effects if one.put is not None), None)
         return field is not None and (entry is None or entry.applied.get(field) is None)
 

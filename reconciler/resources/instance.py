@@ -9,6 +9,7 @@ from reconciler.common import decoding
 from reconciler.model.resource import Catalogue, LiveResource, Plain, Prices
 from reconciler.model.resource_type import (
     ANYTHING,
+    NOTHING,
     Call,
     Edit,
     Listing,
@@ -18,7 +19,7 @@ from reconciler.model.resource_type import (
     ResourceType,
     View,
 )
-from reconciler.resources import _fields, _texts
+from reconciler.resources import _fields, _instance_rows, _texts
 from reconciler.resources import _operations as common
 from reconciler.resources._operations import Inputs
 
@@ -26,6 +27,7 @@ NAME, SINGULAR = "instances", "instance"
 CREATE, DELETE = "instance.create", "instance.delete"
 START, STOP, REBOOT = "instance.start", "instance.stop", "instance.reboot"
 RESIZE, REBUILD = "instance.resize", "instance.rebuild"
+REINSTALL = "instance.reinstall"  # a rebuild to the same image
 FIREWALL = "firewall"  # the field that makes it a member
 PATH = "/v1/instances"
 
@@ -204,7 +206,9 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
         if found is not None:
             attributes[member] = found
     attributes |= (
-        _addresses(row.get("ip")) | _limits(row.get("connection_limit")) | _disk(row.get("flavor"))
+        _instance_rows.addresses(row.get("ip"))
+        | _instance_rows.limits(row.get("connection_limit"))
+        | _instance_rows.disk(row.get("flavor"))
     )
     return LiveResource(
         NAME,
@@ -246,37 +250,6 @@ def _identify(row: Any) -> str:
 def _decode_unless_gone(row: Any, parent: str | None) -> LiveResource | None:
     # A row with a stop date is the tombstone of a deleted instance (contract#instances).
     return None if decoding.mapping(row, "an instance").get("stop_date") else decode(row)
-
-
-def _addresses(value: Any) -> dict[str, Plain]:
-    """`public_ip` and `private_ip` of the first address that has one, None if none is attached.
-    Empty if the row has no `ip`.
-    """
-    if not isinstance(value, list | tuple):
-        return {}
-    found: dict[str, Plain] = {"public_ip": None, "private_ip": None}
-    for item in sorted(
-        (item for item in value if isinstance(item, Mapping)),
-        key=lambda item: item.get("type") != "default",
-    ):
-        public, private = item.get("public"), item.get("private")
-        # An address that is not attached may still be shown as parked (contract#instances).
-        if isinstance(public, Mapping) and public.get("attached") is not False:
-            found["public_ip"] = found["public_ip"] or decoding.text(public.get("address"))
-        if isinstance(private, Mapping):
-            found["private_ip"] = found["private_ip"] or decoding.text(private.get("address"))
-    return found
-
-
-def _limits(value: Any) -> dict[str, Plain]:
-    limit = value.get("block_storage") if isinstance(value, Mapping) else None
-    return {"volume_limit": decoding.integer(limit)}
-
-
-def _disk(flavor: Any) -> dict[str, Plain]:
-    """`disk_gb`, if the row states it: what a delete or a rebuild loses (contract#instances)."""
-    size = decoding.integer(flavor.get("disk")) if isinstance(flavor, Mapping) else None
-    return {} if size is None else {"disk_gb": size}
 
 
 def _create(target: str | None, inputs: Inputs) -> Call:
@@ -433,6 +406,24 @@ _OPERATIONS = (
         recheck=common.itself,
         protected_as="rebuild",
         proved_by="image",
+        disrupts=True,
+        loses_disk=True,
+    ),
+    # The image that it has is sent by its id: what the call does without one is not documented
+    # (contract#instances). The object shows the same before and after.
+    Operation(
+        "reinstall",
+        _action("rebuild", "image", "image_id"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=_at_rest,
+        seconds=(30, 60, 300),
+        leaves=_reshaped,
+        always_sent=True,
+        recheck=common.itself,
+        protected_as="rebuild",
+        proved_by=NOTHING,
         disrupts=True,
         loses_disk=True,
     ),

@@ -8,7 +8,6 @@ for a while, or whose lock a file server forgot, reads a different epoch and sto
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -17,6 +16,7 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.common.timing import kst
 from reconciler.model.ports import Held, Holder, Locked, LostLock
 from reconciler.store import state_format
 from reconciler.store.disk import Disk
@@ -168,7 +168,7 @@ def _locked(holder: Holder | None) -> Locked:
     )
     if holder is None:
         return Locked(msg("another run works on this stack"), holder=None, hint=hint)
-    began = time.strftime("%Y-%m-%d %H:%M KST", time.gmtime(holder.since + 9 * 3600))
+    began = kst(holder.since)
     step = msg(", at {step}", step=holder.step) if holder.step else ""
     message = msg(
         "{user} on {host} (process {pid}) works on this stack: `{command}` since {began}{step}",

@@ -92,6 +92,12 @@ CALLS: list[tuple[str, str | None, dict[str, Any], Call]] = [
         {"image": "i"},
         Call("POST", f"/v1/instances/{S}/rebuild", form=(("image_id", "i"),)),
     ),
+    (
+        "instance.reinstall",
+        S,
+        {"image": "i"},
+        Call("POST", f"/v1/instances/{S}/rebuild", form=(("image_id", "i"),)),
+    ),
     ("instance.delete", S, {}, Call("DELETE", f"/v1/instances/{S}")),
     (
         "block_storage.create",

@@ -26,7 +26,10 @@ def test_operations_that_replace_a_shown_value_look_at_their_object_again() -> N
         if known.recheck is not None
     }
     assert found == {
-        *(f"instance.{verb}" for verb in ("create", "delete", "rebuild", "resize", "start")),
+        *(
+            f"instance.{verb}"
+            for verb in ("create", "delete", "rebuild", "reinstall", "resize", "start")
+        ),
         *(f"instance.{verb}" for verb in ("stop", "update")),
         *(f"block_storage.{verb}" for verb in ("attach", "create", "delete", "detach")),
         *(f"firewall.{verb}" for verb in ("attach", "delete", "detach", "update")),
@@ -93,6 +96,7 @@ def test_protect_forbids_by_the_words_of_the_operations() -> None:
     assert found == {
         "instance.delete": "delete",
         "instance.rebuild": "rebuild",
+        "instance.reinstall": "rebuild",
         "instance.resize": "resize",
         "instance.stop": "stop",
         "block_storage.delete": "delete",

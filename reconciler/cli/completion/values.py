@@ -11,8 +11,14 @@ from reconciler.cli.completion.scope import Scope
 if TYPE_CHECKING:
     from reconciler.cli.subcommands.simulator_commands import SimulatedKind
 
-_ONE_RISK = {"import": "shared", "reboot": "downtime"}
-"""Commands that ask for consent to one risk class only."""
+_RISKS: Mapping[str, tuple[str, ...]] = {
+    "import": ("shared",),
+    "reboot": ("downtime",),
+    "rebuild": ("data-loss", "downtime"),
+    "start": (),
+    "stop": ("downtime",),
+}
+"""Commands that ask for consent to these risk classes only."""
 
 
 class Item(NamedTuple):
@@ -173,14 +179,14 @@ def _consents(scope: Scope, text: str) -> Iterator[Item]:
     from reconciler.model.plan import RiskClass
     from reconciler.planner.checks.approval import BY_ADDRESS_ONLY
 
-    only = _ONE_RISK.get(scope.context.info_name or "")
+    only = _RISKS.get(scope.context.info_name or "")
     if "=" in text:
         risk = text.partition("=")[0]
         for address in (*_expanded(scope), *_tracked(scope)):
             yield Item(f"{risk}={address}")
         return
     for each in RiskClass:
-        if only in (None, each.value):
+        if only is None or each.value in only:
             yield from () if each in BY_ADDRESS_ONLY else (Item(each.value),)
             yield Item(f"{each.value}=", whole=False)
 
@@ -311,7 +317,7 @@ _OF_COMMANDS: Mapping[tuple[str, str], Source] = {
     ("absorb", "addresses"): _in_file,
     ("import", "address"): _untracked,
     ("import", "id"): _imported_ids,
-    ("reboot", "address"): _instances,
+    **{(verb, "address"): _instances for verb in ("reboot", "rebuild", "start", "stop")},
     ("console", "address"): _instances,
     ("mv", "source"): _movable,
     ("mv", "target"): _untracked,

@@ -1,8 +1,9 @@
-"""`server reboot`, `server console` and `bill`: actions that do not change the desired state."""
+"""`server` and `bill`: actions that do not change the desired state."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -10,12 +11,57 @@ from reconciler.cli import option_types, options
 from reconciler.cli.run_context import Session, on_stack
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
-from reconciler.planner.checks.approval import Acceptance
 
 
 @click.group()
 def server() -> None:
-    """Reboot an instance or open its console. Neither changes the desired state."""
+    """Reboot, rebuild, start or stop an instance, or open its console.
+
+    None of them changes the desired state.
+    """
+
+
+def _asked(action: Callable[..., int]) -> Callable[..., int]:
+    """The arguments and options of a command that acts on one instance."""
+    for option in reversed(
+        (
+            click.argument("address", type=option_types.AddressText()),
+            options.stack_argument,
+            options.environment_option,
+            click.option(
+                "--unprotect",
+                is_flag=True,
+                help="Do it even if `lifecycle.protect` forbids it.",
+            ),
+            click.option(
+                "--yes",
+                is_flag=True,
+                help="Do not ask for confirmation. Risks still need --accept.",
+            ),
+            click.option(
+                "--accept",
+                multiple=True,
+                type=option_types.AcceptParam(),
+                help="Consent to a risk: CLASS, or CLASS=ADDRESS.",
+            ),
+            options.format_option,
+            options.simulate_options,
+            options.lock_option,
+            options.output_options,
+            on_stack,
+        )
+    ):
+        action = option(action)
+    return action
+
+
+def _act(session: Session, verb: str, address: str, **given: Any) -> int:
+    from reconciler.cli import apply
+
+    choices = options.Choices(
+        yes=given["yes"], accept=tuple(given["accept"]), lock_timeout=given["lock_timeout"]
+    )
+    return apply.act(session, verb, address, choices, unprotect=given["unprotect"])
 
 
 @server.command(
@@ -24,40 +70,52 @@ Examples:
   reconciler server reboot 'instances.web[0]'
   reconciler server reboot instances.db --env prod --accept downtime=instances.db --yes"""
 )
-@click.argument("address", type=option_types.AddressText())
-@options.stack_argument
-@options.environment_option
-@click.option(
-    "--unprotect", is_flag=True, help="Reboot even if the instance is protected from stop."
-)
-@click.option(
-    "--yes", is_flag=True, help="Do not ask for confirmation. Downtime still needs --accept."
-)
-@click.option(
-    "--accept",
-    multiple=True,
-    type=option_types.AcceptParam(),
-    help="Consent: downtime, or downtime=ADDRESS.",
-)
-@options.format_option
-@options.simulate_options
-@options.lock_option
-@options.output_options
-@on_stack
-def reboot(
-    session: Session,
-    *,
-    address: str,
-    unprotect: bool,
-    yes: bool,
-    accept: Sequence[Acceptance],
-    lock_timeout: float | None,
-) -> int:
+@_asked
+def reboot(session: Session, **given: Any) -> int:
     """Restart an instance. This causes downtime, so it asks for confirmation."""
-    from reconciler.cli import apply
+    return _act(session, "reboot", **given)
 
-    choices = options.Choices(yes=yes, accept=tuple(accept), lock_timeout=lock_timeout)
-    return apply.reboot(session, address, choices, unprotect=unprotect)
+
+@server.command(
+    epilog="""\b
+Examples:
+  reconciler server rebuild 'instances.web[0]'
+  reconciler server rebuild instances.db --accept data-loss --accept downtime --yes"""
+)
+@_asked
+def rebuild(session: Session, **given: Any) -> int:
+    """Install the image of an instance again. Its root disk is lost; it keeps its id.
+
+    To change to another image, edit `image:` and apply.
+    """
+    return _act(session, "rebuild", **given)
+
+
+@server.command(
+    epilog="""\b
+Examples:
+  reconciler server start instances.db
+  reconciler server start 'instances.web[0]' --yes"""
+)
+@_asked
+def start(session: Session, **given: Any) -> int:
+    """Start an instance that is off. The file decides what the next apply does with it."""
+    return _act(session, "start", **given)
+
+
+@server.command(
+    epilog="""\b
+Examples:
+  reconciler server stop instances.db
+  reconciler server stop instances.db --accept downtime=instances.db --yes"""
+)
+@_asked
+def stop(session: Session, **given: Any) -> int:
+    """Switch an instance off for a while: a power cut, and it is still billed.
+
+    The next plan reports it. With `power: on` in the file, the next apply starts it again.
+    """
+    return _act(session, "stop", **given)
 
 
 @server.command(

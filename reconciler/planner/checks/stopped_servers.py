@@ -6,19 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
+from reconciler.common.timing import kst
 from reconciler.model.diagnostics import Problem, notice, warning
 from reconciler.model.plan import Step
 from reconciler.model.resource import Account, LiveResource, Resource, Stack
-from reconciler.model.state import Entry, State
+from reconciler.model.state import SWITCHED_OFF, Entry, State
 from reconciler.planner.compare.assessment import Assessment
 from reconciler.resources import instance as instance_kind
 
 
 def problems(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
-    """Both kinds, each with an address."""
+    """All kinds, each with an address."""
     yield from _left_off(assessment, steps)
     yield from _switched_off(assessment, steps)
+    yield from _started_again(assessment, steps)
 
 
 def _left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
@@ -47,7 +50,11 @@ def _left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem
                 "stays-off",
                 message,
                 address=str(address),
-                hint=msg("start it in the console, or finish the earlier change with an apply"),
+                hint=msg(
+                    "start it with `reconciler server start {address}`, or finish the earlier "
+                    "change with an apply",
+                    address=pasted(address),
+                ),
             )
 
 
@@ -62,7 +69,37 @@ def _switched_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Pro
     }
     for address, item in assessment.items.items():
         if str(address) not in handled and _is_off(item.resource, item.entry, item.live):
-            yield _notice(str(address))
+            yield _notice(str(address), _since(assessment.state, item.live))
+
+
+def _started_again(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
+    """A notice for each instance that `server stop` switched off and that the plan starts."""
+    for step in steps:
+        item = assessment.items.get(step.address)
+        if item is None or step.operation != instance_kind.START:
+            continue
+        since = _since(assessment.state, item.live)
+        if since is not None:
+            yield notice(
+                "powered-off",
+                msg(
+                    "{address} is powered off since `server stop` on {since}; this plan starts it",
+                    address=step.address,
+                    since=since,
+                ),
+                address=str(step.address),
+                hint=msg("write `power: off` in the file to keep it off"),
+            )
+
+
+def _since(state: State | None, live: LiveResource | None) -> str | None:
+    """When `server stop` switched an instance off, None if it did not, or if the instance was
+    started since.
+    """
+    if state is None or live is None or live.attributes.get("power") != "off":
+        return None
+    second = state.facts.get(SWITCHED_OFF + live.id, "")
+    return kst(int(second)) if second.isdecimal() else None
 
 
 def by_lists(stack: Stack, state: State | None, account: Account) -> Iterator[Problem]:
@@ -72,7 +109,7 @@ def by_lists(stack: Stack, state: State | None, account: Account) -> Iterator[Pr
         entry = entries.get(str(address))
         live = None if entry is None else account.find(entry.kind, entry.id)
         if _is_off(resource, entry, live):
-            yield _notice(str(address))
+            yield _notice(str(address), _since(state, live))
 
 
 def _is_off(resource: Resource | None, entry: Entry | None, live: LiveResource | None) -> bool:
@@ -86,13 +123,21 @@ def _is_off(resource: Resource | None, entry: Entry | None, live: LiveResource |
     )
 
 
-def _notice(address: str) -> Problem:
-    return notice(
-        "powered-off",
-        msg(
-            "{address} is powered off: it was switched off outside, and its `power` is not managed",
-            address=address,
-        ),
+def _notice(address: str, since: str | None) -> Problem:
+    text = msg(
+        "{address} is powered off: it was switched off outside, and its `power` is not managed",
         address=address,
-        hint=msg("write `power: on` in the file and apply, or start it in the console"),
     )
+    if since is not None:
+        text = msg(
+            "{address} is powered off since `server stop` on {since}, and its `power` is not "
+            "managed",
+            address=address,
+            since=since,
+        )
+    hint = msg(
+        "start it with `reconciler server start {address}`, or write `power: on` in the file and "
+        "apply",
+        address=pasted(address),
+    )
+    return notice("powered-off", text, address=address, hint=hint)
