@@ -68,14 +68,14 @@ SITUATIONS = {
     "restore the state, or run `reconciler recover --rebuild`; if it is not yours: --accept {}": (
         "tests/scenarios/test_recovery_page.py::test_a_lost_state_is_brought_back_as_the_page_says"
     ),
-    "remove the line from `moved`, or forget one of them: reconciler state forget '{}'": (
+    "remove the line from `moved`, delete the other object with removed: [{from: '{}', keep: false}], "
+    "or forget one of them: reconciler state forget '{}'": (
         f"{HINTS}::test_an_object_that_is_moved_to_an_occupied_address"
     ),
     "remove the protection in the file, or --unprotect {}": f"{HINTS}::test_a_protected_server_that_would_be_destroyed",
     "--unprotect {} lifts it for this run; `protect: false` and an apply lift it for later runs": (
         "tests/cli/test_first_week.py::test_blocked_steps_are_reported_again_at_the_end"
     ),
-    "names cannot be swapped in one step; use `state mv` with a temporary name": f"{HINTS}::test_two_names_that_are_to_be_exchanged",
     "remove --replace {}": f"{HINTS}::test_a_firewall_that_cannot_be_replaced",
     "set it with --var {}=VALUE, RECONCILER_VAR_{}, or a default": f"{HINTS}::test_a_variable_without_a_value",
     "--var-file needs a file with one `NAME: VALUE` per line": "tests/cli/test_first_week.py::test_a_file_of_variables_is_recognized_as_one",

@@ -51,7 +51,7 @@ MUTANTS_OF_DOUBTS = (
     ),
     Mutant(
         "move all of a resource but what is in doubt",
-        "reconciler/planner/compare/moves.py",
+        "reconciler/recovery/addresses.py",
         "        *(intent.address for intent, result in state.open.values() if result != "
         '"accepted"),\n',
         "",
@@ -84,7 +84,7 @@ MUTANTS_OF_DOUBTS = (
     ),
     Mutant(
         "move an object to where it is",
-        "reconciler/planner/compare/moves.py",
+        "reconciler/recovery/addresses.py",
         "    if source == target:\n",
         "    if False:\n",
         ("tests/planner/test_moves.py",),
@@ -92,7 +92,7 @@ MUTANTS_OF_DOUBTS = (
     ),
     Mutant(
         "put an object beside another form of index",
-        "reconciler/planner/compare/moves.py",
+        "reconciler/recovery/addresses.py",
         "            if other_form is not None:\n",
         "            if False:\n",
         ("tests/planner/test_moves.py",),

@@ -67,9 +67,30 @@ MUTANTS_OF_FILES = (
     Mutant(
         "let a move to nothing end in a delete",
         "reconciler/planner/compare/moves.py",
-        "    problems = tuple(_retired(stack, targets))\n",
-        "    problems: tuple[Problem, ...] = ()\n",
+        "    problems = tuple(_retired(stack, targets)) or (\n",
+        "    problems = (\n",
         ("tests/planner/test_moves.py",),
+    ),
+    Mutant(
+        "apply lines that exchange objects with every plan",
+        "reconciler/planner/compare/moves.py",
+        " and _spelled(line) not in applied]\n",
+        "]\n",
+        ("tests/planner/test_exchanges.py",),
+    ),
+    Mutant(
+        "exchange what a new state has created",
+        "reconciler/planner/compare/moves.py",
+        "    if set(lines) != noted(state):\n",
+        "    if set(lines) != noted(state) and state.entries:\n",
+        ("tests/planner/test_exchanges.py",),
+    ),
+    Mutant(
+        "exchange with an object that does not exist",
+        "reconciler/planner/compare/moves.py",
+        "        owners = owners.without(_incomplete(state, owners, MoveLines((), defined)))\n",
+        "",
+        ("tests/planner/test_exchanges.py",),
     ),
     Mutant(
         "refuse an old move whose target was retired",

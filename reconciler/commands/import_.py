@@ -86,7 +86,8 @@ def bind(
         agreed = () if sharer is None else (owners.agreement(binding.live, sharer),)
         found = Bound(binding, problems)
         request.agree(found)
-        effects = (*lost_state.effects((binding,)), *agreed)
+        before = moves.before_binding(stack, writer.state)
+        effects = (*before, *lost_state.effects((binding,)), *agreed)
         sequence = writer.state.sequence + 1
         writer.append(Note(sequence, holder.run or "", f"imported {id}", effects))
         writer.commit(account=connection.account, endpoint=connection.endpoint)

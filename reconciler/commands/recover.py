@@ -23,6 +23,7 @@ from reconciler.model.resource import Account, Stack
 from reconciler.model.state import Note
 from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state
+from reconciler.planner.compare import moves
 from reconciler.planner.compare.assessment import Assessment, PlanOptions
 from reconciler.planner.compare.classify import classify
 from reconciler.recovery import evidence, manual
@@ -230,7 +231,9 @@ class _Recovery:
 
     def _bind(self, bindings: tuple[Binding, ...], reason: str) -> None:
         sequence = self.writer.state.sequence + 1
-        self.writer.append(Note(sequence, self.run.id, reason, lost_state.effects(bindings)))
+        before = moves.before_binding(self.stack, self.writer.state)
+        effects = (*before, *lost_state.effects(bindings))
+        self.writer.append(Note(sequence, self.run.id, reason, effects))
         self.result.bound += bindings
 
     def _classify(self) -> Assessment:

@@ -165,8 +165,9 @@ def _stack(
     root, made = document.root, _all_resources(ctx, document)
     outputs = tuple(_outputs(ctx, root))
     guarded = guard.guard(ctx, root.get("guard"))
-    removed = moved_removed.removed(ctx, root.get("removed"), made)
-    moved = moved_removed.moved(ctx, root.get("moved"), made, removed)
+    lines = root.get("moved")
+    removed = moved_removed.removed(ctx, root.get("removed"), made, lines)
+    moved = moved_removed.moved(ctx, lines, made, removed, components.keys(document))
     stack = Stack(
         name=ctx.stack,
         environment=ctx.environment,

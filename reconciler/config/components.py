@@ -79,6 +79,15 @@ def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
     return tuple(found[name] for name in dict.fromkeys((*ordered, *found)))
 
 
+def keys(document: Document) -> dict[str, frozenset[tuple[str, str]]]:
+    """The kinds and keys of the resources of each include, without the name of the include."""
+    kinds = all_kinds().sections
+    return {
+        name: frozenset((kind, key) for kind in kinds for key in entries_of(part.get(kind)))
+        for name, part in document.parts.items()
+    }
+
+
 def _keys(section: Node | None) -> Iterator[tuple[str, Place]]:
     if isinstance(section, Table):
         yield from ((key, place) for key, place, _ in section.keyed())

@@ -42,5 +42,5 @@ _CODEC = Codec(
         Unavailable: Form(lambda value: None),
     },
     sparse=(Stack, Resource, Lifecycle),
-    without=("place", "places", "cardinalities", "environments", "retired", "digest"),
+    without=("place", "places", "cardinalities", "environments", "retired", "past", "digest"),
 )

@@ -4,9 +4,11 @@ on purpose (stack-files#moved-and-removed).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 
+from reconciler.common.suggestions import hint_for, nearest
 from reconciler.common.text import msg
 from reconciler.config.build_context import BuildContext
 from reconciler.config.document import Node, Scalar, Sequence, Table
@@ -14,8 +16,13 @@ from reconciler.config.document import table as entries_of
 from reconciler.model import address as addresses
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place
-from reconciler.model.resource import Move, Removal, Resource
+from reconciler.model.resource import EMPTY, Move, Removal, Resource
 from reconciler.resources import all_kinds
+
+Components = Mapping[str, Collection[tuple[str, str]]]
+"""The kinds and keys of the resources of each included component, without its name."""
+
+_COMPONENT = re.compile(r"components\.(?P<name>[a-z][a-z0-9_]*)")
 
 
 def moved(
@@ -23,31 +30,24 @@ def moved(
     node: Node | None,
     resources: Mapping[Address, Resource],
     removals: Iterable[Removal],
+    components: Components = EMPTY,
 ) -> tuple[Move, ...]:
     """The moves of the section, sorted, so that their order in the file does not matter. Mistakes
-    are reported.
+    are reported. A line of a component stands for one line of each of its resources.
     """
     found: dict[Address, Move] = {}
-    whole = {address.resource for address in resources}
     for entry in _entries(node):
-        source, target = _address(ctx, entry, "from"), _address(ctx, entry, "to")
-        if source is None or target is None:
+        if _of_component(entry) is not None:
             continue
-        move = Move(source, target, entry.place)
-        if _is_possible(ctx, move) and _is_gone(ctx, source, target, resources, whole, entry.place):
-            before = found.setdefault(source, move)
-            if before.target != target:
-                message = msg(
-                    "`{source}` moves to `{target}` ({place}) and to `{other_target}`",
-                    source=source,
-                    target=before.target,
-                    place=before.place,
-                    other_target=target,
-                )
-                ctx.report(
-                    "bad-combination", message, entry.place, hint=msg("keep one of the two lines")
-                )
-    _check_cycles(ctx, found)
+        source, target = _address(ctx, entry, "from"), _address(ctx, entry, "to")
+        if source is not None and target is not None:
+            _add(ctx, found, Move(source, target, entry.place))
+    for move in _component_moves(ctx, node, components):
+        found.setdefault(move.source, move)
+    whole = {address.resource for address in resources}
+    for move in found.values():
+        _check_filled(ctx, move, found, resources, whole)
+    _check_targets(ctx, found, {*resources, *whole})
     retired = _retired(ctx, found, resources, {removal.address for removal in removals})
     return tuple(
         replace(found[source], retired=source in retired)
@@ -55,12 +55,120 @@ def moved(
     )
 
 
+def _add(ctx: BuildContext, found: dict[Address, Move], move: Move) -> None:
+    """Adds a line that is possible and does not contradict another one."""
+    if not _is_possible(ctx, move):
+        return
+    before = found.setdefault(move.source, move)
+    if before.target != move.target:
+        message = msg(
+            "`{source}` moves to `{target}` ({place}) and to `{other_target}`",
+            source=move.source,
+            target=before.target,
+            place=before.place,
+            other_target=move.target,
+        )
+        hint = msg("keep one of the two lines")
+        ctx.report("bad-combination", message, move.place, hint=hint)
+
+
+def _of_component(entry: Table) -> tuple[Scalar, Scalar] | None:
+    """The two ends of a line if one of them is a component."""
+    ends = [entries_of(entry).get(key) for key in ("from", "to")]
+    source, target = ends
+    if (
+        isinstance(source, Scalar)
+        and isinstance(target, Scalar)
+        and any(end.text.startswith("components.") for end in (source, target))
+    ):
+        return source, target
+    return None
+
+
+def _component_moves(
+    ctx: BuildContext, node: Node | None, components: Components
+) -> Iterator[Move]:
+    """The lines of components, for each resource of those that a line is about, also through other
+    lines.
+    """
+    lines: dict[str, tuple[str, Place | None]] = {}
+    for entry in _entries(node):
+        ends = _of_component(entry)
+        if ends is None:
+            continue
+        names = [_COMPONENT.fullmatch(end.text) for end in ends]
+        if None in names:
+            wrong = next(end for end, name in zip(ends, names, strict=True) if name is None)
+            ctx.report(
+                "bad-reference",
+                msg("`{address}` is not the name of a component", address=wrong.text[:60]),
+                wrong.place,
+                hint=msg(
+                    "write components.NAME on both sides, or the address of one resource on both"
+                ),
+            )
+            continue
+        source, target = (end.text.removeprefix("components.") for end in ends)
+        if source == target:
+            message = msg("`{source}` moves to itself", source=ends[0].text)
+            ctx.report("bad-combination", message, entry.place, hint=msg("remove the line"))
+        elif lines.setdefault(source, (target, entry.place))[0] != target:
+            other, place = lines[source]
+            message = msg(
+                "`{source}` moves to `{target}` ({place}) and to `{other_target}`",
+                source=ends[0].text,
+                target=f"components.{other}",
+                place=place,
+                other_target=ends[1].text,
+            )
+            hint = msg("keep one of the two lines")
+            ctx.report("bad-combination", message, entry.place, hint=hint)
+    for source, (target, place) in lines.items():
+        is_retired = target not in components and target not in lines
+        if is_retired and nearest(target, components) is not None:
+            message = msg("the stack has no component `{name}`", name=target)
+            spelled = hint_for(target, components)
+            ctx.report("missing-reference", message, place, hint=spelled)
+        if source in components and not any(other == source for other, _ in lines.values()):
+            message = msg(
+                "`{source}` moves, but the file still contains it", source=f"components.{source}"
+            )
+            hint = msg("remove one of the two")
+            ctx.report("bad-combination", message, place, hint=hint)
+            continue
+        for kind, key in sorted(_keys_behind(source, lines, components)):
+            yield Move(Address(kind, f"{source}_{key}"), Address(kind, f"{target}_{key}"), place)
+
+
+def _keys_behind(
+    name: str, lines: Mapping[str, tuple[str, Place | None]], components: Components
+) -> set[tuple[str, str]]:
+    """The resources of the components that a chain of lines goes through."""
+    found: set[tuple[str, str]] = set()
+    seen: set[str] = set()
+    while name not in seen:
+        seen.add(name)
+        found.update(components.get(name, ()))
+        name = lines.get(name, (name, None))[0]
+    return found
+
+
 def removed(
-    ctx: BuildContext, node: Node | None, resources: Mapping[Address, Resource]
+    ctx: BuildContext,
+    node: Node | None,
+    resources: Mapping[Address, Resource],
+    moves: Node | None = None,
 ) -> tuple[Removal, ...]:
-    """The removals of the section, sorted."""
+    """The removals of the section, sorted. `moves` is the section with the moves: an object can be
+    removed whose address another one takes.
+    """
     found: dict[Address, Removal] = {}
-    whole = {address.resource for address in resources}
+    filled = {
+        address
+        for entry in _entries(moves)
+        if isinstance(target := entries_of(entry).get("to"), Scalar)
+        and (address := addresses.parse(target.text)) is not None
+    }
     for entry in _entries(node):
         source, keep = _address(ctx, entry, "from"), entry.get("keep")
         if source is None or not isinstance(keep, Scalar) or not isinstance(keep.value, bool):
@@ -76,7 +184,7 @@ def removed(
                 entry.place,
                 hint=hint,
             )
-        elif _is_gone(ctx, source, None, resources, whole, entry.place):
+        elif _is_gone(ctx, source, resources, filled, entry.place):
             found[source] = Removal(source, keep.value, entry.place)
     return tuple(found[source] for source in sorted(found, key=lambda address: address.sort_key))
 
@@ -134,55 +242,70 @@ def _is_possible(ctx: BuildContext, move: Move) -> bool:
 def _is_gone(
     ctx: BuildContext,
     source: Address,
-    target: Address | None,
     resources: Collection[Address],
-    whole: Collection[Address],
+    filled: Collection[Address],
     place: Place | None,
 ) -> bool:
-    """Whether the file no longer contains the object of an entry. `whole` are the resources without
-    their indices.
+    """Whether the file no longer contains the object of an entry of `removed`, or a moved one takes
+    its address.
     """
-    still = source in resources
-    if (
-        not still
-        and source.index is None
-        and source.rule is None
-        and (target is None or target.index is None)
-    ):
-        still = source in whole
-    if still:
-        message = (
-            msg("`{source}` is removed, but the file still contains it", source=source)
-            if target is None
-            else msg("`{source}` moves, but the file still contains it", source=source)
-        )
+    whole = {address.resource for address in resources}
+    still = source in resources or (source.rule is None and source in whole)
+    if still and source not in filled:
         ctx.report(
             "bad-combination",
-            message,
+            msg("`{source}` is removed, but the file still contains it", source=source),
             place,
             hint=msg("remove one of the two"),
         )
-    return not still
+        return False
+    return True
 
 
-def _check_cycles(ctx: BuildContext, moves: Mapping[Address, Move]) -> None:
-    seen: set[Address] = set()
-    for start in sorted(moves, key=lambda address: address.sort_key):
-        chain: dict[Address, None] = {}
-        at = start
-        while at in moves and at not in seen:
-            seen.add(at)
-            chain[at] = None
-            at = moves[at].target
-        if at in chain:
-            cycle = list(chain)[list(chain).index(at) :]
-            first = cycle.index(min(cycle, key=lambda address: address.sort_key))
-            path, start = (*cycle[first:], *cycle[:first]), cycle[first]
-            shown = " -> ".join(map(str, (*path, start)))
-            hint = msg("names cannot be swapped in one step; use `state mv` with a temporary name")
-            ctx.report(
-                "cycle", msg("cycle of moves: {cycle}", cycle=shown), moves[start].place, hint=hint
+def _check_filled(
+    ctx: BuildContext,
+    move: Move,
+    moves: Mapping[Address, Move],
+    resources: Collection[Address],
+    whole: Collection[Address],
+) -> None:
+    """Reports an object that moves away from an address that the file still defines, and to which
+    no other object moves. With an index only the plan can tell: a `count` may have grown since.
+    """
+    source, target = move.source, move.target
+    still = source in resources or (
+        source.index is None and source.rule is None and target.index is None and source in whole
+    )
+    if still and source.index is None and not any(m.target == source for m in moves.values()):
+        ctx.report(
+            "bad-combination",
+            msg("`{source}` moves, but the file still contains it", source=source),
+            move.place,
+            hint=msg("remove one of the two"),
+        )
+
+
+def _check_targets(
+    ctx: BuildContext, moves: Mapping[Address, Move], defined: Collection[Address]
+) -> None:
+    """Reports two objects of the file that move to one address. Of other sources one may have moved
+    long ago, which the state shows.
+    """
+    first: dict[Address, Move] = {}
+    for move in moves.values():
+        if move.source not in defined or move.target not in defined:
+            continue
+        other = first.setdefault(move.target, move)
+        if other is not move:
+            message = msg(
+                "`{other}` ({place}) and `{source}` both move to `{target}`",
+                other=other.source,
+                place=other.place,
+                source=move.source,
+                target=move.target,
             )
+            hint = msg("keep one of the two lines")
+            ctx.report("bad-combination", message, move.place, hint=hint)
 
 
 def _retired(

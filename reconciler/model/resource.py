@@ -204,13 +204,14 @@ class Move:
     `source` and `target` are resources.
 
     `retired`: the file does not define `target`. That is an error only if the state still has the
-    object.
+    object. `past`: the line is not followed; the state only keeps that it was applied.
     """
 
     source: Address
     target: Address
     place: Place | None = field(default=None, compare=False)
     retired: bool = field(default=False, compare=False)
+    past: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

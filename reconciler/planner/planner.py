@@ -50,6 +50,7 @@ from reconciler.planner.steps import (
 )
 from reconciler.planner.steps.blocking import hold
 from reconciler.planner.steps.plan_builder import PlanBuilder
+from reconciler.recovery.addresses import Moved
 
 __all__ = ["PlanOptions", "make", "refresh_scope"]
 
@@ -70,7 +71,9 @@ def make(
     """
     options = options or PlanOptions()
     known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
-    moved = moves.Moved(known) if options.destroy else moves.move(stack, known)
+    moved = Moved(known) if options.destroy else moves.move(stack, known)
+    if moved.removals:
+        stack = replace(stack, removed=(*stack.removed, *moved.removals))
     assessment = classify(
         stack=stack, state=moved.state, account=account, kinds=kinds, options=options
     )
@@ -141,7 +144,7 @@ def _remarks(builder: PlanBuilder, steps: tuple[Step, ...]) -> Iterator[Problem]
 
 
 def _records(
-    builder: PlanBuilder, moved: moves.Moved, held: frozenset[Address]
+    builder: PlanBuilder, moved: Moved, held: frozenset[Address]
 ) -> tuple[StateChange, ...]:
     """What the plan records by itself: moves, what needs no call, and consent to leave an object
     alone or to share it with another stack.

@@ -137,16 +137,6 @@ def test_a_firewall_that_cannot_be_replaced(capsys: pytest.CaptureFixture[str]) 
     )
 
 
-def test_two_names_that_are_to_be_exchanged(capsys: pytest.CaptureFixture[str]) -> None:
-    write(
-        stack(
-            "c",
-            more="moved: [{from: instances.a, to: instances.b}, {from: instances.b, to: instances.a}]",
-        )
-    )
-    hinted(capsys, "use `state mv` with a temporary name", "plan", "web.yaml")
-
-
 def test_a_plan_that_nobody_is_asked_about(capsys: pytest.CaptureFixture[str]) -> None:
     hinted(capsys, "Read the plan, then add --yes.", "apply", "web.yaml")
 

@@ -14,6 +14,7 @@ from reconciler.model.resource import LiveResource, Move, Removal
 from reconciler.model.state import Deposed, Entry, Intent, fold
 from reconciler.model.state import Note as StateNote
 from reconciler.planner.compare import moves
+from reconciler.recovery import addresses
 from tests.builders import Case, at, firewall, rule, server, settled, told, volume
 
 
@@ -399,22 +400,24 @@ def test_stating_that_it_is_not_a_rename_lets_the_plan_continue() -> None:
 
 def test_mv_puts_one_object_or_a_whole_resource_elsewhere() -> None:
     state = settled(firewall("web"), rule("web"), server("a[0]"), server("a[1]")).state()
-    assert set(moves.rename(state, at("firewalls.web"), at("firewalls.front")).state.entries) == {
+    assert set(
+        addresses.rename(state, at("firewalls.web"), at("firewalls.front")).state.entries
+    ) == {
         "firewalls.front",
         "firewalls.front.rules.https",
         "instances.a[0]",
         "instances.a[1]",
     }
-    assert set(moves.rename(state, at("instances.a"), at("instances.b")).places) == {
+    assert set(addresses.rename(state, at("instances.a"), at("instances.b")).places) == {
         "instances.b[0]",
         "instances.b[1]",
     }
-    assert moves.rename(state, at("instances.none"), at("instances.b")).effects == ()
+    assert addresses.rename(state, at("instances.none"), at("instances.b")).effects == ()
     entries = dict(state.entries) | {
         "instances.b[0]": Entry("instances.b[0]", "instances", "i-other")
     }
     full = fold(state, []).__class__("l", 1, "shop", None, entries=entries)
-    assert moves.rename(full, at("instances.a"), at("instances.b")).problems
+    assert addresses.rename(full, at("instances.a"), at("instances.b")).problems
 
 
 def test_a_narrowed_plan_still_moves_and_reports_it() -> None:
@@ -533,15 +536,15 @@ def test_mv_that_would_lose_an_object_changes_nothing(
     # Goal: no object leaves the state, and none gets an address that no file can ask for, so that
     # the next plan would delete it.
     state = case.state()
-    found = moves.rename(state, at(source), at(target))
+    found = addresses.rename(state, at(source), at(target))
     assert says in found.problems[0].message and found.problems[0].code == "move"
     assert (found.state, found.effects) == (state, ())
 
 
 def test_mv_gives_keys_to_a_count_one_after_the_other() -> None:
     state = settled(server("a[0]"), server("a[1]")).state()
-    first = moves.rename(state, at("instances.a[0]"), at('instances.a["x"]'))
-    second = moves.rename(first.state, at("instances.a[1]"), at('instances.a["y"]'))
+    first = addresses.rename(state, at("instances.a[0]"), at('instances.a["x"]'))
+    second = addresses.rename(first.state, at("instances.a[1]"), at('instances.a["y"]'))
     assert set(second.state.entries) == {'instances.a["x"]', 'instances.a["y"]'}
 
 

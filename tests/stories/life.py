@@ -28,8 +28,8 @@ from reconciler.model.plan import Action, RiskClass
 from reconciler.model.resource import Stack
 from reconciler.model.state import Note, Phase, State
 from reconciler.planner.checks.approval import Acceptance, GivenConsent
-from reconciler.planner.compare import moves
 from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.recovery import addresses
 from reconciler.simulator.world import World
 from tests.cloud_harness import EVERYTHING, Interrupts, said
 from tests.doubles.memory_store import MemoryDisk, MemoryStore
@@ -561,7 +561,7 @@ class Life(Bench):
             stack=self.desired.stack,
             environment=self.desired.environment,
         ) as writer:
-            found = moves.rename(writer.state, old, new)
+            found = addresses.rename(writer.state, old, new)
             if not found.problems and found.places:
                 writer.append(
                     Note(

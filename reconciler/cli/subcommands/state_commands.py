@@ -139,18 +139,22 @@ def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None
     epilog="""\b
 Examples:
   reconciler state mv instances.db instances.database
-  reconciler state mv 'instances.web[0]' 'instances.web["seoul"]' --env prod --yes"""
+  reconciler state mv 'instances.web[0]' 'instances.web["seoul"]' --env prod --yes
+  reconciler state mv instances.web instances.api --swap"""
 )
 @click.argument("source", metavar="ADDRESS", type=option_types.AddressText())
 @click.argument("target", metavar="ADDRESS", type=option_types.AddressText())
 @options.stack_argument
 @options.environment_option
+@click.option("--swap", is_flag=True, help="Exchange the addresses of two objects or resources.")
 @yes_option
 @options.simulate_options
 @options.lock_option
 @options.output_options
 @on_stack
-def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: float | None) -> int:
+def mv(
+    session: Session, *, source: str, target: str, swap: bool, yes: bool, lock_timeout: float | None
+) -> int:
     """Change the address of an object, or of all objects of a resource, in the state. The rules of
     a firewall move with it.
 
@@ -161,13 +165,13 @@ def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: f
     from reconciler.common import suggestions
     from reconciler.model.address import parse
     from reconciler.model.state import Note
-    from reconciler.planner.compare import moves
+    from reconciler.recovery import addresses
 
     console = session.console
     before, after, run = parse(source), parse(target), composition.run_id()
     assert before is not None and after is not None  # the option's type has checked them
     with _writing(session, "state mv", run, lock_timeout) as (writer, title):
-        found = moves.rename(writer.state, before, after)
+        found = addresses.rename(writer.state, before, after, exchange=swap)
         if found.problems:
             raise Abort(*found.problems)
         if not found.places:

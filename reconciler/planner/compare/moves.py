@@ -2,54 +2,251 @@
 (stack-files#moved-and-removed, refactoring).
 
 `moved` of the file is followed. Without it, a single object that gets a `count` becomes its `[0]`,
-and back.
+and back. Lines that exchange objects, or that fill a gap, would move again with every plan. The
+state therefore notes that they were applied, together with what they moved (decisions/moves).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
-from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
-from reconciler.model.resource import EMPTY, Stack
-from reconciler.model.state import Deposed, Entry, State, StateChange
+from reconciler.model.resource import Move, Removal, Stack
+from reconciler.model.state import State, StateChange
+from reconciler.recovery.addresses import Moved, renamed
+from reconciler.recovery.move_lines import MoveLines, is_about
+
+APPLIED = "moved"
+"""The fact with the lines that were applied and must not be applied again, as a JSON list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The state after all moves. `places` maps each new address to the old one, both as texts;
-    `effects` record it.
+class Followed(NamedTuple):
+    """The lines of a file that still count for a state. `once` are those of them that count only
+    once; `applied` are all that must be noted as applied.
     """
 
-    state: State
-    places: Mapping[str, str] = EMPTY
-    effects: tuple[StateChange, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    owners: MoveLines
+    rules: MoveLines
+    once: tuple[Move, ...]
+    applied: frozenset[str]
+
+    def line(self, text: str) -> Move | None:
+        """The line that is about an address."""
+        return next(
+            (
+                move
+                for lines in (self.rules, self.owners)
+                for move in lines
+                if is_about(text, move.source)
+            ),
+            None,
+        )
 
 
 def move(stack: Stack, state: State) -> Moved:
     """The state under the addresses of the file."""
+    followed = _followed(stack, state)
     targets = {
         text: str(target)
-        for text, target in _targets(stack, state, state.entries)
+        for text, target in _targets(stack, state, followed, state.entries)
         if str(target) != text
     }
-    problems = tuple(_retired(stack, targets))
+    problems = tuple(_retired(stack, targets)) or (
+        *_contradictions(stack, state, followed),
+        *_unsettled_exchanges(state, followed),
+    )
     if problems:
         return Moved(state, problems=problems)
-    return _renamed(state, targets) if targets else Moved(state)
+    freed = _freed(stack, state, followed, targets)
+    for text in sorted(state.entries) if freed else ():
+        address = parse(text)
+        if address is not None and text not in targets and address.owner in freed:
+            place = freed[address.owner]
+            targets[text] = str(place if address.rule is None else place.with_rule(address.rule))
+    made = renamed(state, targets) if targets else Moved(state)
+    if made.problems:
+        placed = (_placed(problem, targets, followed) for problem in made.problems)
+        return replace(made, problems=tuple(placed))
+    removals = tuple(
+        Removal(freed[removal.address], removal.keep, removal.place)
+        for removal in stack.removed
+        if removal.address in freed
+    )
+    return replace(
+        made,
+        effects=(*made.effects, *_notes(stack, state, followed, freed)),
+        removals=removals,
+    )
 
 
 def place(stack: Stack, state: State, text: str) -> str:
     """The address that the file has now for an object at another one, also for an unsettled create,
     which has no entry in the state.
     """
-    return next((str(target) for _, target in _targets(stack, state, (text,))), text)
+    found = _targets(stack, state, _followed(stack, state), (text,))
+    return next((str(target) for _, target in found), text)
+
+
+def before_binding(stack: Stack, state: State) -> tuple[StateChange, ...]:
+    """What is recorded before an object is bound to an address of the file: the lines that would
+    later take it for an object from before they were written.
+    """
+    effects = move(stack, state).effects
+    return effects if any(change.fact is not None for change in effects) else ()
+
+
+def noted(state: State) -> frozenset[str]:
+    """The lines that a state notes as applied."""
+    try:
+        found = json.loads(state.facts.get(APPLIED, "[]"))
+    except ValueError:
+        return frozenset()
+    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
+
+
+def _spelled(line: Move) -> str:
+    return f"{line.source} -> {line.target}"
+
+
+def _followed(stack: Stack, state: State) -> Followed:
+    """The lines that still count. Of a cycle, all addresses must have an object: with one missing
+    there is nothing to exchange, and the others are where they belong.
+    """
+    applied = noted(state)
+
+    def defined(address: Address) -> bool:
+        is_resource = address.index is None and address.rule is None
+        return address in stack.resources or (
+            is_resource and (address.kind, address.name) in stack.cardinalities
+        )
+
+    lines = [line for line in stack.moved if not line.past and _spelled(line) not in applied]
+    owners = MoveLines((line for line in lines if line.source.rule is None), defined)
+    rules = MoveLines((line for line in lines if line.source.rule is not None), defined)
+    once = [line for found in (owners, rules) for group in found.groups() for line in group]
+    known = frozenset(map(_spelled, stack.moved)) & applied
+    if once:
+        owners = owners.without(_incomplete(state, owners, MoveLines((), defined)))
+        rules = rules.without(_incomplete(state, rules, owners))
+    return Followed(owners, rules, tuple(once), known | frozenset(map(_spelled, once)))
+
+
+def _incomplete(state: State, lines: MoveLines, owners: MoveLines) -> Iterator[Move]:
+    """The lines of cycles of which an address has no object. `owners` are the lines that the
+    firewalls of rules follow.
+    """
+    for line in lines.reused():
+        if not all(_is_there(state, address, owners) for address in lines.cycle(line.source)):
+            yield line
+
+
+def _is_there(state: State, source: Address, owners: MoveLines | None = None) -> bool:
+    """Whether the state has an object that a line is about."""
+    if str(source) in state.entries or any(is_about(text, source) for text in state.entries):
+        return True
+    if source.rule is None or owners is None:
+        return False
+    rules = (address for text in state.entries if (address := parse(text)) and address.rule)
+    return any(
+        address.rule == source.rule and owners.end(address.owner) == source.owner
+        for address in rules
+    )
+
+
+def _notes(
+    stack: Stack, state: State, followed: Followed, freed: Mapping[Address, Address]
+) -> Iterator[StateChange]:
+    """The note of the lines that were applied, if it changes. A line that has left the file is no
+    longer noted.
+    """
+    chains = {
+        _spelled(line)
+        for start in freed.values()
+        for line in followed.owners
+        if followed.owners.first(line.source) == start
+    }
+    lines = sorted(followed.applied | chains)
+    if set(lines) != noted(state):
+        yield StateChange(fact=(APPLIED, json.dumps(lines, ensure_ascii=False)))
+
+
+def _freed(
+    stack: Stack, state: State, followed: Followed, targets: Mapping[str, str]
+) -> dict[Address, Address]:
+    """The new address of each object that has to give up its own to a moved one: the first of the
+    chain, which becomes free and which the file does not define, so that it is deleted.
+
+    This is what closing a gap of a `count` means. Elsewhere the file must state it with `removed`.
+    """
+    removals = {removal.address for removal in stack.removed}
+    found: dict[Address, Address] = {}
+    for text, target in targets.items():
+        address, source = parse(target), parse(text)
+        if (
+            address is None
+            or source is None
+            or address.rule is not None
+            or target not in state.entries
+            or target in targets
+        ):
+            continue
+        closes_gap = (
+            isinstance(address.index, int)
+            and isinstance(source.index, int)
+            and address.resource == source.resource
+        )
+        start = followed.owners.first(address)
+        if (closes_gap or address in removals) and start not in stack.resources:
+            found[address] = start
+    return found
+
+
+def _contradictions(stack: Stack, state: State, followed: Followed) -> Iterator[Problem]:
+    """An error for each object that would leave an address that the file still defines, and that no
+    line fills.
+    """
+    if not followed.once:
+        return
+    filled = followed.owners.filled() | followed.rules.filled()
+    for line in (*followed.owners.reused(), *followed.rules.reused()):
+        if line.source not in filled and _is_there(state, line.source):
+            yield error(
+                "move",
+                msg("`{source}` moves, but the file still contains it", source=line.source),
+                place=line.place,
+                address=str(line.source),
+                hint=msg("remove one of the two"),
+            )
+
+
+def _unsettled_exchanges(state: State, followed: Followed) -> Iterator[Problem]:
+    """An error for each request of unknown outcome at an address whose objects are exchanged:
+    afterwards the address would mean another object.
+    """
+    for intent, result in state.open.values() if followed.once else ():
+        if result == "accepted" or intent.address in state.entries:
+            continue  # of an object in the state, `_problems` reports it
+        line = next((line for line in followed.once if is_about(intent.address, line.source)), None)
+        if line is not None:
+            yield error(
+                "move",
+                msg(
+                    "{source} cannot become {target} while the outcome of {operation}, sent by an "
+                    "earlier run, is not known",
+                    source=line.source,
+                    target=line.target,
+                    operation=intent.operation,
+                ),
+                place=line.place,
+                address=intent.address,
+                hint=msg("settle it first: reconciler recover"),
+            )
 
 
 def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
@@ -94,269 +291,35 @@ def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
         )
 
 
-def rename(state: State, source: Address, target: Address) -> Moved:
-    """The state with one object, or all of a resource, under another address: `state mv`."""
-    apart = source.rule is not None and source.owner != target.owner
-    if source == target:
-        return Moved(
-            state,
-            problems=(
-                error(
-                    "move",
-                    msg("{source} has that address already", source=source),
-                    address=str(source),
-                ),
-            ),
-        )
-    if source.kind != target.kind or apart or (source.rule is None) != (target.rule is None):
-        message = msg(
-            "{source} cannot become {target}: the kind must be the same, and a rule stays in its "
-            "firewall",
-            source=source,
-            target=target,
-        )
-        return Moved(state, problems=(error("move", message, address=str(source)),))
-    known = {
-        *state.entries,
-        *(intent.address for intent, result in state.open.values() if result != "accepted"),
-    }
-    targets = {
-        text: str(found)
-        for text in sorted(known)
-        if (found := _by(text, source, target)) is not None
-    }
-    # numbers become keys, or keys numbers
-    one_by_one = source.resource == target.resource and None not in (source.index, target.index)
-    mixed = () if one_by_one else tuple(_mixed(known - set(targets), targets))
-    return Moved(state, problems=mixed) if mixed else _renamed(state, targets)
-
-
-def _mixed(staying: Iterable[str], targets: Mapping[str, str]) -> Iterator[Problem]:
-    """An error for each object whose index would have another form than others of its resource: no
-    file can define `c` and `c[0]`, or `c[0]` and `c["a"]`.
-    """
-    forms: dict[tuple[str, str], dict[type, str]] = {}
-    for text in sorted(staying):
-        if (address := parse(text)) is not None:
-            forms.setdefault((address.kind, address.name), {}).setdefault(
-                type(address.index), str(address.owner)
-            )
-    for text, target in targets.items():
-        if (address := parse(target)) is not None and address.rule is None:
-            there = forms.get((address.kind, address.name), {})
-            other_form = next(
-                (other for form, other in there.items() if form is not type(address.index)), None
-            )
-            if other_form is not None:
-                message = msg(
-                    "{source} cannot become {target} beside {other_form}: a file cannot define "
-                    "both",
-                    source=text,
-                    target=target,
-                    other_form=other_form,
-                )
-                yield error(
-                    "move",
-                    message,
-                    address=text,
-                    hint=msg(
-                        "move {other_form} first, or choose an address of the same form",
-                        other_form=other_form,
-                    ),
-                )
-
-
-def _renamed(state: State, asked: Mapping[str, str]) -> Moved:
-    targets = {text: target for text, target in asked.items() if target != text}
-    problems = tuple(_problems(state, targets))
-    if problems:
-        return Moved(state, problems=problems)
-    whole = _resources(targets)
-    entries = {
-        targets.get(text, text): _entry(entry, targets, whole)
-        for text, entry in state.entries.items()
-    }
-    deposed = {id: _deposed(old, targets) for id, old in state.deposed.items()}
-    effects = [StateChange(drop=text) for text in sorted(targets)]
-    effects += [
-        StateChange(put=entries[text])
-        for text in sorted(entries)
-        if state.entries.get(text) != entries[text]
-    ]
-    effects += [
-        StateChange(depose=old) for id, old in sorted(deposed.items()) if state.deposed[id] != old
-    ]
-    places = {target: text for text, target in sorted(targets.items())}
-    return Moved(replace(state, entries=entries, deposed=deposed), places, tuple(effects))
-
-
-def _entry(entry: Entry, targets: Mapping[str, str], whole: Mapping[str, Set[str]]) -> Entry:
-    """The entry with every address in it as it is now; the same object if none has changed."""
-    applied = {name: _value(value, targets) for name, value in entry.applied.items()}
-    waits = tuple(sorted(_reference(text, targets, whole) for text in entry.depends_on))
-    address = targets.get(entry.address, entry.address)
-    made = replace(entry, address=address, applied=applied, depends_on=waits)
-    return entry if made == entry else made
-
-
-def _deposed(old: Deposed, targets: Mapping[str, str]) -> Deposed:
-    return replace(old, address=targets[old.address]) if old.address in targets else old
-
-
-def _value(value: Any, targets: Mapping[str, str]) -> Any:
-    return targets.get(value, value) if isinstance(value, str) else value
-
-
-def _reference(text: str, targets: Mapping[str, str], whole: Mapping[str, Set[str]]) -> str:
-    """A dependency may name a resource without its index: it follows where all of it goes to one
-    resource.
-    """
-    if text in targets:
-        return targets[text]
-    found = whole.get(text, frozenset())
-    return next(iter(found)) if len(found) == 1 else text
-
-
-def _resources(targets: Mapping[str, str]) -> dict[str, set[str]]:
-    """For each resource of which something moves, the resources that it goes to."""
-    found: dict[str, set[str]] = {}
-    for source, target in targets.items():
-        found.setdefault(_resource(source), set()).add(_resource(target))
-    return found
-
-
-def _resource(text: str) -> str:
-    address = parse(text)
-    return text if address is None else str(address.resource)
-
-
-def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
-    unsettled = {
-        intent.address: intent.operation
-        for intent, result in state.open.values()
-        if result != "accepted"
-    }
-    taken: dict[str, str] = {}
-    for text, target in sorted(targets.items()):
-        operation = unsettled.get(text) or unsettled.get(target)
-        other = taken.setdefault(target, text)
-        if operation is not None:
-            message = msg(
-                "{source} cannot become {target} while the outcome of {operation}, sent by an "
-                "earlier run, is not known",
-                source=text,
-                target=target,
-                operation=operation,
-            )
-            yield error(
-                "move", message, address=target, hint=msg("settle it first: reconciler recover")
-            )
-        elif other != text:
-            yield error(
-                "move",
-                msg(
-                    "both {other} and {source} would become {target}",
-                    other=other,
-                    source=text,
-                    target=target,
-                ),
-                address=target,
-                hint=msg("move one of them elsewhere"),
-            )
-        elif target in state.entries and target not in targets:
-            message = msg(
-                "{source} cannot become {target}: the state holds both, {source_id} and "
-                "{target_id}",
-                source=text,
-                target=target,
-                source_id=state.entries[text].id,
-                target_id=state.entries[target].id,
-            )
-            hint = msg(
-                "remove the line from `moved`, or forget one of them: reconciler state forget "
-                "'{target}'",
-                target=target,
-            )
-            yield error("move", message, address=target, hint=hint)
+def _placed(problem: Problem, targets: Mapping[str, str], followed: Followed) -> Problem:
+    """The problem at the line that moves an object to its address."""
+    texts = (text for text, target in targets.items() if target == problem.address)
+    line = next((line for text in texts if (line := followed.line(text)) is not None), None)
+    return problem if line is None else replace(problem, place=line.place)
 
 
 # Which entry moves where
 # --------------------------------------------------------------------------------------------------
 
 
-def _targets(stack: Stack, state: State, texts: Iterable[str]) -> Iterator[tuple[str, Address]]:
-    lines = {move.source: move.target for move in stack.moved}
-    rules = {source: target for source, target in lines.items() if source.rule is not None}
-    owners = {source: target for source, target in lines.items() if source.rule is None}
-    ends: dict[Address, Address] = {}
+def _targets(
+    stack: Stack, state: State, followed: Followed, texts: Iterable[str]
+) -> Iterator[tuple[str, Address]]:
+    owners, rules = followed.owners, followed.rules
     for text in texts:
         address = parse(text)
         if address is None:
             continue
-        owner = _followed(address.owner, owners, ends)
+        owner = owners.end(address.owner)
         owner = _counted(stack, state, owner) if owner == address.owner else owner
         if address.rule is None:
             yield text, owner
-        else:
-            here = _followed(address, rules, ends)
-            yield (
-                text,
-                owner.with_rule(
-                    _followed(owner.with_rule(here.rule or ""), rules, ends).rule or ""
-                ),
-            )
-
-
-def _followed(
-    address: Address, lines: Mapping[Address, Address], ends: dict[Address, Address]
-) -> Address:
-    """Where a chain of moves ends, noted in `ends` for each of its links. Circles were refused when
-    the file was read.
-    """
-    chain: dict[Address, None] = {}
-    while address not in ends and address not in chain:
-        chain[address] = None
-        after = next(
-            (
-                found
-                for source, target in _near(address, lines)
-                if (found := _by(str(address), source, target)) is not None
-            ),
-            None,
-        )
-        address = address if after is None else after
-    end = ends.get(address, address)
-    ends.update(dict.fromkeys(chain, end))
-    return end
-
-
-def _near(address: Address, lines: Mapping[Address, Address]) -> Iterator[tuple[Address, Address]]:
-    """The lines that may be about an address: its own first, then that of its resource."""
-    for source in (address, address.resource):
-        if source in lines:
-            yield source, lines[source]
-
-
-def _by(text: str, source: Address, target: Address) -> Address | None:
-    """Where one line moves an address, None if the line is not about it. A firewall takes its rules
-    along.
-    """
-    address = parse(text)
-    if address is None or address.kind != source.kind:
-        return None
-    if source.rule is not None or target.rule is not None:
-        return target if address == source else None
-    if address.owner == source:
-        found = target
-    elif (
-        source.index is None
-        and target.index is None
-        and (address.kind, address.name) == (source.kind, source.name)
-    ):
-        found = Address(target.kind, target.name, address.index)
-    else:
-        return None
-    return found if address.rule is None else found.with_rule(address.rule)
+            continue
+        here = rules.end(address)
+        there = owner.with_rule(here.rule or "")
+        # A line of a rule can name the firewall as it was or as it is.
+        has_arrived = here != address and (there == here or there in stack.resources)
+        yield text, there if has_arrived else owner.with_rule(rules.end(there).rule or "")
 
 
 def _counted(stack: Stack, state: State, owner: Address) -> Address:
