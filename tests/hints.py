@@ -43,6 +43,10 @@ SITUATIONS = {
     "start it with `reconciler server start {}`, or write `power: on` in the file and apply": (
         f"{ACTS}::test_a_stop_lasts_until_a_start_and_the_next_plan_reports_it"
     ),
+    "name another file with --out FILE": "tests/cli/test_contract_command.py::test_a_report_that_cannot_be_written",
+    "run `reconciler doctor --contract --yes`": "tests/cli/test_contract_command.py::test_nobody_who_could_be_asked_is_no_consent",
+    "create one with `reconciler doctor --contract`": "tests/cli/test_contract_command.py::test_a_file_that_is_not_a_report_is_refused",
+    "run `reconciler doctor` for details": "tests/cli/test_contract_command.py::test_an_endpoint_that_cannot_be_reached_ends_with_a_hint",
     "add --unprotect to lift the protection for this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_with_unprotected",
     "run `reconciler plan` to see what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
     "take it out of {} first, by `removed: [{from: {}, keep: true}]` in its file and an apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",

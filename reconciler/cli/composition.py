@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import joined, msg
-from reconciler.model import ports
+from reconciler.model import http, ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
 from reconciler.version import VERSION
@@ -48,6 +48,24 @@ class StateLocation:
     stack: str
     environment: str | None
     simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WireOptions:
+    """How a connection is used: `cached`, data cached by earlier runs may be used; `observe` takes
+    each request with what came for it.
+    """
+
+    cached: bool = True
+    observe: http.Observer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders of the quota log and of the cache, None without one."""
+
+    quota: Path
+    cache: Path | None
 
 
 def store(place: StateLocation, environ: Mapping[str, str]) -> Store:
@@ -81,19 +99,26 @@ def connect(
     simulated: bool,
     time_scale: float | None,
     problems: list[Problem],
-    cached: bool = True,
+    wire: WireOptions | None = None,
 ) -> Iterator[Connection]:
     """The account: the local cloud if `simulated`, else the one that the environment names. Raises
     `Abort` if keys or endpoint are unusable.
 
     `place` is the stack's file or folder; the local cloud keeps its data next to it. Warnings are
-    added to `problems`. `cached`: data cached by earlier runs may be used.
+    added to `problems`.
     """
+    wire = wire or WireOptions()
     quota = quota_folder(place, environ, simulated=simulated)
-    cache = _cache_folder(place, environ, simulated=simulated) if cached else None
+    cache = _cache_folder(place, environ, simulated=simulated) if wire.cached else None
+    folders = Folders(quota, cache)
     if not simulated:
         with _connect(
-            environ, simulated=False, scale=time_scale, quota=quota, cache=cache, problems=problems
+            environ,
+            simulated=False,
+            scale=time_scale,
+            folders=folders,
+            problems=problems,
+            wire=wire,
         ) as made:
             yield made
         return
@@ -104,9 +129,9 @@ def connect(
             {**environ, **variables},
             simulated=True,
             scale=scale,
-            quota=quota,
-            cache=cache,
+            folders=folders,
             problems=problems,
+            wire=wire,
         ) as made,
     ):
         yield made
@@ -210,15 +235,15 @@ def _connect(
     *,
     simulated: bool,
     scale: float | None,
-    quota: Path,
-    cache: Path | None,
+    folders: Folders,
     problems: list[Problem],
+    wire: WireOptions,
 ) -> Iterator[Connection]:
     from reconciler.commands.context import Connection
     from reconciler.common.timing import IN_FLIGHT_MAX
     from reconciler.iwinv.client import HttpClient, Pacing
     from reconciler.iwinv.clock import SystemClock
-    from reconciler.iwinv.network import ThreadNetwork
+    from reconciler.iwinv.network import DirectWire, ObservedNetwork, ThreadNetwork
     from reconciler.iwinv.quota import FileQuotaLog
     from reconciler.iwinv.refresh import CloudReads
     from reconciler.iwinv.transport import HttpTransport
@@ -231,18 +256,22 @@ def _connect(
     origin = "simulated" if simulated else endpoint.origin
     kept = (
         None
-        if cache is None
-        else FileAccountCache(cache, keys.digest, origin=origin, clock=time.time)
+        if folders.cache is None
+        else FileAccountCache(folders.cache, keys.digest, origin=origin, clock=time.time)
     )
     if kept is not None:
         all_kinds = all_kinds.with_seconds(kept.seconds())
-    log = FileQuotaLog(quota, keys.digest, time_scale=time_scale, on_problem=problems.append)
-    network = ThreadNetwork(
-        HttpTransport(endpoint, agent=f"iwinv-reconciler/{VERSION}"), IN_FLIGHT_MAX
+    log = FileQuotaLog(
+        folders.quota, keys.digest, time_scale=time_scale, on_problem=problems.append
     )
+    transport = HttpTransport(endpoint, agent=f"iwinv-reconciler/{VERSION}")
+    network: ports.Network = ThreadNetwork(transport, IN_FLIGHT_MAX)
+    if wire.observe is not None:
+        network = ObservedNetwork(network, wire.observe)
+    clock = SystemClock()
     exchange = HttpClient(
         network,
-        SystemClock(),
+        clock,
         keys,
         log,
         pacing=Pacing(time_scale, secrets.SystemRandom().random),
@@ -258,6 +287,7 @@ def _connect(
             simulated=simulated,
             time_scale=time_scale,
             cache=kept,
+            direct=DirectWire(transport, clock, keys, log),
         )
     finally:
         exchange.close()

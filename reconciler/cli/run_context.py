@@ -20,7 +20,7 @@ from reconciler.common.paths import SourceLines, shown_path
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import joined, msg, rewritten
 from reconciler.config import loader
-from reconciler.model import exit_codes
+from reconciler.model import exit_codes, http
 from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.render.run.screen import Line, Tone
@@ -204,7 +204,7 @@ class Session:
         return composition.store(self.place(stack, environment), self.environ)
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def connect(self, observe: http.Observer | None = None) -> Iterator[Connection]:
         """The account while the block runs; the console shows what the command waits for."""
         opened = composition.connect(
             self.path,
@@ -212,7 +212,7 @@ class Session:
             simulated=self.simulate,
             time_scale=self.time_scale,
             problems=self.problems,
-            cached=options.uses_cache(),
+            wire=composition.WireOptions(options.uses_cache(), observe),
         )
         with self.console.activity() as notify, opened as connection:
             yield replace(connection, notify=notify)

@@ -19,6 +19,7 @@ from reconciler.planner.estimate.unmanaged import Unmanaged
 from reconciler.planner.steps.outputs import OutputChange
 
 if TYPE_CHECKING:
+    from reconciler.contract.check_runner import Direct
     from reconciler.executor import Result
     from reconciler.executor.first_passwords import KeepPassword
 
@@ -30,7 +31,7 @@ class Connection:
 
     `reads` makes the readings of a run; its argument gives the ids that a list must show. `cache`
     is what is kept of the account between runs, None with `--no-cache`. `notify` takes what the
-    command does and waits for while it reads and plans.
+    command does and waits for while it reads and plans. `direct` provokes refusals.
     """
 
     exchange: ports.Client
@@ -43,6 +44,7 @@ class Connection:
     time_scale: float = 1.0
     cache: ports.AccountCache | None = None
     notify: Callable[[Activity], None] = lambda activity: None
+    direct: Direct | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from reconciler.common.text import msg
+from reconciler.iwinv import client, signing
 from reconciler.model import http
+from reconciler.model.ports import Clock, Network, QuotaLog
+from reconciler.model.resource_type import Call
 
 Arrival: TypeAlias = "http.Response | http.WireError"
 
@@ -99,6 +103,74 @@ class ThreadNetwork:
                 # which would otherwise wait forever.
                 arrival = failure
             self._arrived.put((token, arrival))
+
+
+class ObservedNetwork:
+    """The port `Network` over another one. `observe` is called in the thread that takes answers."""
+
+    def __init__(self, network: Network, observe: http.Observer) -> None:
+        self._network = network
+        self._observe = observe
+        self._requests: dict[int, http.Request] = {}
+
+    def start(self, token: int, request: http.Request) -> None:
+        """Sends a request."""
+        self._requests[token] = request
+        self._network.start(token, request)
+
+    def next(self, timeout_seconds: float) -> tuple[int, http.Response | http.WireError] | None:
+        """The next answer, or None after the timeout."""
+        arrived = self._network.next(timeout_seconds)
+        if arrived is not None:
+            self._observe(self._requests.pop(arrived[0]), arrived[1])
+        return arrived
+
+    def close(self) -> None:
+        """Ends all requests."""
+        self._network.close()
+
+
+class DirectWire:
+    """Sends a read at once and waits for its answer, without regard to the quota or signed wrongly
+    on purpose. Only checks of the contract do that, when a person asks for it. What is sent is
+    counted in the quota log, so that later calls wait.
+    """
+
+    def __init__(self, send: http.Send, clock: Clock, keys: signing.Keys, quota: QuotaLog) -> None:
+        self._send, self._clock, self._keys, self._quota = send, clock, keys, quota
+
+    def send(
+        self, call: Call, *, seconds_ago: int = 0, forged: bool = False
+    ) -> http.Response | http.WireError:
+        """What came for a read, signed that many seconds in the past; `forged` with another secret.
+        Raises ValueError for a write.
+        """
+        if call.is_write:
+            raise ValueError("a write is sent only with its record")
+        keys = signing.Keys(self._keys.access, self._keys.secret[::-1] + "0")
+        request = client.encode(
+            call, keys if forged else self._keys, int(self._clock.time()) - seconds_ago
+        )
+        self._quota.reserve(self._clock.time())
+        try:
+            return self._send(request)
+        except http.WireError as failure:
+            return failure
+        finally:
+            self._quota.answered(self._clock.time())
+
+    def until(
+        self, call: Call, status: int, most: int, progress: Callable[[], None]
+    ) -> http.Response | http.WireError:
+        """Repeats a read until that status comes, at most so often, and returns the last answer."""
+        arrival: http.Response | http.WireError = http.WireError("", sent=False)
+        for _ in range(most):
+            arrival = self.send(call)
+            progress()
+            if isinstance(arrival, http.WireError) or arrival.status == status:
+                break
+        self._quota.slow_down(self._clock.time())
+        return arrival
 
 
 _WAIT_SECONDS_MAX = 3600.0

@@ -59,6 +59,9 @@ class WireError(Exception):
 Send = Callable[[Request], Response]
 """The one function that HTTP is: a Response, or WireError."""
 
+Observer = Callable[[Request, "Response | WireError"], None]
+"""Takes each request with what came for it."""
+
 
 def _first(headers: tuple[tuple[str, str], ...], name: str) -> str | None:
     wanted = name.lower()

@@ -27,7 +27,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("locale",),
     ("model",),
     ("resources", "iwinv", "store"),
-    ("config", "schedule"),
+    ("config", "schedule", "contract"),
     ("recovery",),
     ("planner",),
     ("executor", "importing", "render"),
@@ -129,7 +129,17 @@ OUTSIDE = {
 core.
 """
 
-PURE = {"common", "model", "config", "resources", "recovery", "schedule", "planner", "importing"}
+PURE = {
+    "common",
+    "model",
+    "config",
+    "contract",
+    "resources",
+    "recovery",
+    "schedule",
+    "planner",
+    "importing",
+}
 """Packages that only compute: their results depend on their arguments alone."""
 
 SILENCED = {

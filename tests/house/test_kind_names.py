@@ -9,8 +9,15 @@ from pathlib import Path
 from reconciler.resources import FIREWALL_APIS, all_kinds
 from tests.house.test_house_rules import SOURCES, listed, name, tree
 
-HOME = ("reconciler/resources/", "reconciler/planner/kinds/", "reconciler/simulator/")
-"""Where names of kinds and operations may stand. The simulator shares nothing with the client."""
+HOME = (
+    "reconciler/resources/",
+    "reconciler/planner/kinds/",
+    "reconciler/simulator/",
+    "reconciler/contract/",
+)
+"""Where names of kinds and operations may stand. The simulator shares nothing with the client, and
+the checks of the contract name members of the API.
+"""
 
 KIND_NAMES_MAX, OPERATION_NAMES_MAX = 3, 0
 """String literals outside of `HOME`. The numbers only fall: lower them with every name removed."""

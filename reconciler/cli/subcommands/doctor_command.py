@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import contract_check, options
 from reconciler.cli.console import Console
-from reconciler.cli.run_context import Session, on_stack
+from reconciler.cli.contract_check import ContractChoices
+from reconciler.cli.run_context import Session, on_stack, stop_usage
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
@@ -31,15 +32,51 @@ if TYPE_CHECKING:
 Examples:
   reconciler doctor
   reconciler doctor --stack web.yaml --env prod
-  reconciler doctor --simulate"""
+  reconciler doctor --simulate
+  reconciler doctor --contract
+  reconciler doctor --contract --read contract-report.json"""
 )
 @options.stack_argument
 @options.environment_option
+@click.option(
+    "--contract",
+    is_flag=True,
+    help="Compare this account's API with the contract, by about 45 reads, and write a report.",
+)
+@click.option("--yes", is_flag=True, help="With --contract: do not ask.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="With --contract: write the report to this file (default: contract-report.json).",
+)
+@click.option(
+    "--read",
+    "report",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="With --contract: print what a report changes in the contract; sends nothing.",
+)
+@click.option(
+    "--no-catalogue", is_flag=True, help="With --contract: leave out codes of zones and flavors."
+)
+@click.option(
+    "--refusals",
+    is_flag=True,
+    help="With --contract: also send two reads with a wrong signature.",
+)
+@click.option(
+    "--provoke-429",
+    "provoke_429",
+    is_flag=True,
+    help="With --contract: also exceed the quota once; the key is then idle for a minute.",
+)
 @options.format_option
 @options.simulate_options
 @options.output_options
+@options.gathered_in(ContractChoices)
 @on_stack
-def doctor(session: Session) -> int:
+def doctor(session: Session, *, choices: ContractChoices) -> int:
     """Check key, clock, endpoint, quota log, state, lock, unsettled requests, and look for objects
     in a dangerous condition.
 
@@ -47,6 +84,13 @@ def doctor(session: Session) -> int:
     a firewall and objects that are missing from the state. Nothing is changed, and the output
     contains no key, password or link.
     """
+    if choices.contract:
+        return contract_check.run(session, choices)
+    if choices.given is not None:
+        raise stop_usage(
+            msg("{option} works only with --contract", option=choices.given),
+            "reconciler doctor --contract",
+        )
     console = session.console
     found = sorted(
         _checks(session),

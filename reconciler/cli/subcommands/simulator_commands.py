@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -20,6 +20,9 @@ from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.render import escape
 from reconciler.render.run.screen import Line
+
+if TYPE_CHECKING:
+    from reconciler.simulator import Cloud
 
 
 @click.group()
@@ -40,6 +43,7 @@ class ServeOptions:
     settings: Sequence[str]
     switches: str | None
     faults: str | None
+    like: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ def switch_names() -> list[str]:
     epilog="""\b
 Examples:
   reconciler simulator serve
-  reconciler simulator serve --port 8080 --world company --time-scale 60"""
+  reconciler simulator serve --port 8080 --world company --time-scale 60
+  reconciler simulator serve --like contract-report.json"""
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -123,6 +128,12 @@ Examples:
     "--switches", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML file of switches."
 )
 @click.option(
+    "--like",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Set the switches that a report of `doctor --contract` decides.",
+)
+@click.option(
     "--faults", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML script of faults."
 )
 @options.output_options
@@ -144,9 +155,26 @@ def serve(console: Console, *, choices: ServeOptions) -> int:
             switches_file=None if choices.switches is None else Path(choices.switches),
             faults_file=None if choices.faults is None else Path(choices.faults),
         )
+        if choices.like is not None:
+            _resemble(console, cloud, Path(choices.like), choices.settings)
         world_file = None if choices.keep is None else Path(choices.keep)
         serve_cloud(cloud, host=choices.host, port=choices.port, world_file=world_file)
     return exit_codes.DONE
+
+
+def _resemble(console: Console, cloud: Cloud, path: Path, settings: Sequence[str]) -> None:
+    """Sets the switches that a report decides and that nothing else sets, and prints them, also
+    what the report found that no switch can show.
+    """
+    from reconciler.cli.contract_check import read_report
+    from reconciler.contract.decided import decisions, not_settable
+    from reconciler.render.documents import contract_text
+
+    report = read_report(path)
+    given = {text.partition("=")[0].strip() for text in settings} | set(cloud.switches.changed())
+    found = [each for each in decisions(report) if each.switch not in given]
+    cloud.set_switches({each.switch: each.value for each in found})
+    console.note(contract_text.switch_lines(found, not_settable(report)))
 
 
 @simulator.command(

@@ -37,6 +37,7 @@ class DocumentType(StrEnum):
     FIELD = "field"
     BILL = "bill"
     RESOURCES = "resources"
+    CONTRACT = "contract"
 
     @property
     def schema(self) -> str:
@@ -59,6 +60,7 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.FIELD: "explain",
     DocumentType.BILL: "bill",
     DocumentType.RESOURCES: "ls",
+    DocumentType.CONTRACT: "doctor --contract",
 }
 """The commands that print a document of each type with `--format json`, as text."""
 
