@@ -269,13 +269,8 @@ def _connect(
     if wire.observe is not None:
         network = ObservedNetwork(network, wire.observe)
     clock = SystemClock()
-    exchange = HttpClient(
-        network,
-        clock,
-        keys,
-        log,
-        pacing=Pacing(time_scale, secrets.SystemRandom().random),
-    )
+    pacing = Pacing(time_scale, secrets.SystemRandom().random)
+    exchange = HttpClient(network, clock, keys, log, pacing=pacing)
     try:
         yield Connection(
             exchange=exchange,
