@@ -4,10 +4,10 @@ the values of texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -15,6 +15,7 @@ from reconciler.config import expression
 from reconciler.config.document import Node, Scalar, Sequence
 from reconciler.config.expression import ExpressionError
 from reconciler.config.references import Cardinalities, Cardinality
+from reconciler.config.template import Template
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Deferred, Existing, Plain, Ref, Unknown, Value
@@ -28,11 +29,14 @@ class Invalid:
 
 INVALID: Final = Invalid()
 
+T = TypeVar("T")
+_Reader: TypeAlias = Callable[[Template, Mapping[str, Any], "Cardinalities | None"], T]
+
 
 @dataclass(slots=True)
 class BuildContext:
     """One build in progress. `scope` are the names of the file that texts can read; `shaped` says
-    whether `cardinalities` is complete.
+    whether `cardinalities` is complete. `unfolded` counts the rules that come from collections.
     """
 
     stack: str
@@ -42,6 +46,7 @@ class BuildContext:
     shaped: bool = False
     existing: dict[Address, Existing] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    unfolded: int = 0
 
     def report(
         self,
@@ -88,6 +93,23 @@ class BuildContext:
         return INVALID if any(item is INVALID for item in members.values()) else members
 
     def _text(self, node: Scalar, scope: Mapping[str, Any]) -> Value | Invalid:
+        found = self._computed(node, scope, expression.read)
+        return (
+            Deferred(node.text, found.source, scope, node.place)
+            if isinstance(found, Unknown)
+            else found
+        )
+
+    def elements(
+        self, node: Scalar, scope: Mapping[str, Any]
+    ) -> tuple[Plain | Unknown, ...] | Unknown | Invalid | None:
+        """The elements of a text that is one expression for a list, each plain or `Unknown`. None
+        if it is not a list, as far as the file determines it; `Unknown` if the number of elements
+        is not known.
+        """
+        return self._computed(node, scope, expression.elements)
+
+    def _computed(self, node: Scalar, scope: Mapping[str, Any], read: _Reader[T]) -> T | Invalid:
         try:
             template = expression.parse(node.text)
             if self.shaped:
@@ -98,12 +120,7 @@ class BuildContext:
                     self.refuse(failure, node)
                 if wrong:
                     return INVALID
-            found = expression.read(template, scope, self.cardinalities if self.shaped else None)
-            return (
-                Deferred(node.text, found.source, scope, node.place)
-                if isinstance(found, Unknown)
-                else found
-            )
+            return read(template, scope, self.cardinalities if self.shaped else None)
         except ExpressionError as failure:
             return self.refuse(failure, node)
 

@@ -366,12 +366,13 @@ def _check_dependencies(ctx: BuildContext, stack: Stack) -> None:
         for address in resource.depends_on:
             if address.rule is None:
                 continue
-            owners = stack.addresses(address.owner)
             if not ctx.cardinalities.broken.isdisjoint(
                 ((address.kind, address.name), (address.kind, f"{address.name}.rules"))
             ):
                 continue
-            if not all(owner.with_rule(address.rule) in stack.resources for owner in owners):
+            written = (address.kind, f"{address.name}.rules.{address.rule_key}")
+            is_empty = written in ctx.cardinalities.emptied and address.rule == address.rule_key
+            if not is_empty and not stack.rules(address) and stack.addresses(address.owner):
                 ctx.report(
                     "missing-reference",
                     msg("`{address}` does not exist", address=address),

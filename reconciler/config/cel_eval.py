@@ -60,6 +60,8 @@ class Evaluator:
     ) -> None:
         self._root, self._touch, self._spent = root, touch, spent
         self._bound: dict[str, Any] = {}
+        self.undecided: set[Ref] = set()
+        """What the numbers of elements of lists wait for."""
 
     def value(self, node: CelNode) -> Any:
         """The value of a tree, or `Unknown`. Raises `ExpressionError` with the place of the part
@@ -239,6 +241,9 @@ class Evaluator:
         if sign == "in" and isinstance(right, Mapping):
             left = self.whole(left)
             return left if isinstance(left, Unknown) else isinstance(left, str) and left in right
+        if sign == "+" and is_list(left) and is_list(right):
+            self._spend(len(left) + len(right))
+            return [*left, *right]
         left, right = self.whole(left), self.whole(right)
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return _either_unknown(left, right)
@@ -249,7 +254,7 @@ class Evaluator:
     def call(self, name: str, arguments: tuple[CelNode, ...]) -> Any:
         values = [self.value(part) for part in arguments]
         # these do not look into their argument
-        if name not in ("size", "length", "keys", "type", "dyn"):
+        if name not in ("size", "length", "keys", "values", "type", "dyn"):
             values = [self.whole(value) for value in values]
         waits = [value for value in values if isinstance(value, Unknown)]
         if waits:
@@ -335,6 +340,7 @@ class Evaluator:
             kept.append(item if body is None else self.value(body))
             if isinstance(verdict, Unknown):
                 open_ = True
+                self.undecided.update(verdict.source)
                 inside = self.whole(kept[-1])
                 waits.update(verdict.source, inside.source if isinstance(inside, Unknown) else ())
         return unknown(waits) if open_ else kept
@@ -382,6 +388,20 @@ _MACROS: Mapping[str, Callable[[Evaluator, Iterator[Any], list[CelNode]], Any]] 
     "filter": Evaluator._filter,
     "map": Evaluator._map,
 }
+
+
+def gives_list(node: CelNode) -> bool:
+    """Whether the value of a tree is certainly a list, by its form."""
+    if node.kind == "choice":
+        return any(map(gives_list, node.parts[1:]))
+    if node.kind == "binary" and node.value == "+":
+        return any(map(gives_list, node.parts))
+    if node.kind == "macro":
+        return node.value[0] in ("map", "filter")
+    name = node.value[0] if node.kind == "method" else node.value
+    return node.kind == "list" or (
+        node.kind in ("call", "method") and name in ("distinct", "keys", "sort", "split", "values")
+    )
 
 
 def unknown(waits: set[Ref]) -> Unknown:

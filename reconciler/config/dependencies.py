@@ -101,12 +101,12 @@ class _Waits:
 
     def _all_of(self, named: Address) -> Iterator[DependencyNode]:
         """All facets of what `depends_on` names, with the objects inside it."""
+        if named.rule is not None:
+            yield from map(node_of, self._stack.rules(named))
+            return
         for owner in self._stack.addresses(named.owner):
-            if named.rule is not None:
-                yield node_of(owner.with_rule(named.rule))
-            else:
-                yield from facets(owner)
-                yield from self.owned.get(owner, ())
+            yield from facets(owner)
+            yield from self.owned.get(owner, ())
 
     def _of_value(self, value: Any) -> Iterator[DependencyNode]:
         if isinstance(value, Link):

@@ -16,6 +16,7 @@ from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
+from reconciler.config.rules.unfolding import Unfolding
 from reconciler.config.schema_messages import intended_key
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place
@@ -34,6 +35,10 @@ class Places(Mapping[str, Place]):
 
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         self._nodes = nodes
+
+    def with_(self, nodes: Mapping[str, Node]) -> Places:
+        """These places and others."""
+        return Places({**self._nodes, **nodes})
 
     def __getitem__(self, key: str) -> Place:
         return self._nodes[key].place
@@ -78,7 +83,7 @@ def resources(
             import_id=imports.get(address.index),
         )
         for one in inner:
-            yield one.of(address, scope)
+            yield from one.of(address, scope)
 
 
 def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, Node]:
@@ -162,23 +167,43 @@ class _Inner:
     def __init__(
         self, ctx: BuildContext, kind: ResourceType, key: str, node: Node, place: Place
     ) -> None:
+        self._ctx, self._section = ctx, kind.name
         self._key, self._place = key, place
         nodes = _merged(EMPTY, entries_of(node))
-        self._made = _Attributes(ctx, kind, nodes)
+        self._unfolding = Unfolding(ctx, kind, node, nodes) if isinstance(node, Table) else None
+        listed = self._unfolding.listed if self._unfolding else {}
+        self._made = _Attributes(
+            ctx, kind, {name: value for name, value in nodes.items() if name not in listed}
+        )
         self._from_key = {field.name: key for field in kind.fields.values() if field.from_key}
         for name in kind.required:
-            if name not in self._made.places:
+            if name not in self._made.places and name not in listed:
                 message = msg("the {noun} has no `{field}`", noun=kind.noun, field=name)
                 ctx.report("missing-key", message, node.place)
 
-    def of(self, owner: Address, scope: Mapping[str, Any]) -> Resource:
-        """The object inside that owner."""
-        return Resource(
-            address=owner.with_rule(self._key),
-            attributes={**self._from_key, **self._made.of(scope)},
-            place=self._place,
-            places=self._made.places,
-        )
+    def of(self, owner: Address, scope: Mapping[str, Any]) -> Iterator[Resource]:
+        """The objects inside that owner: one, or those that its collections give."""
+        if not self._unfolding:
+            yield Resource(
+                address=owner.with_rule(self._key),
+                attributes={**self._from_key, **self._made.of(scope)},
+                place=self._place,
+                places=self._made.places,
+            )
+            return
+        found = list(self._unfolding.of(scope))
+        written = (owner.kind, f"{owner.name}.{self._section}.{self._key}")
+        if not found:
+            self._ctx.cardinalities.emptied.add(written)
+        for one in found:
+            values = {name: element.value for name, element in one.elements.items()}
+            nodes = {name: element.node for name, element in one.elements.items()}
+            yield Resource(
+                address=owner.with_rule(f"{self._key}{one.parts}"),
+                attributes={**self._from_key, **self._made.of(one.scope), **values},
+                place=self._place,
+                places=self._made.places.with_(nodes),
+            )
 
 
 def _objects(ctx: BuildContext, resource: Address) -> Iterator[tuple[Address, Mapping[str, Any]]]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from reconciler.common.text import msg
-from reconciler.config.cel_eval import Evaluator, Members, unknown
+from reconciler.config.cel_eval import Evaluator, Members, gives_list, unknown
+from reconciler.config.cel_operators import is_list
 from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.config.references import (
@@ -39,6 +40,7 @@ __all__ = [
     "Template",
     "check_names",
     "compute",
+    "elements",
     "parse",
     "read",
     "resolve",
@@ -71,6 +73,16 @@ def read(
     `cardinalities` are None until it is known which objects there are.
     """
     return _Context(scope, cardinalities, None).value(template)
+
+
+def elements(
+    template: Template, scope: Mapping[str, Any], cardinalities: Cardinalities | None
+) -> tuple[Plain | Unknown, ...] | Unknown | None:
+    """The elements of the list that a text gives, each as far as the file determines it. None if
+    the text is not one expression that gives a list, or it cannot be known whether it does;
+    `Unknown` if it gives a list whose number of elements is not known. Raises `ExpressionError`.
+    """
+    return _Context(scope, cardinalities, None).elements(template)
 
 
 def resolve(deferred: Deferred, stack: Stack, attributes: Attributes) -> Plain | Unknown:
@@ -128,8 +140,32 @@ class _Context:
         with moved(template.only.offset if template.only is not None else 0):
             return plain(found)
 
+    def elements(self, template: Template) -> tuple[Plain | Unknown, ...] | Unknown | None:
+        """The elements of the list that a text gives, as `elements` describes them."""
+        only = template.only
+        if only is None:
+            return None
+        with moved(only.offset):
+            evaluator = self._evaluator(self.scope)
+            found = evaluator.value(only.tree)
+            if isinstance(found, Unknown):
+                waits = unknown(evaluator.undecided) if evaluator.undecided else found
+                return waits if gives_list(only.tree) else None
+            if not is_list(found):
+                return None
+            items = [evaluator.whole(item) for item in found]
+            return tuple(
+                Unknown(_folded(item.source, self.cardinalities))
+                if isinstance(item, Unknown)
+                else plain(item)
+                for item in items
+            )
+
+    def _evaluator(self, scope: Mapping[str, Any]) -> Evaluator:
+        return Evaluator(lambda name: self._root(name, scope), self.touch, self._spent)
+
     def _text(self, template: Template, scope: Mapping[str, Any]) -> Any:
-        evaluator = Evaluator(lambda name: self._root(name, scope), self.touch, self._spent)
+        evaluator = self._evaluator(scope)
         values: list[Any] = []
         for part in template.parts:
             if isinstance(part, str):
@@ -167,9 +203,17 @@ class _Context:
             raise ExpressionError("", code="")
         if isinstance(value, Deferred):
             if id(value) not in self._deferred:
-                self._deferred[id(value)] = self._text(parse(value.text), value.scope)
+                self._deferred[id(value)] = self._inner(parse(value.text), value.scope)
             return self._deferred[id(value)]
         return str(value) if isinstance(value, Link | Lookup) else value
+
+    def _inner(self, template: Template, scope: Mapping[str, Any]) -> Any:
+        """The value of a text that another one reads: of a list, single elements may be unknown."""
+        only = template.only
+        if only is None:
+            return self._text(template, scope)
+        with moved(only.offset):
+            return self._evaluator(scope).value(only.tree)
 
 
 def _piece(value: Any) -> str:

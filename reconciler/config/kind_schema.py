@@ -10,7 +10,10 @@ from reconciler.model.resource_type import Field, ResourceType
 
 _OF_RESOURCES = ("count", "for_each", "when", "depends_on", "lifecycle", "marker", "import")
 _OF_DEFAULTS = ("lifecycle", "marker")
-"""What a resource can have besides its fields, and what its defaults can have."""
+_OF_OWNED = ("count", "for_each", "when")
+"""What a resource can have besides its fields, what its defaults can have, and an object inside
+another one.
+"""
 
 
 def of_stack(schema: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
@@ -138,7 +141,7 @@ def _owned_object(kind: ResourceType) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "required": list(kind.required),
-        "properties": _fields(kind),
+        "properties": {**_fields(kind), **_references(_OF_OWNED)},
     }
 
 
@@ -158,6 +161,8 @@ def _fields(kind: ResourceType) -> dict[str, Any]:
 def _field(field: Field, kind: ResourceType) -> dict[str, Any]:
     examples = {"examples": list(field.examples)} if field.examples else {}
     forms = [dict(form) for form in field.forms]
+    if field.listed:
+        forms.append({"type": "array", "items": {"anyOf": [*field.forms, {"type": "null"}]}})
     if kind.owner is None or not field.required:
         if len(forms) == 1:
             forms[0]["type"] = [*forms[0]["type"], "null"]

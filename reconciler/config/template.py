@@ -50,6 +50,19 @@ def parse(text: str) -> Template:
     return _parse(text, all_kinds()) if "${" in text else Template((text,))
 
 
+def is_one_expression(text: str) -> bool:
+    """Whether a text is `${...}` and nothing else, so that its value need not be a text."""
+    try:
+        return parse(text).only is not None
+    except ExpressionError:
+        return False
+
+
+def element_text(text: str, position: int) -> str:
+    """The text for one element of the list that a text of one expression gives."""
+    return f"${{({text.removeprefix('${').removesuffix('}')})[{position}]}}"
+
+
 @lru_cache(maxsize=16384)
 def _parse(text: str, kinds: Kinds) -> Template:
     """The parts of a text with expressions, whose names depend on the kinds."""

@@ -98,6 +98,7 @@ class Absorber:
                 None,
                 msg("import it, or adopt it into a file of its own"),
             )
+        _check_written(resource, change)
         file = resource.place.file
         owned = resources.all_kinds().owned_by(change.address.kind)
         section = "" if owned is None else f"{owned.name}."
@@ -213,7 +214,7 @@ class Absorber:
     ) -> list[TextChange]:
         """Adds rules that somebody created outside, as the last of their firewall."""
         keys = {
-            address.rule
+            address.rule_key
             for address in self.stack.resources
             if address.rule is not None and address.owner == resource.address
         }
@@ -258,6 +259,22 @@ class Absorber:
         if table is None:
             raise _unknown_place(resource)
         return TextRemoval(table, resource.address.rule or "")
+
+
+def _check_written(resource: Resource, change: Change) -> None:
+    """Raises `CannotAbsorb` for a rule of a collection: its text is that of other rules too."""
+    address = resource.address
+    if address.rule == address.rule_key or not change.fields:
+        return
+    hint = msg(
+        "edit `{key}` in the file by hand, or run apply to restore the rule",
+        key=address.rule_key or "",
+    )
+    raise _cannot(
+        resource,
+        msg("the rule comes from a list, `count` or `for_each` that other rules share"),
+        hint,
+    )
 
 
 def _unknown_place(resource: Resource) -> CannotAbsorb:

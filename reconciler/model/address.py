@@ -1,7 +1,7 @@
 """Addresses: the names of objects in a stack, its state and its plan.
 
 `instances.web`, `instances.web[0]`, `instances.web["seoul"]`, `firewalls.web.rules.https`,
-`existing.firewalls.office`.
+`firewalls.web.rules.ssh["10.0.0.0/8"]`, `existing.firewalls.office`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from dataclasses import field
 from functools import lru_cache
+from typing import TypeAlias
 
 from reconciler.common.dataclass import dataclass
 
 _ADDRESS = re.compile(
     r"""(?P<existing>existing\.)?(?P<kind>[a-z_]+)\.(?P<name>[a-z][a-z0-9_]*)
         (?:\[(?:(?P<index>0|[1-9][0-9]{0,5})|"(?P<key>[^"\\\x00-\x1f]{1,16})")\])?
-        (?:\.rules\.(?P<inner>[a-z0-9][a-z0-9._-]*))?""",
+        (?:\.rules\.(?P<inner>[a-z0-9][a-z0-9._-]*
+            (?:\[(?:0|[1-9][0-9]{0,5}|"[^"\\\x00-\x1f]{1,18}")\]){0,3}))?""",
     re.VERBOSE,
 )
 
-_BARE_KEY = re.compile(r"""\[([^]["]+)\]""")
+_BARE_KEY = re.compile(r"""\[(?!(?:0|[1-9][0-9]{0,5})\])([^]["]+)\]""")
+_NUMBER = re.compile("([0-9]+)")
+_PART = re.compile(r"""\[(?:([0-9]+)|"([^"]*)")\]""")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,9 +31,10 @@ class Address:
     """One object of a stack.
 
     `kind` is the plural used in stack files (`instances`); `index` is an integer under `count`,
-    text under `for_each`, None otherwise; `rule` is the key of a rule of a firewall; `existing`
-    marks an object that the stack uses but does not own. Addresses are the keys of most mappings,
-    so the text of each, which no other has, is made once and stands for it when they are compared.
+    text under `for_each`, None otherwise; `rule` is the key of a rule of a firewall, with a part
+    in brackets for each list or loop that it comes from (`ssh["10.0.0.0/8"]`); `existing` marks an
+    object that the stack uses but does not own. Addresses are the keys of most mappings, so the
+    text of each, which no other has, is made once and stands for it when they are compared.
     """
 
     kind: str
@@ -59,7 +64,7 @@ class Address:
         return self.sort_key < other.sort_key
 
     @property
-    def sort_key(self) -> tuple[bool, str, str, int, int, str, str]:
+    def sort_key(self) -> tuple[bool, str, str, int, int, str, RuleOrder]:
         """Orders by kind, name, then index numerically (planning#order-of-changes: changes are
         sorted by address, indices numerically).
         """
@@ -67,7 +72,15 @@ class Address:
         key = self.index if isinstance(self.index, str) else ""
         form = 1 if isinstance(self.index, int) else 2
         rank = 0 if self.index is None else form
-        return (self.existing, self.kind, self.name, rank, number, key, self.rule or "")
+        return (
+            self.existing,
+            self.kind,
+            self.name,
+            rank,
+            number,
+            key,
+            _rule_order(self.rule or ""),
+        )
 
     @property
     def resource(self) -> Address:
@@ -89,15 +102,45 @@ class Address:
         """The address of a rule of this firewall."""
         return Address(self.kind, self.name, self.index, rule, self.existing)
 
+    @property
+    def rule_key(self) -> str | None:
+        """The key that the file has for a rule, without the parts in brackets."""
+        return None if self.rule is None else self.rule.partition("[")[0]
+
+    def covers(self, other: Address) -> bool:
+        """Whether this is the other address, or that of the written rule that the other one comes
+        from: `firewalls.web.rules.ssh` covers `firewalls.web.rules.ssh["10.0.0.0/8"]`.
+        """
+        return other == self or (
+            self.rule is not None
+            and str(other).startswith(f"{self}[")
+            and other.rule_key == self.rule
+        )
+
+
+RuleOrder: TypeAlias = "tuple[str, tuple[tuple[int, tuple[int | str, ...]], ...]]"
+
+
+@lru_cache(maxsize=65536)
+def _rule_order(rule: str) -> RuleOrder:
+    """The key of a rule, then the parts in brackets, with numbers as numbers."""
+    if "[" not in rule:
+        return rule, ()
+    parts = tuple(
+        (int(number or -1), tuple(int(s) if s.isdecimal() else s for s in _NUMBER.split(text)))
+        for number, text in _PART.findall(rule)
+    )
+    return rule.partition("[")[0], parts
+
+
+def part(value: int | str) -> str:
+    """A number or a text as one part in brackets."""
+    return f"[{value}]" if isinstance(value, int) else f'["{value}"]'
+
 
 def _text(address: Address) -> str:
     head = "existing." if address.existing else ""
-    if isinstance(address.index, int):
-        place = f"[{address.index}]"
-    elif address.index is None:
-        place = ""
-    else:
-        place = f'["{address.index}"]'
+    place = "" if address.index is None else part(address.index)
     rule = f".rules.{address.rule}" if address.rule is not None else ""
     return f"{head}{address.kind}.{address.name}{place}{rule}"
 
@@ -106,7 +149,7 @@ def typed(text: str) -> Address | None:
     """The address that a person typed: as `parse`, but quotes around a key are optional, because a
     shell removes them.
     """
-    return parse(text) or parse(_BARE_KEY.sub(r'["\1"]', text, count=1))
+    return parse(text) or parse(_BARE_KEY.sub(r'["\1"]', text))
 
 
 @lru_cache(maxsize=65536)

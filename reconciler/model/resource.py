@@ -286,6 +286,21 @@ class Stack:
         keys: tuple[int | str, ...] = tuple(range(shape)) if isinstance(shape, int) else shape
         return tuple(Address(address.kind, address.name, key) for key in keys)
 
+    def rules(self, written: Address) -> tuple[Address, ...]:
+        """The rules that the address of a written rule stands for: those of each firewall, and each
+        element of the collections of the rule.
+        """
+        owners = [owner.with_rule(written.rule or "") for owner in self.addresses(written.owner)]
+        return tuple(
+            found
+            for one in owners
+            for found in (
+                (one,)
+                if one in self.resources
+                else tuple(each for each in self.resources if one.covers(each))
+            )
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LiveResource:

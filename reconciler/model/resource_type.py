@@ -81,6 +81,7 @@ class Field:
     Planning: `clearable` is False for texts that the API cannot empty. `identity`: an object with
     another value is not the one that the file describes. `at_create` is the value that a create
     sends if the file has none. `from_key`: the value is the key of the object if the file has none.
+    `listed`: of a rule, the value may be a list, each element of which is one rule.
     `facet` names the part of an object that the field is about, if other objects can depend on that
     part alone; `decides` are the other attributes that are known only together with it.
     `offered_in` names the list of the catalog that shows which values the cloud offers; it is read
@@ -118,6 +119,7 @@ class Field:
     keyword: bool = False
     shared: bool = False
     offered_in: str | None = None
+    listed: bool = False
 
     @property
     def is_marked(self) -> bool:

@@ -99,8 +99,9 @@ _FIELDS = (
     _fields.fixed_text(
         "ports",
         Edit.IN_PLACE,
-        "One port, or an ascending range.",
+        "One port, or an ascending range. A list gives one rule for each.",
         forms=_PORTS,
+        listed=True,
         examples=(443, "10000-10002"),
         required=True,
         check=validators.ports,
@@ -112,7 +113,9 @@ _FIELDS = (
     _fields.text(
         "cidr",
         Edit.IN_PLACE,
-        "The addresses on the other side: an IPv4 range with its mask.",
+        "The addresses on the other side: an IPv4 range with its mask. A list gives one rule for "
+        "each.",
+        listed=True,
         examples=("0.0.0.0/0", "203.0.113.7/32", "${instances.web[0].private_ip}/32"),
         required=True,
         check=validators.cidr,

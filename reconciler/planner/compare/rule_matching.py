@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
@@ -87,7 +88,7 @@ def match(
             table.create(resource)
     desired = {str(resource.address) for resource in rules.desired}
     left = {text: entry for text, entry in table.entries.items() if text not in desired}
-    items = (*table.items, *_left_out(left, table.free, kind, unsettled))
+    items = (*table.items, *_left_out(table.shifted(left, unsettled), table.free, kind, unsettled))
     return Matched(
         items, tuple(table.free[id] for id in sorted(table.free, key=lambda id: (len(id), id)))
     )
@@ -171,11 +172,15 @@ class _Table:
                 self.free.pop(id, None)
 
     def unchanged(self, resource: Resource) -> bool:
-        """Its own live rule allows its traffic, or that traffic is not known yet."""
+        """Its own live rule allows its traffic, or that traffic is not known yet. In a list, what
+        is not known waits: the elements may have shifted, and a known one comes first.
+        """
         entry = self.entries.get(str(resource.address))
         if entry is None or entry.id not in self.free:
             return False
         wanted = self.traffic(resource)
+        if wanted is None and resource.address.rule != resource.address.rule_key:
+            return False
         return wanted in (None, meaning(self.free[entry.id].attributes)) and self._keep(
             resource, entry
         )
@@ -232,6 +237,22 @@ class _Table:
                 reason=reason,
             )
         )
+
+    def shifted(self, left: Mapping[str, Entry], unsettled: Collection[str]) -> dict[str, Entry]:
+        """The entries of addresses that the file no longer has. If another rule has taken the live
+        rule of one, as when the first element of a list is removed, it gets one that was left
+        behind.
+        """
+        behind = sorted(
+            (entry for text, entry in self.entries.items() if text not in left),
+            key=lambda entry: entry.address,
+        )
+        spare = [entry for entry in behind if entry.id in self.free]
+        found = dict(left)
+        for text in sorted(left.keys() - unsettled):
+            if left[text].id in self.rows and left[text].id not in self.free and spare:
+                found[text] = replace(spare.pop(0), address=text)
+        return found
 
     def _keep(self, resource: Resource, entry: Entry) -> bool:
         self.items.append(

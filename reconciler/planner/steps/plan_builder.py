@@ -241,9 +241,9 @@ class PlanBuilder:
         """The addresses that an entry of `depends_on` covers: all of a count, a firewall with its
         rules.
         """
-        owners = self.assessment.stack.addresses(wanted.owner)
         if wanted.rule is not None:
-            return tuple(owner.with_rule(wanted.rule) for owner in owners)
+            return self.assessment.stack.rules(wanted)
+        owners = self.assessment.stack.addresses(wanted.owner)
         return (*owners, *(rule for owner in owners for rule in self.index.rules.get(owner, ())))
 
     def _removed_after_dependants(

@@ -46,6 +46,8 @@ def effects(builder: PlanBuilder, held: frozenset[Address]) -> tuple[StateChange
                 for text in _rules_of(builder, item)
                 if parse(text) not in builder.assessment.items
             ]
+        elif item.disposition in (Disposition.CREATE, Disposition.DELETE):
+            found += _shifted(builder, item)
         elif (
             item.disposition in (Disposition.KEEP, Disposition.BIND)
             and item.resource is not None
@@ -55,6 +57,24 @@ def effects(builder: PlanBuilder, held: frozenset[Address]) -> tuple[StateChange
             if entry != item.entry:
                 found.append(StateChange(put=entry))
     return tuple(found)
+
+
+def _shifted(builder: PlanBuilder, item: ManagedObject) -> Iterator[StateChange]:
+    """The entry of a rule that is created or deleted at an address whose live rule another rule
+    takes over, as when the elements of a list shift: no two entries may have the same id.
+    """
+    text = str(item.address)
+    before = builder.assessment.state.entries.get(text)
+    owner = builder.assessment.items.get(item.address.owner)
+    if (
+        item.address.rule is None
+        or before is None
+        or before == item.entry
+        or owner is None
+        or owner.disposition not in (Disposition.KEEP, Disposition.BIND)
+    ):
+        return
+    yield StateChange(drop=text) if item.entry is None else StateChange(put=item.entry)
 
 
 def _protection_of(item: ManagedObject) -> Iterator[StateChange]:

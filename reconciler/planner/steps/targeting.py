@@ -32,16 +32,23 @@ class Selection:
 
 def matches(address: Address, pattern: str) -> bool:
     """Whether a pattern matches an address: spelled out, the resource of an index, the firewall of
-    a rule, or with `*` and `?`.
+    a rule, the written rule of one of a collection, or with `*` and `?`.
     """
     pattern = suggestions.spelled(pattern)
     if pattern in tuple(
         map(suggestions.spelled, (str(address), str(address.resource), str(address.owner)))
     ):
         return True
+    if address.rule_key != address.rule and pattern == str(_written(address)):
+        return True
     return ("*" in pattern or "?" in pattern) and _glob(pattern).fullmatch(
         suggestions.spelled(str(address))
     ) is not None
+
+
+def _written(address: Address) -> Address:
+    """The rule that the file writes for a rule of a collection."""
+    return address.owner.with_rule(address.rule_key or "")
 
 
 @lru_cache(maxsize=256)
