@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli import composition, plan_output
+from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.interrupts import SignalHandler
 from reconciler.cli.options import Choices, part_arguments
 from reconciler.cli.run_context import Session, lock_seconds
@@ -90,6 +91,7 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
 
     def work() -> Applied:
         saved = planfile.read(Path(plan_file))
+        piped_arguments.saved_from(str(session.path), plan_file, saved.options.stack)
         options, values = saved.options, shown(saved.plan.variables)
         here = prompter.session = replace(
             session,

@@ -145,7 +145,9 @@ def is_path(text: str) -> bool:
     suffix = text.rpartition(".")[2]
     if suffix == "plan":
         return False
-    return text in (".", "..") or suffix in ("yaml", "yml") or bool(slash and "[" not in before)
+    return (
+        text in (".", "..", "-") or suffix in ("yaml", "yml") or bool(slash and "[" not in before)
+    )
 
 
 def names_stack(text: str) -> bool:

@@ -213,7 +213,7 @@ variable_options = _joined(
         multiple=True,
         metavar="FILE",
         type=_ANY_PATH,
-        help="Read variables from a file; repeatable.",
+        help="Read variables from a YAML or JSON file, or from a pipe (-); repeatable.",
     ),
 )
 simulate_options = _joined(

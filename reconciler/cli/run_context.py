@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli import composition, options
+from reconciler.cli.arguments import piped_arguments
+from reconciler.cli.arguments.piped_arguments import stop_usage as stop_usage  # noqa: PLC0414
 from reconciler.cli.console import Console
 from reconciler.cli.streams import Stream
 from reconciler.common.dataclass import dataclass
@@ -292,12 +294,12 @@ class Session:
         """
         arguments = ["reconciler", *command]
         if str(self.path) != ".":
-            arguments += ["--stack", str(self.path)] if by_option else [str(self.path)]
+            arguments += [*(["--stack"] if by_option else []), piped_arguments.pasted(self.path)]
         arguments += ["--env", self.environment] if self.environment is not None else []
         for name, value in self.variables:
             arguments += ["--var", f"{name}={value}"]
         for name in self.variable_files:
-            arguments += ["--var-file", name]
+            arguments += ["--var-file", piped_arguments.pasted(Path(name))]
         arguments += self.part
         arguments += ["--simulate"] if self.simulate else []
         return command_line(arguments)
@@ -349,19 +351,15 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
     """
 
     @wraps(function)
-    def opened(
-        console: Console,
-        *,
-        stack: str,
-        **values: Any,
-    ) -> int:
+    def opened(console: Console, *, stack: str, **values: Any) -> int:
         given = {name: values.pop(name) for name in _SESSION_OPTIONS if name in values}
-        session = Session(console, Path(stack), **given)
-        try:
-            return function(session, **values)
-        except Abort as stop:
-            stop.problems = tuple(map(session.pasteable, stop.problems))
-            raise
+        with piped_arguments.readable([stack], given):
+            session = Session(console, piped_arguments.path_of(stack), **given)
+            try:
+                return function(session, **values)
+            except Abort as stop:
+                stop.problems = tuple(map(session.pasteable, stop.problems))
+                raise
 
     return ends(opened)
 
@@ -374,8 +372,11 @@ def on_stacks(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def opened(console: Console, *, stacks: Sequence[str], **values: Any) -> int:
         given = {name: values.pop(name) for name in _SESSION_OPTIONS if name in values}
-        sessions = [Session(console, Path(stack), **given) for stack in stacks]
-        return function(console, sessions, **values)
+        with piped_arguments.readable(stacks, given):
+            sessions = [
+                Session(console, piped_arguments.path_of(stack), **given) for stack in stacks
+            ]
+            return function(console, sessions, **values)
 
     return ends(opened)
 
@@ -397,12 +398,13 @@ def on_each_stack(function: Callable[..., int]) -> Callable[..., int]:
         if len(stacks) > 1:
             options.refuse_with_several(single)
         codes = []
-        for number, stack in enumerate(stacks):
-            if number:
-                Stream(sys.stdout).write("\n")
-            codes.append(alone(stack=stack, **values))
-            if codes[-1] == exit_codes.INTERRUPTED:
-                break
+        with piped_arguments.shared(values.get("variable_files", ())):
+            for number, stack in enumerate(stacks):
+                if number:
+                    Stream(sys.stdout).write("\n")
+                codes.append(alone(stack=stack, **values))
+                if codes[-1] == exit_codes.INTERRUPTED:
+                    break
         return exit_codes.worst(codes)
 
     return each
@@ -434,8 +436,3 @@ def _show(console: Console, stop: Abort) -> None:
     if not console.json or console.out.lost is not None:
         console.problems(stop.problems)
     console.cause(stop)
-
-
-def stop_usage(message: str, hint: str | None = None) -> Abort:
-    """A mistake in options or arguments (exit 64) that is found only after they are parsed."""
-    return Abort(error("usage", message, hint=hint))

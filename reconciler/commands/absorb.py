@@ -17,6 +17,7 @@ from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.config import text_edits, yaml_reader
+from reconciler.config.inputs import piped
 from reconciler.config.loader import Loaded
 from reconciler.config.text_edits import CannotEdit, Conflict, TextChange
 from reconciler.importing.absorb import Absorber, CannotAbsorb, Source
@@ -124,6 +125,9 @@ class _Sources:
 
 def _text(path: Path) -> tuple[str, str]:
     """The byte order mark, if there is one, and the text with its line ends unchanged."""
+    if piped.is_named(path):
+        message = msg("a stack from a pipe cannot be edited; nothing was written")
+        raise Abort(error("absorb", message, hint=msg("write the stack to a file first")))
     whole = path.read_bytes().decode("utf-8")
     text = whole.removeprefix("\ufeff")
     return whole[: len(whole) - len(text)], text

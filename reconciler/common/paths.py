@@ -11,9 +11,11 @@ import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 
 _STACK_FILES = (".yaml", ".yml")
+_OF_VALUES = ("auto.vars.yaml", "auto.vars.yml")
+"""How files of variables end, which may contain what nobody wants in a log."""
 
 
 def read_ordinary(path: Path, limit_bytes: int) -> bytes:
@@ -91,7 +93,11 @@ class SourceLines:
         self._read: dict[str, list[str | None]] = {}
 
     def __call__(self, file: str, line: int) -> str | None:
-        """A line of a file, counted from 1. None if it cannot be shown."""
+        """A line of a file, counted from 1. None if it cannot be shown, or if the file is a text
+        such as "the saved plan".
+        """
+        if isinstance(file, Text):
+            return None
         if file not in self._read:
             is_hidden = bool(self._hidden) and _real(file) in self._hidden
             self._read[file] = [] if is_hidden else _public(_lines(Path(file)))
@@ -138,7 +144,7 @@ def _open_quote(text: str) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    if path.suffix not in _STACK_FILES:
+    if path.suffix not in _STACK_FILES or path.name.endswith(_OF_VALUES):
         return []
     try:
         if path.is_symlink() and leaves_repository(path, path.parent):

@@ -33,8 +33,9 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class VariableSources:
-    """The sources of values for variables: `files`, then `RECONCILER_VAR_<name>` in `process`, then
-    `options`. If there are `pinned` values (of a saved plan), only those count.
+    """The sources of values for variables: `*.auto.vars.yaml` beside the stack, `files`, then
+    `RECONCILER_VAR_<name>` in `process`, then `options`. If there are `pinned` values (of a saved
+    plan), only those count.
     """
 
     options: Sequence[tuple[str, str]] = ()
@@ -66,7 +67,7 @@ def load_stack(
     from reconciler.config.schema import joined
 
     document, problems = _document(path, instead=instead)
-    inputs, found = _inputs(variables)
+    inputs, found = _inputs(variables, path)
     stacks, unread = _others(document, environment, others)
     problems = (*problems, *found, *unread)
     stack, found = draft(document, environment=environment, variables=inputs, stacks=stacks)
@@ -94,7 +95,7 @@ def validate(
     from reconciler.config.schema import joined
 
     document, problems = _document(path)
-    inputs, found = _inputs(variables)
+    inputs, found = _inputs(variables, path)
     form, meaning, checked = [*problems, *found], list[Problem](), []
     for name in (environment,) if environment is not None else environments(document) or (None,):
         stacks, unread = _others(document, name, others)
@@ -219,13 +220,8 @@ def neighbors(path: Path) -> frozenset[tuple[str, str | None]]:
     file, of the other files in its folder, and of the stacks whose outputs it reads. Files that
     cannot be read are skipped.
     """
-    files = (
-        (path,)
-        if path.is_dir()
-        else tuple(
-            file for file in sorted(path.parent.iterdir()) if file.suffix in (".yaml", ".yml")
-        )
-    )
+    others = [] if path.is_dir() else sorted(path.parent.iterdir())
+    files = (path, *(file for file in others if file.suffix in (".yaml", ".yml") and file != path))
     found: set[tuple[str, str | None]] = set()
     for file in (*files, *_stacks_read(path)):
         with suppress(Abort, OSError):
@@ -296,13 +292,15 @@ def _document(
     return document, problems
 
 
-def _inputs(sources: VariableSources) -> tuple[VariableInputs, tuple[Problem, ...]]:
+def _inputs(sources: VariableSources, stack: Path) -> tuple[VariableInputs, tuple[Problem, ...]]:
     from reconciler.config import stack_folder
     from reconciler.config.builder import VariableInputs
 
     if sources.pinned is not None:
         return _pinned(sources.pinned)
-    read = [stack_folder.load(file) for file in sources.files]
+    unread: list[Problem] = []
+    files = (*stack_folder.auto_files(stack, unread), *sources.files)
+    read = [stack_folder.load_values(file) for file in files]
     given = {
         name.removeprefix(VARIABLE_PREFIX): text
         for name, text in sources.process.items()
@@ -313,7 +311,8 @@ def _inputs(sources: VariableSources) -> tuple[VariableInputs, tuple[Problem, ..
         process=given,
         arguments=dict(sources.options),
     )
-    return inputs, tuple(_of_values(problem) for _, problems in read for problem in problems)
+    found = [_of_values(problem) for _, problems in read for problem in problems]
+    return inputs, (*unread, *found)
 
 
 def _of_values(problem: Problem) -> Problem:
@@ -330,13 +329,13 @@ def _of_values(problem: Problem) -> Problem:
 
 
 def _pinned(values: Mapping[str, Any]) -> tuple[VariableInputs, tuple[Problem, ...]]:
-    """The values of a saved plan, read as a file of variables, because JSON is YAML."""
+    """The values of a saved plan, read as a file of variables."""
     import json
 
-    from reconciler.config import yaml_reader
     from reconciler.config.builder import VariableInputs
+    from reconciler.config.inputs import json_reader
 
-    document, problems = yaml_reader.read(
+    document, problems = json_reader.read(
         json.dumps(values, ensure_ascii=False), msg("the saved plan")
     )
     return VariableInputs(files=(document,)), problems

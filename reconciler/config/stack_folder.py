@@ -15,12 +15,16 @@ from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.config import document, yaml_errors, yaml_reader
 from reconciler.config.document import Document, Scalar, Table
+from reconciler.config.inputs import json_reader, piped
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY
 from reconciler.resources import all_kinds
 
 SUFFIX = ".yaml"
 _ALIKE = frozenset({".yaml", ".yml"})
+
+_AUTO = ("auto.vars.yaml", "auto.vars.json")
+"""How the names of files of variables end that are read by themselves."""
 
 _ANOTHER = msg("name the stack's file or folder")
 
@@ -66,6 +70,49 @@ def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, t
     ), tuple(problems)
 
 
+def load_values(path: Path) -> tuple[Document, tuple[Problem, ...]]:
+    """The document of a file of variables: YAML, or JSON if its name ends with `.json` or the text
+    of a pipe is JSON. Never raises because of what it contains.
+    """
+    if path.is_dir():
+        return load(path)
+    problems: list[Problem] = []
+    file = str(path)
+    text = _text(path, problems) if files(path, problems).read else None
+    if text is None:
+        return Document(document.empty(file), (), whole=False), tuple(problems)
+    is_yaml = path.suffix.lower() in _ALIKE
+    if path.suffix.lower() == ".json" or (not is_yaml and json_reader.is_json(text)):
+        return json_reader.read(text, file)
+    return yaml_reader.read(text, file)
+
+
+def auto_files(path: Path, problems: list[Problem]) -> tuple[Path, ...]:
+    """The files of variables beside a stack that are read by themselves, sorted by name
+    (stack-files#variables). Reports one that cannot be read.
+    """
+    found: list[Path] = []
+    try:
+        folder = path if path.is_dir() else path.parent
+        names = sorted(folder.iterdir())
+    except OSError:
+        return ()  # reported with the stack itself
+    for file in names:
+        if file.name.endswith("auto.vars.yml") and is_auto(file.with_suffix(SUFFIX)):
+            message = msg("{file} is not read: its name ends with .yml", file=file)
+            place = Place(str(file), 1, 1)
+            problems.append(error("file-missing", message, place=place, hint=_renaming(file)))
+        elif is_auto(file) and not file.is_dir():
+            found += [file] if _is_regular(file, problems) and _stays(file, problems) else []
+    return tuple(found)
+
+
+def is_auto(file: Path) -> bool:
+    """Whether a file has values of variables by its name: `auto.vars.yaml`, `x.auto.vars.json`."""
+    name = file.name
+    return not name.startswith(".") and any(f".{name}".endswith(f".{end}") for end in _AUTO)
+
+
 def stack_of(path: Path) -> Path | None:
     """The stack that a file belongs to: the file itself, or its folder if another file of it names
     the stack, or if other files of it are parts of the stack that this file names. None for the
@@ -82,6 +129,8 @@ def stack_of(path: Path) -> Path | None:
         if file != path and (other := _root(file, [])) is not None
     ]
     named = sum("stack" in entries for entries in (root.entries, *others))
+    if is_auto(path):
+        return path.parent if named == 1 else None
     is_folder = named == 1 and bool(others)
     return path.parent if is_folder else path
 
@@ -155,7 +204,9 @@ def _root(path: Path, problems: list[Problem], instead: Mapping[str, str] = EMPT
 def _text(path: Path, problems: list[Problem]) -> str | None:
     file = str(path)
     try:
-        data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
+        data = piped.read(path, FILE_BYTES_MAX + 1)
+        if data is None:
+            data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
     except OSError as failure:
         message = msg("{file} cannot be read: {reason}", file=file, reason=reason(failure))
         problems.append(missing(message, None))
@@ -173,6 +224,8 @@ def files(path: Path, problems: list[Problem]) -> Files:
     """The files of the stack at a path. Reports a path without a stack, and a file of the folder
     that cannot be read.
     """
+    if piped.is_named(path):
+        return Files((path,))
     try:
         if path.is_dir():
             return _in_folder(path, problems)
@@ -205,17 +258,10 @@ def _in_folder(folder: Path, problems: list[Problem]) -> Files:
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() not in _ALIKE or file.name.startswith(".") or file.is_dir():
             continue
-        if file.is_file():
+        if is_auto(file):
+            continue
+        if _is_regular(file, problems):
             (read if file.suffix == SUFFIX else alike).append(file)
-        elif file.is_symlink() and not file.exists():
-            problems.append(_broken(file))
-        else:
-            problems.append(
-                missing(
-                    msg("{file} is not a regular file", file=file),
-                    msg("replace it with a file, or move it out of the folder"),
-                )
-            )
     if not read and not problems:
         problems.append(
             missing(
@@ -224,6 +270,22 @@ def _in_folder(folder: Path, problems: list[Problem]) -> Files:
             )
         )
     return Files(tuple(file for file in read if _stays(file, problems)), tuple(alike))
+
+
+def _is_regular(file: Path, problems: list[Problem]) -> bool:
+    """Whether a file of a folder is a file, and not a pipe or a broken link; reported if not."""
+    if file.is_file():
+        return True
+    if file.is_symlink() and not file.exists():
+        problems.append(_broken(file))
+    else:
+        problems.append(
+            missing(
+                msg("{file} is not a regular file", file=file),
+                msg("replace it with a file, or move it out of the folder"),
+            )
+        )
+    return False
 
 
 def _stays(file: Path, problems: list[Problem]) -> bool:

@@ -1,7 +1,7 @@
 """Variables: their declarations, and the values given for them.
 
-Values come from the default, the environment, `--var-file`, `RECONCILER_VAR_<name>` and `--var`;
-each overrides those before it (stack-files#variables).
+Values come from the default, the environment, `*.auto.vars.yaml`, `--var-file`,
+`RECONCILER_VAR_<name>` and `--var`; each overrides those before it (stack-files#variables).
 """
 
 from __future__ import annotations

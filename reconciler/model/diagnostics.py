@@ -192,7 +192,7 @@ CODES: dict[str, str] = {
     "stack, does not exist or is not read.",
     "file-too-large": "A stack file is larger than 4 MiB.",
     "file-encoding": "A stack file is not UTF-8 text.",
-    "yaml-syntax": "The text is not YAML.",
+    "yaml-syntax": "The text is not YAML, or a JSON file of variables is not JSON.",
     "yaml-duplicate-key": "A mapping, or a folder of files, contains a duplicate key.",
     "yaml-tag": "A YAML tag is used; stack files do not support tags.",
     "yaml-alias": "An alias is unknown, or the aliases expand to too much.",

@@ -147,8 +147,7 @@ _FIELDS = (
     _fields.lookup(
         "user_script",
         Edit.CREATE_ONLY,
-        "A script of the account that runs at the first start, by name or id. Scripts are saved "
-        "in the console; a file never contains their text.",
+        "A script saved in the console, run at the first start: its name or id, never its text.",
         "user_scripts",
         examples=("setup",),
         returned=False,

@@ -52,7 +52,7 @@ def test_the_text_of_a_script_is_refused_and_never_shown(
     sessions.begin(monkeypatch, tmp_path, {"stack.yaml": text})
     refused = ""
     for command in COMMANDS:
-        code, out, err = sessions.call(capsys, *command)
+        code, out, err = sessions._run(capsys, command)
         assert code == 1
         assert CANARY not in out + err
         refused += out + err
@@ -62,6 +62,16 @@ def test_the_text_of_a_script_is_refused_and_never_shown(
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.name != "stack.yaml":
             assert CANARY not in path.read_text(errors="replace")
+
+
+def test_a_script_is_answered_with_the_way_to_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = HEAD + "    user_script: " + FORMS["several lines"]
+    sessions.begin(monkeypatch, tmp_path, {"stack.yaml": text})
+    code, out, err = sessions.call(capsys, "plan")
+    assert code == 1
+    assert "`reconciler catalog scripts --simulate` lists them" in out + err
 
 
 @pytest.mark.parametrize("name", ["setup", "#1 setup", "12", "{id: setup-1}"])

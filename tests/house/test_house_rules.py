@@ -60,6 +60,7 @@ CHOOSES_STORE = {"reconciler/cli/composition.py"}
 
 FILE_READERS = {
     "reconciler.common.paths",
+    "reconciler.config.inputs.piped",
     "reconciler.config.loader",
     "reconciler.config.schema",
     "reconciler.config.stack_folder",

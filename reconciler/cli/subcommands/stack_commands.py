@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import option_types, options
+from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.console import Console
 from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session, on_each_stack, on_stack, on_stacks, stop_usage
@@ -157,7 +158,7 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
         planning.check_recordable(planned)
         session.console.begin()
         planned = replace(planned, plan=plan_output.with_problems(planned, session))
-        kept = SavedOptions.of(chosen, str(session.path))
+        kept = SavedOptions.of(chosen, piped_arguments.pasted(session.path))
         _save(out, planned, connection, accept=choices.accept, options=kept, code=code)
         session.console.note(plan_output.saved_lines(out))
     return code
