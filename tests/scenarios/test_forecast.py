@@ -86,9 +86,9 @@ def test_a_mixed_change_takes_as_long_as_its_plan_says(tmp_path: Path, latency: 
         ("flavor: std_4.8-g1", "flavor: mio_4.16-g1"),
         ("default: 2\n", "default: 4\n"),
         (
-            "      https: {",
+            "      http: {",
             "      alt: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8}\n      "
-            "https: {",
+            "http: {",
         ),
         ("size: 100", "size: 200"),
     ):

@@ -19,6 +19,8 @@ def span(addresses: Sequence[Address], *, head: str | None = None) -> str:
     bracket.
     """
     first = addresses[0]
+    if len(addresses) > 1 and first.rule != first.rule_key:
+        return _span_of_rules(addresses)
     rule = ""
     if first.rule is not None:
         rule = f".rules.{first.rule}" if head is None else f".{first.rule}"
@@ -33,6 +35,23 @@ def span(addresses: Sequence[Address], *, head: str | None = None) -> str:
         keep -= 1
         shown = f"{', '.join(texts[:keep])}, ..."
     return escape.outside(f"{head}[{shown}]{rule}")
+
+
+def _span_of_rules(addresses: Sequence[Address]) -> str:
+    """The rules of one collection: `firewalls.web.rules.ssh["10.0.0.0/8", ...]`."""
+    first = addresses[0]
+    head = str(first.owner.with_rule(first.rule_key or ""))
+    texts = [str(address).removeprefix(head) for address in addresses]
+    if all(text.count("][") == 0 for text in texts):
+        texts = [text[1:-1] for text in texts]
+        left, right = "[", "]"
+    else:
+        left = right = ""
+    shown, keep = ", ".join(texts), len(texts)
+    while keep > 1 and escape.width(escape.outside(head + left + shown + right)) > CELLS_MAX:
+        keep -= 1
+        shown = f"{', '.join(texts[:keep])}, ..."
+    return escape.outside(f"{head}{left}{shown}{right}")
 
 
 def spans(addresses: Iterable[Address]) -> list[str]:

@@ -294,20 +294,27 @@ def _rule_text(rule: Change) -> str:
 
 
 def _grouped(found: Sequence[PlanRow], changes: Iterable[Change]) -> list[PlanRow]:
-    """Equal changes of the objects of one resource as one row, at the place of the first."""
-    groups: dict[object, list[tuple[int, PlanRow, Address]]] = {}
+    """Equal changes of the objects of one resource as one row, and so those of the rules of one
+    collection, at the place of the first.
+    """
+    groups: dict[object, list[tuple[int, PlanRow, Change]]] = {}
     for number, (row, change) in enumerate(zip(found, changes, strict=True)):
-        groups.setdefault(_equality(row, change), []).append((number, row, change.address))
+        groups.setdefault(_equality(row, change), []).append((number, row, change))
     result: list[tuple[int, PlanRow]] = []
     for members in groups.values():
-        number, first, address = members[0]
+        number, first, change = members[0]
         if len(members) < GROUP_MIN:
             result += [(number, row) for number, row, _ in members]
             continue
+        of_rules = _is_of_collection(first, change)
         together = replace(
             first,
-            address=span([address for _, _, address in members]),
-            parts=_parts_of_each(first, address),
+            address=span([each.address for _, _, each in members]),
+            parts=(
+                _parts_of_rules([(row, each) for _, row, each in members])
+                if of_rules
+                else _parts_of_each(first, change.address)
+            ),
             addresses=tuple(text for _, row, _ in members for text in row.addresses),
             alike=len(members),
         )
@@ -318,6 +325,9 @@ def _grouped(found: Sequence[PlanRow], changes: Iterable[Change]) -> list[PlanRo
 def _equality(row: PlanRow, change: Change) -> object:
     """What equal rows have in common; a dangerous row is equal to no other."""
     address = change.address
+    if _is_of_collection(row, change):
+        others = _split_parts(row, change)[1]
+        return (address.owner, address.rule_key, row.head, others, row.place, row.tone)
     if row.dangerous or address.index is None:
         return row.addresses
     return (
@@ -328,6 +338,36 @@ def _equality(row: PlanRow, change: Change) -> object:
         row.place,
         row.tone,
     )
+
+
+def _is_of_collection(row: PlanRow, change: Change) -> bool:
+    """Whether a row is about a rule of a collection, and may be shown with others of it."""
+    address = change.address
+    together = (Action.CREATE, Action.DELETE, Action.IMPORT)
+    return not row.dangerous and address.rule != address.rule_key and change.action in together
+
+
+def _split_parts(row: PlanRow, change: Change) -> tuple[list[str], tuple[str, ...]]:
+    """The rule as its row writes it, and the parts of the row that are neither that nor what it
+    opens or closes.
+    """
+    traffic = {
+        *change_text.opened(change.impact.opens),
+        *change_text.closed(change.impact.closes),
+    }
+    written = _rule_text(change) if change.action is Action.CREATE else ""
+    rest = tuple(part for part in row.parts if part not in traffic)
+    return [part for part in rest if part == written], tuple(p for p in rest if p != written)
+
+
+def _parts_of_rules(members: Sequence[tuple[PlanRow, Change]]) -> tuple[str, ...]:
+    """The parts of a row for several rules of one collection: all that they open and close."""
+    written = [text for row, change in members for text in _split_parts(row, change)[0]]
+    others = _split_parts(*members[0])[1]
+    opens = [traffic for _, change in members for traffic in change.impact.opens]
+    closes = [traffic for _, change in members for traffic in change.impact.closes]
+    first = [", ".join(written)] if written else []
+    return (*first, *others, *change_text.opened(opens), *change_text.closed(closes))
 
 
 def _parts_of_each(row: PlanRow, address: Address) -> tuple[str, ...]:
