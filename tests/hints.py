@@ -54,6 +54,7 @@ SITUATIONS = {
     "run `reconciler plan` to see what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
     "take it out of {} first, by `removed: [{from: {}, keep: true}]` in its file and an apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
     "if {} took it over, replace it here by `removed: [{from: {}, keep: true}]` and apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_what_another_stack_took_over",
+    "if it is the right object: reconciler import {} {} --accept {}": f"{HINTS}::test_an_object_of_another_stack_that_a_recovery_names",
     "add --yes to {}": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
     "create a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",
     "check the console; if it is gone: --accept {}": f"{HINTS}::test_the_only_server_that_is_missing",

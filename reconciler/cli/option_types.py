@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,15 @@ class AddressText(click.ParamType[str]):
 
 
 class AddressOrStack(AddressText):
-    """An address as `AddressText` takes it, or the path of a stack, unchanged."""
+    """An address as `AddressText` takes it; a pattern of addresses, or the path of a stack,
+    unchanged.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The address in canonical spelling, or the path."""
-        return str(value) if names_stack(str(value)) else super().convert(value, param, ctx)
+        """The address in canonical spelling, the pattern, or the path."""
+        text = str(value)
+        is_pattern = re.match(r"[a-z_*?]+\.", text) is not None and ("*" in text or "?" in text)
+        return text if is_pattern or names_stack(text) else super().convert(value, param, ctx)
 
 
 class Pattern(click.ParamType[str]):

@@ -142,13 +142,13 @@ def stack_alone(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]
 
 
 def stack_last(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """For a command that takes one or more addresses: a last one that is a path is the STACK."""
+    """For a command that takes any number of addresses: a last one that is a path is the STACK."""
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         @wraps(command)
         def understand(**values: Any) -> int:
-            *addresses, last = values[name]
-            if addresses and values["stack"] == "." and option_types.names_stack(last):
+            *addresses, last = values[name] or (".",)
+            if values["stack"] == "." and option_types.names_stack(last):
                 values |= {"stack": last, name: tuple(addresses)}
             return command(**values)
 

@@ -40,7 +40,7 @@ LOCK_SECONDS_AT_TERMINAL = 60.0
 _BARE = re.compile(
     r"\breconciler (?:(apply|destroy|plan|recover|doctor|catalog [\w-]+|state unlock)"
     r"(?=$|[`\n,;:)]| --(?!stack|env|var|only|except|simulate))"
-    r"|(state (?:forget|rename-stack|rename-env))(?= (?:[^-]|- )))"
+    r"|(state (?:forget|rename-stack|rename-env)|import)(?= (?:[^-]|- )))"
 )
 """A command in a hint that does not name a stack."""
 

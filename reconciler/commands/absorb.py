@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from reconciler.commands import context, session
 from reconciler.commands.context import Connection
@@ -24,11 +25,14 @@ from reconciler.importing.absorb import Absorber, CannotAbsorb, Source
 from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
-from reconciler.model.diagnostics import Problem, error
+from reconciler.model.diagnostics import Problem, Severity, error
+from reconciler.model.kinds import Kinds
 from reconciler.model.plan import Change, Plan, unstated
 from reconciler.model.resource import RefreshScope, Resource, Stack
+from reconciler.model.state import State
 from reconciler.planner import planner as planning
 from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.planner.steps import targeting
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +55,114 @@ class Absorbed:
         return found
 
 
+Choose: TypeAlias = "Callable[[tuple[Change, ...]], tuple[Change, ...]]"
+"""Which of the rows of drift are to be absorbed."""
+
+
 def absorb(
     stack: Stack,
-    addresses: tuple[Address, ...],
+    patterns: tuple[str, ...],
     connection: Connection,
     store: ports.StateReader,
     load: Callable[[Mapping[str, str]], Loaded],
+    choose: Choose = tuple,
 ) -> Absorbed:
-    """The files with the drift of these addresses in them. Nothing is written.
+    """The files with the drift of these addresses in them, all of it without patterns. Nothing is
+    written.
 
-    Stops if an address is not in the stack. What cannot be absorbed is reported, and nothing of its
-    address is changed.
+    Stops if a pattern fits nothing in the stack. What cannot be absorbed is reported, and nothing
+    of its address is changed.
     """
-    _check(stack, addresses)
+    _check(stack, patterns)
     planned = plan(stack, connection, store, PlanOptions())
-    rows = tuple(
-        change for change in unstated(planned.plan.drift) if _is_selected(change.address, addresses)
+    rows = choose(
+        tuple(
+            change
+            for change in unstated(planned.plan.drift)
+            if not patterns or _is_selected(change.address, patterns)
+        )
     )
-    sources = _Sources()
-    absorber = Absorber(stack, planned.account, sources.read)
-    wanted: dict[str, list[TextChange]] = {}
-    taken: list[Change] = []
-    problems: list[Problem] = []
-    for change in rows:
+    work = _Absorption(stack, planned, connection, store, load)
+    work.add_all(rows)
+    return Absorbed(tuple(work.taken), work.texts, tuple(work.problems))
+
+
+@dataclass(slots=True)
+class _Absorption:
+    """The rows that are absorbed so far, the texts with them, and the problems with others."""
+
+    stack: Stack
+    planned: context.Planned
+    connection: Connection
+    store: ports.StateReader
+    load: Callable[[Mapping[str, str]], Loaded]
+    taken: list[Change] = field(default_factory=list)
+    texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add_all(self, rows: tuple[Change, ...]) -> None:
+        """Takes all rows together. If that is not possible, takes those of one resource after the
+        other, and reports the rest. Stops with the reason if nothing can be taken.
+        """
+        sources = _Sources()
+        absorber = Absorber(self.stack, self.planned.account, sources.read)
+        edits: list[tuple[Change, list[tuple[str, TextChange]]]] = []
+        for change in rows:
+            try:
+                edits.append((change, list(absorber.edits(change))))
+            except CannotAbsorb as failure:
+                self.problems.append(failure.problem)
+        if not edits:
+            return
         try:
-            mine = list(absorber.edits(change))
-        except CannotAbsorb as failure:
-            problems.append(failure.problem)
-            continue
-        taken.append(change)
-        for file, desired in mine:
+            self._take(sources, edits)
+            return
+        except Abort as stop:
+            groups = {change.address.resource for change, _ in edits}
+            if len(groups) == 1 or any(each.code != "absorb" for each in stop.problems):
+                raise
+            first = stop
+        kept: list[tuple[Change, list[tuple[str, TextChange]]]] = []
+        for resource in sorted(groups):
+            mine = [each for each in edits if each[0].address.resource == resource]
+            try:
+                self._take(sources, kept + mine)
+                kept += mine
+            except Abort as stop:
+                self.problems += [
+                    replace(each, address=each.address or str(resource)) for each in stop.problems
+                ]
+        if not kept:
+            raise first
+
+    def _read_lists(self, after: Stack, state: State | None) -> None:
+        """Reads what the new text may look up and the earlier plan did not need."""
+        known = self.planned.account.catalogue
+        lists = planning.refresh_scope(after, state, PlanOptions()).catalogue
+        missing = frozenset(name for name in lists if getattr(known, name) is None)
+        if missing:
+            read = session.read_account(self.connection, RefreshScope(catalogue=missing)).catalogue
+            more = {name: getattr(read, name) for name in missing}
+            account = replace(self.planned.account, catalogue=replace(known, **more))
+            self.planned = replace(self.planned, account=account)
+
+    def _take(
+        self, sources: _Sources, edits: list[tuple[Change, list[tuple[str, TextChange]]]]
+    ) -> None:
+        """Makes the texts with these edits. Stops if they do not say just that."""
+        taken = [change for change, _ in edits]
+        wanted: dict[str, list[TextChange]] = {}
+        for file, desired in (each for _, found in edits for each in found):
             wanted.setdefault(file, []).append(desired)
-    texts = {
-        file: (sources.read(file).text, _edited(file, sources.read(file), found, taken))
-        for file, found in wanted.items()
-    }
-    if texts:
-        after = _read_back(load, {file: text for file, (_, text) in texts.items()})
-        _prove(stack, after, taken, connection, store, planned)
-    return Absorbed(tuple(taken), texts, tuple(problems))
+        texts = {
+            file: (sources.read(file).text, _edited(file, sources.read(file), found, taken))
+            for file, found in wanted.items()
+        }
+        after = _read_back(self.load, {file: text for file, (_, text) in texts.items()})
+        state = session.read_state(self.store)
+        self._read_lists(after, state)
+        _prove(self.stack, after, taken, state, self.planned, self.connection.kinds)
+        self.taken, self.texts = taken, texts
 
 
 def write(absorbed: Absorbed) -> None:
@@ -133,16 +206,16 @@ def _text(path: Path) -> tuple[str, str]:
     return whole[: len(whole) - len(text)], text
 
 
-def _check(stack: Stack, addresses: tuple[Address, ...]) -> None:
-    for address in addresses:
-        if not any(_is_selected(known, (address,)) for known in stack.resources):
-            message = msg("{address} is not in the stack file", address=address)
-            hint = suggestions.hint_for(str(address), [str(one) for one in stack.resources])
+def _check(stack: Stack, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        if not any(_is_selected(known, (pattern,)) for known in stack.resources):
+            message = msg("{address} is not in the stack file", address=pattern)
+            hint = suggestions.hint_for(pattern, [str(one) for one in stack.resources])
             raise Abort(error("missing-reference", message, hint=hint))
 
 
-def _is_selected(address: Address, addresses: tuple[Address, ...]) -> bool:
-    return any(one in (address, address.owner, address.resource) for one in addresses)
+def _is_selected(address: Address, patterns: tuple[str, ...]) -> bool:
+    return any(targeting.matches(address, pattern) for pattern in patterns)
 
 
 def _edited(
@@ -191,9 +264,9 @@ def _prove(
     before: Stack,
     after: Stack,
     taken: list[Change],
-    connection: Connection,
-    store: ports.StateReader,
+    state: State | None,
     planned: context.Planned,
+    kinds: Kinds,
 ) -> None:
     """Stops unless the new files match the account for what was absorbed, and equal the old files
     for everything else.
@@ -218,15 +291,10 @@ def _prove(
             addresses=", ".join(moved[:5]),
         )
         raise Abort(error("absorb", message, hint=hint))
-    state = session.read_state(store)
-    # The new text may contain lookups for which the earlier plan read no list.
-    lists = planning.refresh_scope(after, state, PlanOptions()).catalogue
-    catalogue = session.read_account(connection, RefreshScope(catalogue=lists)).catalogue
-    account = replace(planned.account, catalogue=catalogue)
     made = planning.make(
-        stack=after, state=state, account=account, kinds=connection.kinds, options=PlanOptions()
+        stack=after, state=state, account=planned.account, kinds=kinds, options=PlanOptions()
     )
-    left = _left(made, taken, known=frozenset(problem.message for problem in planned.plan.problems))
+    left = _left(made, taken, known=frozenset(map(_anywhere, planned.plan.problems)))
     if left:
         message = msg(
             "the edit would not match what is live ({fields}); nothing was written",
@@ -235,9 +303,14 @@ def _prove(
         raise Abort(error("absorb", message, hint=msg("write it by hand")))
 
 
-def _left(made: Plan, taken: list[Change], known: frozenset[str]) -> list[str]:
+def _anywhere(problem: Problem) -> Problem:
+    """A problem without its place, which moves with the lines of a file."""
+    return replace(problem, place=None)
+
+
+def _left(made: Plan, taken: list[Change], known: frozenset[Problem]) -> list[str]:
     """The fields of the drift that still differ with the new files, and the errors that are not in
-    `known`, the messages of the earlier plan.
+    `known`, the problems of the earlier plan.
     """
     wanted = {(change.address, field.path) for change in taken for field in change.fields}
     found = [
@@ -249,7 +322,7 @@ def _left(made: Plan, taken: list[Change], known: frozenset[str]) -> list[str]:
     return found + [
         problem.message
         for problem in made.problems
-        if problem.severity.value == "error" and problem.message not in known
+        if problem.severity is Severity.ERROR and _anywhere(problem) not in known
     ]
 
 

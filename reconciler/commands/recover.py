@@ -14,12 +14,13 @@ from reconciler.commands.context import Connection, Run
 from reconciler.commands.settle import Settler
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model import exit_codes, ports
+from reconciler.model import exit_codes, owners, ports
 from reconciler.model.abort import Abort, Cancelled
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.events import Event
 from reconciler.model.owners import Elsewhere
 from reconciler.model.resource import Account, Stack
+from reconciler.model.resource_type import kind_of
 from reconciler.model.state import Note
 from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state
@@ -137,6 +138,8 @@ class _Recovery:
                 decided = manual.adopt(
                     state, self.account, kinds, address=address, id=id, run=self.run.id
                 )
+                if not isinstance(decided, Problem):
+                    decided = self._foreign(address, id) or decided
                 self._take(address, decided)
                 continue
             found = lost_state.adoptable(self._classify(), address, id)
@@ -145,6 +148,21 @@ class _Recovery:
                 self.result.problems.append(problem)
             elif isinstance(found, Binding):
                 self._bind((found,), f"bound to {id} on the operator's word")
+
+    def _foreign(self, address: str, id: str) -> Problem | None:
+        """Why an object cannot be what a create of this stack made: another stack owns it."""
+        state = self.writer.state
+        intent = manual.open_at(state, address)[-1]
+        kind = kind_of(self.settler.connection.kinds, intent.operation)
+        live = self.account.find(kind.name, id)
+        if (
+            live is None
+            or intent.target is not None
+            or (intent.nonce is not None and live.nonce == intent.nonce)
+        ):
+            return None
+        sharer = owners.sharer_of(state, live, self.elsewhere)
+        return None if sharer is None else owners.shared(address, live, sharer, is_recovery=True)
 
     def is_waiting(self) -> bool:
         """Whether time will prove something. If an answer waits for the signature fence, that is

@@ -132,9 +132,11 @@ def shared(
     *,
     place: Place | None = None,
     is_tracked: bool = False,
+    is_recovery: bool = False,
 ) -> Problem:
     """The problem of an object that another stack owns as well, with the ways out. `is_tracked`:
-    this stack has the object already; otherwise it is about to take it.
+    this stack has the object already; otherwise it is about to take it. `is_recovery`: the command
+    takes no consent.
     """
     consent = pasted(f"shared={address}")
     if is_tracked:
@@ -166,6 +168,13 @@ def shared(
             "file and an apply; if both stacks are to own it: --accept {consent}",
             stack=sharer.title,
             owner=sharer.address or "ADDRESS",
+            consent=consent,
+        )
+    if is_recovery:
+        hint = msg(
+            "if it is the right object: reconciler import {address} {id} --accept {consent}",
+            address=pasted(address),
+            id=pasted(live.id),
             consent=consent,
         )
     return error("shared", message, place=place, address=address, hint=hint)

@@ -60,6 +60,7 @@ class ReasonKind(Enum):
     SAME_TRAFFIC = "same-traffic"
     ACCEPTED_AS_GONE = "accepted-as-gone"
     UNKNOWN_OUTCOME = "unknown-outcome"
+    SHARED = "shared"
 
 
 REASONS: Mapping[ReasonKind, LiteralString] = {
@@ -71,6 +72,7 @@ REASONS: Mapping[ReasonKind, LiteralString] = {
     ReasonKind.SAME_TRAFFIC: "same traffic",
     ReasonKind.ACCEPTED_AS_GONE: "accepted as gone",
     ReasonKind.UNKNOWN_OUTCOME: "unknown outcome of {operation}, sent by an earlier run",
+    ReasonKind.SHARED: "belongs to the stack {stack}",
 }
 
 

@@ -180,6 +180,22 @@ def test_what_another_stack_took_over(capsys: pytest.CaptureFixture[str]) -> Non
     hinted(capsys, "if other took it over, replace it here by `removed:", "plan", "web.yaml")
 
 
+def test_an_object_of_another_stack_that_a_recovery_names(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    applied(capsys, stack("web"))
+    state = Path("state/.simulator/shop/state.json").read_text(encoding="utf-8")
+    id = next(part for part in state.split('"') if part.startswith("INSTANCE-"))
+    Path("other.yaml").write_text(
+        stack("b").replace("stack: shop", "stack: other"), encoding="utf-8"
+    )
+    hinted(
+        capsys,
+        f"reconciler import --stack other.yaml --simulate instances.b {id} --accept shared=",
+        *("recover", "other.yaml", "--adopt", f"instances.b={id}"),
+    )
+
+
 def test_the_command_for_a_server_without_its_firewall_is_not_narrowed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -36,7 +36,6 @@ marker, an input.
 """
 
 LEFT = {
-    "reconciler/commands/absorb.py": {"message"},
     "reconciler/model/state.py": {"reason"},
     "reconciler/cli/subcommands/output_command.py": {"reason"},
     "reconciler/config/loader.py": {"reason"},

@@ -15,7 +15,6 @@ from reconciler.commands import plan as planning
 from reconciler.config import loader
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
-from tests.builders import at
 from tests.cloud_harness import CloudHarness
 
 STACK = """\
@@ -89,9 +88,7 @@ def absorbed(
         return loader.load_stack(stack, environment=None, instead=texts)
 
     wanted = load({}).stack
-    found = absorb.absorb(
-        wanted, tuple(map(at, addresses)), harness.connection(), harness.store, load
-    )
+    found = absorb.absorb(wanted, addresses, harness.connection(), harness.store, load)
     absorb.write(found)
     plan = harness.plan(load({}).stack)
     if not found.problems:
@@ -144,7 +141,7 @@ def test_rules_are_added_removed_and_changed_in_place(
     expected = expected.replace(
         "        cidr: 203.0.113.7/32   # the office\n",
         "        cidr: 198.51.100.0/24   # the office\n"
-        "      rule: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8, title: 관리 화면}\n",
+        "      gwanri-hwamyeon: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8, title: 관리 화면}\n",
     )
     assert text == expected
 
@@ -245,6 +242,24 @@ def test_a_line_that_several_objects_share_is_not_written(
     send(harness, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "첫째"})
     text, problems = absorbed(harness, tmp_path, "instances.web")
     assert problems == () and text == STACK.replace("description: 웹", "description: 첫째")
+
+
+def test_all_that_can_be_written_is_absorbed_and_the_rest_is_reported(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
+    # Goal: one line that cannot be written does not hold back the others.
+    found = ids(harness)
+    for address in ("instances.web[0]", "instances.db"):
+        send(harness, "PUT", f"/v1/instances/{found[address]}", {"description": "changed"})
+    group, app = found["firewalls.db"], found["instances.app"]
+    send(harness, "POST", f"/v1/security-groups/{group}/attach", {"instance_id": app})
+    text, problems = absorbed(harness, tmp_path)
+    assert text == STACK.replace("    firewall: none\n", "    firewall: db\n")
+    assert [(p.code, p.address) for p in problems] == [
+        ("absorb", "instances.db"),
+        ("absorb", "instances.web"),
+    ]
+    assert "would also change instances.web[1]" in problems[1].message
 
 
 def test_absorb_without_drift_writes_nothing_and_reports_an_unknown_address(
@@ -388,9 +403,7 @@ def test_an_edit_that_would_not_read_back_is_refused(harness: CloudHarness, tmp_
         return loader.load_stack(tmp_path / "stack.yaml", environment=None, instead=broken)
 
     with pytest.raises(Abort) as stop:
-        absorb.absorb(
-            load({}).stack, (at("firewalls.web"),), harness.connection(), harness.store, load
-        )
+        absorb.absorb(load({}).stack, ("firewalls.web",), harness.connection(), harness.store, load)
     problem = stop.value.problems[0]
     assert (
         problem.code == "absorb"

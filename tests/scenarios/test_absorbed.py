@@ -15,7 +15,6 @@ from reconciler.commands import absorb
 from reconciler.commands import plan as planning
 from reconciler.config import loader
 from reconciler.planner.compare.assessment import PlanOptions
-from tests.builders import at
 from tests.cloud_harness import CloudHarness, shown
 from tests.scenarios.test_absorb import STACK, ids, send
 
@@ -103,7 +102,7 @@ def test_after_absorb_neither_plan_nor_drift_reports_a_change(
     def load(texts: Any) -> loader.Loaded:
         return loader.load_stack(path, environment=None, instead=texts)
 
-    wanted = tuple(map(at, addresses))
+    wanted = addresses
     absorb.write(absorb.absorb(load({}).stack, wanted, harness.connection(), harness.store, load))
     harness.cloud.forget_quota()
     assert looks(harness, tmp_path) == [(0, []), (0, [])]

@@ -24,7 +24,6 @@ from reconciler.resources import _fields, _operations
 from reconciler.simulator.kinds import registry
 from reconciler.simulator.kinds.call import OperationCall, Reply
 from reconciler.simulator.kinds.registry import Route
-from tests.builders import at
 from tests.cloud_harness import CloudHarness
 from tests.house import test_language_page
 from tests.stackfiles import HEAD, problems, the_problem
@@ -187,7 +186,7 @@ def test_drift_of_an_added_field_is_absorbed(cloud: LabelledCloud, tmp_path: Pat
         return loader.load_stack(tmp_path / "stack.yaml", environment=None, instead=texts)
 
     found = absorb.absorb(
-        load({}).stack, (at("instances.web"),), harness.connection(), harness.store, load
+        load({}).stack, ("instances.web",), harness.connection(), harness.store, load
     )
     absorb.write(found)
     text = (tmp_path / "stack.yaml").read_text(encoding="utf-8")

@@ -135,7 +135,9 @@ def test_drift_of_an_added_kind_is_shown_and_absorbed(
         return loader.load_stack(tmp_path / "stack.yaml", environment=None, instead=texts)
 
     address = at("backups.nightly")
-    found = absorb.absorb(load({}).stack, (address,), harness.connection(), harness.store, load)
+    found = absorb.absorb(
+        load({}).stack, (str(address),), harness.connection(), harness.store, load
+    )
     absorb.write(found)
     text = (tmp_path / "stack.yaml").read_text(encoding="utf-8")
     assert text == STACK.replace("keep_days: 30", "keep_days: 90")

@@ -263,6 +263,22 @@ def test_an_object_with_the_marker_of_another_request_is_not_the_result_of_this_
     assert harness.state is not None and harness.state.entries == {}
 
 
+def test_an_object_in_another_state_is_not_the_result_of_a_lost_request(tmp_path: Path) -> None:
+    # Goal: an object without a marker belongs to the state that contains it.
+    harness, stack = left_open(tmp_path, LOST)
+    harness.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
+    theirs = CloudHarness(store=MemoryStore(harness.store.disk, folder=Path("/state/theirs")))
+    theirs.cloud, theirs.clock, theirs._numbers = harness.cloud, harness.clock, harness._numbers
+    text = STACK.replace("stack: shop", "stack: theirs").replace("  web:", "  api:")
+    text = text.replace("    zone", "    import: INSTANCE-hand\n    zone")
+    accept = ("downtime", "stop")
+    theirs.apply(theirs.stack(text, tmp_path / "theirs"), accept=accept)
+    found = recover(harness, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}), wait=False)
+    assert "shared" in {one.code for one in found.problems}
+    assert "the state of theirs contains it" in found.problems[0].message
+    assert harness.state is not None and not harness.state.entries
+
+
 def test_a_late_object_is_reported_after_its_request_was_forgotten(
     tmp_path: Path,
 ) -> None:

@@ -316,7 +316,7 @@ _OF_COMMANDS: Mapping[tuple[str, str], Source] = {
     ("output", "name"): _outputs,
     ("absorb", "addresses"): _in_file,
     ("import", "address"): _untracked,
-    ("import", "id"): _imported_ids,
+    ("import", "named"): _imported_ids,
     **{(verb, "address"): _instances for verb in ("reboot", "rebuild", "start", "stop")},
     ("console", "address"): _instances,
     ("mv", "source"): _movable,

@@ -208,17 +208,18 @@ def adopt(session: Session, *, objects: Sequence[str], choices: AdoptOptions) ->
 @click.command(
     epilog="""\b
 Examples:
-  reconciler absorb instances.web
+  reconciler absorb
+  reconciler absorb --all
   reconciler absorb firewalls.web instances.db --env prod
-  reconciler absorb firewalls.web --dry-run"""
+  reconciler absorb 'firewalls.*' --dry-run"""
 )
 @click.argument(
     "addresses",
     nargs=-1,
-    required=True,
-    metavar="ADDRESS... [STACK]",
+    metavar="[ADDRESS]... [STACK]",
     type=option_types.AddressOrStack(),
 )
+@click.option("--all", "everything", is_flag=True, help="Absorb everything that can be written.")
 @options.stack_option
 @options.environment_option
 @options.variable_options
@@ -229,17 +230,24 @@ Examples:
 @options.output_options
 @options.stack_last("addresses")
 @on_stack
-def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
-    """Write changes made outside into the stack's files, keeping comments and order.
+def absorb(session: Session, *, addresses: Sequence[str], everything: bool, dry_run: bool) -> int:
+    """Write changes made outside into the stack's files, keeping comments and order. ADDRESS may
+    be a pattern with `*` and `?`.
 
-    The new text is checked before it is saved: it must match the account for these objects and be
-    equal to the old text for everything else. Expressions are never overwritten. The account is
-    only read; the state is updated at the next apply.
+    Without an address it lists what was changed outside, and asks which to write; if nobody can
+    be asked, it prints the commands. The new text is checked before it is saved: it must match the
+    account for these objects and be equal to the old text for everything else. Expressions are
+    never overwritten. The account is only read; the state is updated at the next apply.
     """
+    from reconciler.cli.asking import AbsorbChoice
     from reconciler.commands import absorb as absorbing
     from reconciler.config import loader
-    from reconciler.model.address import parse
 
+    if everything and addresses:
+        raise stop_usage(
+            msg("--all absorbs every address: leave out {address}", address=addresses[0]),
+            msg("or leave out --all"),
+        )
     console = session.console
     wanted = session.load()
     session.problems.clear()
@@ -253,11 +261,19 @@ def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
             others=session.outputs_of,
         )
 
-    chosen = tuple(address for text in addresses if (address := parse(text)) is not None)
+    choice = None if everything or addresses else AbsorbChoice(session)
     with session.connect() as connection:
         found = absorbing.absorb(
-            wanted, chosen, connection, session.store(wanted.name, wanted.environment), load
+            wanted,
+            tuple(addresses),
+            connection,
+            session.store(wanted.name, wanted.environment),
+            load,
+            choice or tuple,
         )
+    if choice is not None and choice.shown and not console.can_ask:
+        console.note(list(choice.commands()))
+        return exit_codes.DONE
     console.result([Line(f" {escape.outside(line)}") for line in found.difference()])
     if not dry_run:
         console.begin()

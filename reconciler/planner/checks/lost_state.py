@@ -254,5 +254,5 @@ def adoptable(assessment: Assessment, text: str, id: str) -> Binding | Problem:
         )
     sharer = owners.sharer_of(assessment.state, live, assessment.options.elsewhere)
     if sharer is not None:
-        return owners.shared(text, live, sharer)
+        return owners.shared(text, live, sharer, is_recovery=True)
     return Binding(address, live, bound(address, live, item))

@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconciler.common.text import msg
 from reconciler.model import owners
 from reconciler.model.address import Address, parse
 from reconciler.model.owners import Sharer
-from reconciler.model.plan import Action, Change, Consent, Impact, RiskClass
+from reconciler.model.plan import Action, Change, Consent, Impact, Reason, ReasonKind, RiskClass
 from reconciler.model.resource import LiveResource
 from reconciler.model.state import StateChange
 from reconciler.planner.compare.assessment import Assessment, Disposition
@@ -58,7 +57,7 @@ def hold(builder: PlanBuilder) -> None:
             owners.shared(str(address), live, sharer, place=row.place, is_tracked=is_tracked)
         )
         builder.unchanged -= row.action is Action.NONE and address in builder.changes
-        reason = msg("belongs to the stack {stack}", stack=sharer.title)
+        reason = Reason.of(ReasonKind.SHARED, stack=sharer.title)
         for part in (address, *builder.index.rules.get(address, ())):
             builder.blocked.setdefault(part, reason)
         builder.changes[address] = replace(

@@ -178,7 +178,9 @@ def _opens_as_written(change: Change) -> bool:
 def _held_back(change: Change, context: RowContext) -> list[str]:
     reason = "" if reason_kind(change.reason) is ReasonKind.NEW else change.reason
     blocker, rest = change.impact.blocked_by or "", ""
-    if blocker == str(change.address):
+    if reason_kind(change.reason) is ReasonKind.SHARED:
+        why = reason
+    elif blocker == str(change.address):
         why, rest = phrase("it is protected"), reason
     else:
         why = reason or blocker
