@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,52 @@ class Bind(click.ParamType[tuple[str, str]]):
                 ctx,
             )
         return str(address), id
+
+
+class Day(click.ParamType[str]):
+    """A date as the API writes it, `YYYY-MM-DD`; a month means its first day, or its last one."""
+
+    name = "DATE"
+
+    def __init__(self, *, last: bool = False) -> None:
+        self._last = last
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The date as `YYYY-MM-DD`."""
+        text = str(value)
+        day = text
+        if _MONTH.fullmatch(text) is not None and self._last:
+            year, month = map(int, text.split("-"))
+            day = f"{text}-{calendar.monthrange(max(year, 1), month)[1]:02}"
+        elif _MONTH.fullmatch(text) is not None:
+            day = f"{text}-01"
+        try:
+            valid = date.fromisoformat(day).isoformat() == day
+        except ValueError:
+            valid = False
+        if not valid:
+            message = msg("{value!r} is not a date, such as 2026-11-30 or 2026-11", value=text)
+            self.fail(message, param, ctx)
+        return day
+
+
+class Megabytes(click.ParamType[int]):
+    """An amount of memory: a number of MB, or of GB with `G`."""
+
+    name = "MB"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Megabytes, as the catalog counts them."""
+        if isinstance(value, int):
+            return value
+        found = _MEMORY.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(msg("{value!r} is not an amount of memory, such as 4096 or 4G", value=value))
+        return int(found[1]) * (1024 if found[2].lower().startswith("g") else 1)
+
+
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_MEMORY = re.compile(r"([0-9]{1,9}) ?((?:[mMgG][iI]?[bB]?)?)")
 
 
 def is_path(text: str) -> bool:

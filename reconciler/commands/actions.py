@@ -290,6 +290,26 @@ def bill(connection: Connection) -> Mapping[str, object]:
     }
 
 
+def bills(
+    connection: Connection, query: tuple[tuple[str, str], ...]
+) -> tuple[Mapping[str, object], ...]:
+    """The earlier bills of the account that a query of the API selects, by date."""
+    from reconciler.iwinv import single_reader
+    from reconciler.iwinv.driver import ReadFailed
+
+    try:
+        return single_reader.bills(
+            connection.exchange,
+            query,
+            time_scale=connection.time_scale,
+            notify=connection.notify,
+        )
+    except ReadFailed as failure:
+        raise Abort(failure.problem) from failure
+    finally:
+        connection.notify(ActivityEnded())
+
+
 def _kind_with_console(address: Address, connection: Connection) -> ResourceType:
     """The kind of the address. Stops unless its objects can be rebooted and have a console."""
     kind = connection.kinds.get(address.kind)

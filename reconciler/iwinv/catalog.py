@@ -14,18 +14,21 @@ from reconciler.model.resource_type import Listing, Paging
 
 
 def zone(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """A zone. The list has `zone_name`, embedded zones have `name`."""
+    """A zone with the notes on it. The list has `zone_name`, embedded zones have `name`."""
     row = decoding.mapping(row, "a zone")
     name = decoding.text(row.get("zone_name")) or decoding.text(row.get("name"))
     return {
         "id": decoding.identifier(row, "zone_id"),
         "name": name,
         "available": _is_available(row.get("status")),
+        "notes": _texts(row.get("content")),
     }
 
 
 def flavor(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """A flavor with its price a month in KRW without VAT, None if it has no price."""
+    """A flavor with its prices in KRW without VAT, None if it has none. `gpus` is 0 if it has none,
+    None if what the cloud says is not a number.
+    """
     row = decoding.mapping(row, "a flavor")
     spec = row.get("spec")
     spec = spec if isinstance(spec, Mapping) else row
@@ -37,7 +40,11 @@ def flavor(row: Any, parent: str | None = None) -> Mapping[str, Any]:
         "vcpu": decoding.integer(spec.get("vcpu")),
         "memory_mb": decoding.integer(spec.get("memory")),
         "disk_gb": decoding.integer(spec.get("disk")),
-        "price_month": _price(row.get("price")),
+        "price_day": _price(row.get("price"), "partial"),
+        "price_month": _price(row.get("price"), "full"),
+        "type": decoding.text(spec.get("type")),
+        "gpus": _gpus(spec.get("gpu")),
+        "network_gbps": _gigabits(spec.get("network")),
         "images": _texts(row.get("supporting_images")),
     }
 
@@ -63,9 +70,13 @@ def image(row: Any, parent: str | None = None) -> Mapping[str, Any]:
 
 
 def ssh_key(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """An SSH key: its id and name, never its text."""
+    """An SSH key: its id, name and date, never its text."""
     row = decoding.mapping(row, "an SSH key")
-    return {"id": decoding.identifier(row, "ssh_key_id"), "name": decoding.text(row.get("name"))}
+    return {
+        "id": decoding.identifier(row, "ssh_key_id"),
+        "name": decoding.text(row.get("name")),
+        "created": decoding.text(row.get("start_date")),
+    }
 
 
 def user_script(row: Any, parent: str | None = None) -> Mapping[str, Any]:
@@ -134,11 +145,22 @@ def _texts(value: Any) -> tuple[str, ...]:
     )
 
 
-def _price(value: Any) -> int | None:
-    """KRW a month of `price.full.KRW`: a number, a numeric text, or an object with one of these
-    (contract#flavors).
+def _gpus(value: Any) -> int | None:
+    return 0 if value in (None, "") else decoding.integer(value)
+
+
+def _gigabits(value: Any) -> float | None:
+    """Gbps, which may be a fraction (contract#flavors)."""
+    if isinstance(value, float) and 0 < value < 10_000:
+        return int(value) if value.is_integer() else value
+    return decoding.integer(value)
+
+
+def _price(value: Any, period: str) -> int | None:
+    """KRW of `price.full.KRW` (a month) or `price.partial.KRW` (a day): a number, a numeric text,
+    or an object with one of these (contract#flavors).
     """
-    full = value.get("full") if isinstance(value, Mapping) else None
+    full = value.get(period) if isinstance(value, Mapping) else None
     won = full.get("KRW") if isinstance(full, Mapping) else full
     if isinstance(won, Mapping):
         won = won.get("price")

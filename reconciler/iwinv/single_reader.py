@@ -1,5 +1,5 @@
-"""Reads of one answer: whether an object exists, by its id (contract#absence), this month's bill
-(contract#bill), and the link to an instance's console (contract#instances).
+"""Reads besides the lists of a plan: whether an object exists, by its id (contract#absence), the
+bills (contract#bill), and the link to an instance's console (contract#instances).
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from reconciler.common.secret import Secret
 from reconciler.common.text import msg
 from reconciler.iwinv import errors
 from reconciler.iwinv.driver import ReadDriver, ReadFailed
+from reconciler.iwinv.list_reader import ListQuery, ListReading
 from reconciler.iwinv.reading import BaseReading
 from reconciler.model.diagnostics import error
 from reconciler.model.events import Activity
 from reconciler.model.ports import Accepted, Answer, Client, Refused, Seen
-from reconciler.model.resource_type import Call, ResourceType
+from reconciler.model.resource_type import Call, Listing, ResourceType
 
 _LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[\x21-\x7e]+")
 """A link is printed unchanged, so it must not contain control characters."""
@@ -139,6 +140,56 @@ def live_bill(
         decoding.text(row.get("start_date")),
         decoding.text(row.get("end_date")),
     )
+
+
+def bills(
+    client: Client,
+    query: tuple[tuple[str, str], ...],
+    *,
+    time_scale: float = 1.0,
+    notify: Callable[[Activity], None] = lambda activity: None,
+) -> tuple[Mapping[str, Any], ...]:
+    """The bills that a query selects, all pages, by date and id: `{id, date, usage_start,
+    usage_end, type, status, name, price, vat, total, currency, paid}`, amounts in whole units.
+
+    Members about invoices and means of payment are not read (contract#bill). Raises `ReadFailed`.
+    """
+    # No bill at all is an error on the first page, and no page has it after that.
+    listing = Listing(
+        "/v1/bill", _bill_id, _bill, query=query, missing_errors=frozenset({"EMPTY_SET"})
+    )
+    reading = ListReading(ListQuery("bills", listing), time_scale=time_scale)
+    ReadDriver(client, notify).run((reading,))
+    assert reading.seen is not None
+    return tuple(sorted(reading.seen.rows, key=lambda row: (row["date"] or "", row["id"])))
+
+
+def _bill_id(row: Any) -> str:
+    return decoding.identifier(decoding.mapping(row, "a bill"), "bill_id")
+
+
+def _bill(row: Any, parent: str | None) -> Mapping[str, Any]:
+    price, vat = decoding.integer(row.get("price")), decoding.integer(row.get("vat"))
+    if price is None:
+        raise ValueError(msg("{what} has no price", what="a bill"))
+    total = decoding.integer(row.get("payment_price"))
+    texts = {
+        "date": "bill_date",
+        "usage_start": "usage_start",
+        "usage_end": "usage_end",
+        "type": "type",
+        "status": "payment_status",
+        "name": "name",
+        "paid": "date_paid",
+    }
+    return {
+        "id": _bill_id(row),
+        **{name: decoding.text(row.get(member)) for name, member in texts.items()},
+        "price": price,
+        "vat": vat,
+        "total": total if total is not None or vat is None else price + vat,
+        "currency": decoding.text(row.get("currency")) or "KRW",
+    }
 
 
 def console_link(client: Client, kind: ResourceType, id: str, *, time_scale: float = 1.0) -> Secret:

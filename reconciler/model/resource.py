@@ -326,10 +326,11 @@ class Catalogue:
     """The catalog. Each list is None if it was not read; rows are as the client decoded them,
     sorted by id.
 
-    zones: `{id, name, available}`; flavors: `{id, name, available, zones, vcpu, memory_mb, disk_gb,
-    price_month, images}` (what it supports, types of images or ids); images: `{id, name, os,
-    version, public, available, zones, type}`; ssh_keys and user_scripts: `{id, name}`;
-    storage_types: `{id, min_gb, max_gb, zones}` (zones None = not stated).
+    zones: `{id, name, available, notes}`; flavors: `{id, name, available, zones, vcpu, memory_mb,
+    disk_gb, price_day, price_month, type, gpus, network_gbps, images}` (what it supports, types of
+    images or ids); images: `{id, name, os, version, public, available, zones, type}`; ssh_keys:
+    `{id, name, created}`; user_scripts: `{id, name}`; storage_types: `{id, min_gb, max_gb, zones}`
+    (zones None = not stated).
     """
 
     zones: tuple[Mapping[str, Any], ...] | None = None

@@ -41,6 +41,7 @@ _VALUE_CELLS_MAX = 60
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _COUNTED: Mapping[str, tuple[LiteralString, LiteralString]] = {
+    "bill": ("{number} bill", "{number} bills"),
     "api-call": ("{number} API call", "{number} API calls"),
     "call": ("{number} call", "{number} calls"),
     "candidate": ("{number} candidate", "{number} candidates"),

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from reconciler.config import reference
+from reconciler.render import escape
 from tests.cli.sessions import SCALE, Terminal, begin, call
 
 
@@ -56,7 +57,7 @@ def test_every_list_of_the_catalogue_is_shown(
 
 
 CATALOG_WRONG: list[tuple[tuple[str, ...], int, str]] = [
-    (("flavors", "--sort", "price"), 64, "did you mean `price_month`?"),
+    (("flavors", "--sort", "prise_month"), 64, "did you mean `price_month`?"),
     (("flavors", "--zone", "kr1z01"), 1, "did you mean `kr1-z01`?"),
     (("flavor",), 64, "is not one of"),
     (("images", "--filter", "plan9"), 0, "No row matches"),
@@ -69,6 +70,42 @@ def test_a_name_that_the_catalogue_lacks_is_reported(
 ) -> None:
     found, _, err = call(capsys, "catalog", *arguments)
     assert found == code and says in err
+
+
+FLAVORS: list[tuple[tuple[str, ...], set[str]]] = [
+    (("--gpu",), {"gpu_8.32_a", "gpu_16.64_b"}),
+    (("--gpu", "2"), {"gpu_16.64_b"}),
+    (("--min-memory", "4G", "--max-price", "33000"), {"std_2.4-g1", "hpa_2.4-g2"}),
+    (("--min-vcpu", "16", "--max-price", "300000"), {"hpa_16.32-g2"}),
+    (("--min-memory", "32768MB", "--filter", "mio"), {"mio_8.32-g1"}),
+]
+
+
+@pytest.mark.parametrize(("options", "ids"), FLAVORS)
+def test_flavors_are_chosen_by_what_they_have_and_cost(
+    options: tuple[str, ...], ids: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = json.loads(call(capsys, "catalog", "flavors", *options, "--format", "json")[1])["items"]
+    assert {row["id"] for row in rows} == ids
+    assert all(row["price_day"] and row["type"] and row["network_gbps"] for row in rows)
+
+
+def test_a_limit_of_flavors_is_not_for_other_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, "catalog", "images", "--gpu")
+    assert code == 64 and "are for flavors" in err
+    assert call(capsys, "catalog", "flavors", "--min-memory", "four")[0] == 64
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100, 200])
+def test_the_catalogue_fits_the_screen(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for kind, shown in (("flavors", "KRW a month"), ("zones", "notes"), ("ssh-keys", "created")):
+        out = call(capsys, "catalog", kind)[1]
+        fits = all(escape.width(line) <= columns for line in out.splitlines())
+        assert shown in out.splitlines()[0] and (fits or columns < 80)
+    assert "신규 생성 불가" in call(capsys, "catalog", "zones")[1].replace("\n", " ")
 
 
 EXPLAINED: list[tuple[tuple[str, ...], list[str]]] = [

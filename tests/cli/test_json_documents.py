@@ -38,6 +38,8 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("explain", DocumentType.FIELD, ("instances.flavor",)),
     ("explain", DocumentType.FIELD, ()),
     ("bill", DocumentType.BILL, AT),
+    ("bill", DocumentType.BILL, ("web.yaml",)),
+    ("bill", DocumentType.BILLS, ("--history", *AT)),
     ("ls", DocumentType.RESOURCES, ("web.yaml",)),
     ("ls", DocumentType.RESOURCES, ("--account", *AT)),
     ("status", DocumentType.RESOURCES, ("web.yaml",)),
@@ -45,7 +47,11 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("catalog", DocumentType.ERROR, ("zones", "--stack", "web.yaml", "--zone", "nowhere")),
 ]
 
-STREAMS = {"apply", "destroy", "server reboot"}
+STREAMS = {
+    "apply",
+    "destroy",
+    *(f"server {verb}" for verb in ("reboot", "rebuild", "start", "stop")),
+}
 """Commands that print one event a line."""
 
 

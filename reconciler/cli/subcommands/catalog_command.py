@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import option_types, options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, ends, on_stack, stop_usage
 from reconciler.common import suggestions
+from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes, serialize
 from reconciler.model.abort import Abort
@@ -20,7 +21,7 @@ from reconciler.model.diagnostics import error
 from reconciler.render import escape
 from reconciler.render.documents.json_document import PRINTED_BY, DocumentType, document
 from reconciler.render.format import phrase
-from reconciler.render.run.screen import Line, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 LISTS: Mapping[str, str] = {
     "zones": "zones",
@@ -31,10 +32,13 @@ LISTS: Mapping[str, str] = {
     "storage-types": "storage_types",
 }
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "zones": ("id", "name", "available"),
-    "flavors": ("id", "vcpu", "memory_mb", "disk_gb", "price_month", "available", "zones"),
+    "zones": ("id", "name", "available", "notes"),
+    "flavors": (
+        *("id", "type", "vcpu", "memory_mb", "disk_gb", "gpus", "network_gbps"),
+        *("price_day", "price_month", "available", "zones"),
+    ),
     "images": ("id", "name", "os", "version", "public", "available", "zones"),
-    "ssh-keys": ("id", "name"),
+    "ssh-keys": ("id", "name", "created"),
     "scripts": ("id", "name"),
     "storage-types": ("id", "min_gb", "max_gb", "zones"),
 }
@@ -45,6 +49,12 @@ _TITLES = {
     "version": msg("version"),
     "available": msg("available"),
     "zones": msg("zones"),
+    "notes": msg("notes"),
+    "type": msg("type"),
+    "gpus": msg("GPUs"),
+    "network_gbps": msg("network Gbps"),
+    "created": msg("created"),
+    "price_day": msg("KRW a day"),
     "price_month": msg("KRW a month"),
     "memory_mb": msg("memory MB"),
     "disk_gb": msg("disk GB"),
@@ -53,10 +63,47 @@ _TITLES = {
 }
 
 
+_TEXTS = frozenset({"id", "name", "os", "version", "type", "available", "zones", "created"})
+_LEFT_OUT = ("zones", "network_gbps", "price_day", "type", "disk_gb", "available", "gpus")
+"""The order in which columns are left out if the terminal is too narrow. JSON has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlavorFilters:
+    """What a flavor must have at least, and cost at most; None without a limit."""
+
+    gpu: int | None = None
+    min_vcpu: int | None = None
+    min_memory: int | None = None
+    max_price: int | None = None
+
+    def check(self, kind: str) -> None:
+        """Stops if there is a limit and the list is not that of flavors."""
+        if kind != "flavors" and self != FlavorFilters():
+            raise stop_usage(
+                msg("--gpu, --min-vcpu, --min-memory and --max-price are for flavors"),
+                msg("list the flavors, or leave them out"),
+            )
+
+    def fit(self, row: Mapping[str, Any]) -> bool:
+        """Whether a flavor is within the limits. A value that is not known is not within."""
+        at_least = (
+            (self.gpu, row.get("gpus")),
+            (self.min_vcpu, row.get("vcpu")),
+            (self.min_memory, row.get("memory_mb")),
+        )
+        price = row.get("price_month")
+        return all(
+            limit is None or (value is not None and value >= limit) for limit, value in at_least
+        ) and (self.max_price is None or (price is not None and price <= self.max_price))
+
+
 @click.command(
     epilog="""\b
 Examples:
   reconciler catalog flavors --zone kr1-z01 --sort price_month
+  reconciler catalog flavors --min-memory 4G --max-price 50000
+  reconciler catalog flavors --gpu
   reconciler catalog images --filter ubuntu
   reconciler catalog zones --format json"""
 )
@@ -70,6 +117,28 @@ Examples:
 )
 @click.option("--zone", metavar="ZONE", help="Only what this zone offers, by id or console name.")
 @click.option(
+    "--gpu",
+    is_flag=False,
+    flag_value=1,
+    type=click.IntRange(min=1),
+    metavar="[N]",
+    help="Only flavors with a GPU, or with N of them.",
+)
+@click.option(
+    "--min-vcpu", type=click.IntRange(min=1), metavar="N", help="Only flavors with N vCPUs or more."
+)
+@click.option(
+    "--min-memory",
+    type=option_types.Megabytes(),
+    help="Only flavors with this much memory or more, such as 4096 or 4G.",
+)
+@click.option(
+    "--max-price",
+    type=click.IntRange(min=0),
+    metavar="KRW",
+    help="Only flavors of at most this a month, without VAT.",
+)
+@click.option(
     "--sort",
     metavar="COLUMN",
     help="Sort by this column, `-COLUMN` for descending order (default: id).",
@@ -78,14 +147,23 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.output_options
+@options.gathered_in(FlavorFilters)
 @on_stack
 def catalog(
-    session: Session, *, kind: str, texts: Sequence[str], zone: str | None, sort: str | None
+    session: Session,
+    *,
+    kind: str,
+    texts: Sequence[str],
+    zone: str | None,
+    sort: str | None,
+    choices: FlavorFilters,
 ) -> int:
     """List zones, flavors with prices, images, SSH keys, scripts or storage types.
 
-    Prices are in KRW per month without VAT. With --simulate, --stack chooses the local cloud.
+    Prices are in KRW without VAT, per month and per day. The notes of a zone say for example that
+    it takes no new instances. With --simulate, --stack chooses the local cloud.
     """
+    choices.check(kind)
     from reconciler.commands import session as opening
     from reconciler.model.resource import RefreshScope
 
@@ -108,19 +186,12 @@ def catalog(
         )
     if zone is not None:
         rows = tuple(row for row in rows if _is_offered(row, _zone(zone, found.zones or ())))
-    kept = [
-        row for row in rows if all(text.casefold() in _everything(row).casefold() for text in texts)
-    ]
-    name, backwards = order
-    kept.sort(
-        key=lambda row: (row.get(name) is None, _sortable(row.get(name)), str(row["id"])),
-        reverse=backwards,
-    )
+    kept = _sorted(filter(choices.fit, rows), texts, order)
     if console.json:
         rows_shown = [serialize.shown(dict(row)) for row in kept]
         console.result_json(document(DocumentType.CATALOG, {"kind": kind, "items": rows_shown}))
         return exit_codes.DONE
-    console.result(list(_table(kind, kept)))
+    console.result(list(_table(kind, kept, console.style(console.out))))
     if not kept:
         text = (
             msg(" No row matches.")
@@ -129,6 +200,22 @@ def catalog(
         )
         console.note([Line(text, Tone.CARE)])
     return exit_codes.DONE
+
+
+def _sorted(
+    rows: Iterable[Mapping[str, Any]], texts: Sequence[str], order: tuple[str, bool]
+) -> list[Mapping[str, Any]]:
+    """The rows that contain all texts, in an order as `_order` returns it."""
+    name, backwards = order
+    return sorted(
+        (
+            row
+            for row in rows
+            if all(text.casefold() in _everything(row).casefold() for text in texts)
+        ),
+        key=lambda row: (row.get(name) is None, _sortable(row.get(name)), str(row["id"])),
+        reverse=backwards,
+    )
 
 
 def _order(kind: str, sort: str | None) -> tuple[str, bool]:
@@ -173,33 +260,28 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return phrase("yes") if value else phrase("no")
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return f"{value:,}"
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> Iterable[Line]:
-    columns = COLUMNS[kind]
-    cells = [
-        [escape.outside(_TITLES.get(name, name)) for name in columns],
-        *([escape.outside(_shown(row.get(name))) for name in columns] for row in rows),
-    ]
-    numbers = [
-        all(
-            isinstance(row.get(name), int | None) and not isinstance(row.get(name), bool)
-            for row in rows
+def _table(kind: str, rows: Sequence[Mapping[str, Any]], style: Style) -> Iterable[Line]:
+    from reconciler.render.documents.tables import TableColumn, table_lines
+
+    def is_number(value: Any) -> bool:
+        return isinstance(value, int | float | None) and not isinstance(value, bool)
+
+    columns = [
+        TableColumn(
+            name,
+            escape.outside(_TITLES.get(name, name)),
+            [escape.outside(_shown(row.get(name))) for row in rows],
+            right=name not in _TEXTS and all(is_number(row.get(name)) for row in rows),
+            wraps=name == "notes",
         )
-        for name in columns
+        for name in COLUMNS[kind]
     ]
-    widths = [max(escape.width(line[at]) for line in cells) for at in range(len(columns))]
-    for number, line in enumerate(cells):
-        parts = [
-            " " * (widths[at] - escape.width(text)) + text
-            if numbers[at]
-            else escape.pad(text, widths[at])
-            for at, text in enumerate(line)
-        ]
-        yield Line(f" {'  '.join(parts)}".rstrip(), Tone.TITLE if number == 0 else Tone.PLAIN)
+    return table_lines(columns, style, _LEFT_OUT if kind == "flavors" else ("zones",))
 
 
 @click.command(

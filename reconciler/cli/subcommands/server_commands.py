@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli import option_types, options
-from reconciler.cli.run_context import Session, on_stack
+from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
+from reconciler.model.resource import title_of
+from reconciler.render import escape
+from reconciler.render.run.screen import Line, Tone
+
+if TYPE_CHECKING:
+    from reconciler.commands.context import Connection
+    from reconciler.render.documents.bill_rows import StackPrices
 
 
 @click.group()
@@ -149,41 +159,143 @@ def console_(session: Session, *, address: str) -> int:
     return exit_codes.DONE
 
 
+@dataclass(frozen=True, slots=True)
+class BillOptions:
+    """The options of `bill`, each the option of its name."""
+
+    history: bool = False
+    start: str | None = None
+    end: str | None = None
+    min_price: int | None = None
+    max_price: int | None = None
+
+
 @click.command(
     epilog="""\b
 Examples:
   reconciler bill
-  reconciler bill --format json"""
+  reconciler bill --history --from 2026-01 --to 2026-06
+  reconciler bill --history --min-price 100000 --format json
+  reconciler bill shop/"""
 )
 @options.stack_argument
+@options.environment_option
+@click.option("--history", is_flag=True, help="Earlier bills instead, with the sum of each month.")
+@click.option(
+    "--from",
+    "start",
+    type=option_types.Day(),
+    help="Bills of this date or later: 2026-11-30, or a month.",
+)
+@click.option(
+    "--to",
+    "end",
+    type=option_types.Day(last=True),
+    help="Bills of this date or earlier.",
+)
+@click.option("--min-price", type=int, metavar="KRW", help="Bills of at least this, without VAT.")
+@click.option("--max-price", type=int, metavar="KRW", help="Bills of at most this, without VAT.")
 @options.format_option
 @options.simulate_options
 @options.output_options
+@options.gathered_in(BillOptions)
 @on_stack
-def bill(session: Session) -> int:
-    """Show this month's cost so far for the whole account. With --simulate, --stack chooses the
-    local cloud.
+def bill(session: Session, *, choices: BillOptions) -> int:
+    """Show what the whole account cost so far this month, or what it was billed before.
+
+    With STACK, also what the objects of that stack cost a month at the prices of the catalog: the
+    API does not split a bill by object. Amounts are in KRW without VAT, unless a column has it.
+    With --simulate, --stack chooses the local cloud.
     """
+    limits = (choices.start, choices.end, choices.min_price, choices.max_price)
+    named = click.get_current_context().get_parameter_source("stack") is not ParameterSource.DEFAULT
+    if choices.history or any(limit is not None for limit in limits):
+        _check_bill_options(choices, named=named)
+        return _bill_history(session, choices)
+    return _bill_so_far(session, named=named)
+
+
+def _check_bill_options(choices: BillOptions, *, named: bool) -> None:
+    if named:
+        raise stop_usage(
+            msg("--history is about the whole account, and takes no STACK"),
+            msg("STACK without --history shows the prices of its objects"),
+        )
+    if choices.start is not None and choices.end is not None and choices.start > choices.end:
+        raise stop_usage(
+            msg("--from {start} is after --to {end}", start=choices.start, end=choices.end), None
+        )
+    low, high = choices.min_price, choices.max_price
+    if low is not None and high is not None and low > high:
+        raise stop_usage(
+            msg("--min-price {low} is more than --max-price {high}", low=low, high=high), None
+        )
+
+
+def _bill_history(session: Session, choices: BillOptions) -> int:
     from reconciler.commands import actions
-    from reconciler.render import escape, format
-    from reconciler.render.documents.json_document import DocumentType, document
-    from reconciler.render.run.screen import Line
+    from reconciler.render.documents import bill_rows
 
     console = session.console
+    query = bill_rows.BillQuery(choices.start, choices.end, choices.min_price, choices.max_price)
+    members = ("start_date", "end_date", "min_price", "max_price")
+    values = (query.start, query.end, query.min_price, query.max_price)
+    asked = tuple(
+        (name, str(value)) for name, value in zip(members, values, strict=True) if value is not None
+    )
     with session.connect() as connection:
-        found = actions.bill(connection)
+        found = actions.bills(connection, asked)
     if console.json:
-        console.result_json(document(DocumentType.BILL, found))
+        console.result_json(bill_rows.history_document(query, found))
+    elif found:
+        console.result(list(bill_rows.history_lines(found, console.style(console.out))))
     else:
-        price, currency = int(str(found["price"])), found["currency"]
-        cost = format.won(price) if currency == "KRW" else f"{price:,} {currency}"
-        text = msg(
-            "{cost} so far, without VAT    {start} to {end}{simulated}",
-            cost=cost,
-            start=found["start"],
-            end=found["end"],
-            simulated=msg("    simulated") if session.simulate else "",
-        )
-        console.result([Line(escape.outside(text))])
+        console.note([Line(msg(" No bill matches."), Tone.CARE)])
     session.show_problems()
     return exit_codes.DONE
+
+
+def _bill_so_far(session: Session, *, named: bool) -> int:
+    from reconciler.commands import actions
+    from reconciler.render.documents import bill_rows
+
+    console = session.console
+    stack = None
+    with session.connect() as connection:
+        if named:
+            stack = _prices_of_stack(session, connection)
+        live = actions.bill(connection)
+    if console.json:
+        console.result_json(bill_rows.bill_document(live, stack))
+    else:
+        lines = [bill_rows.live_line(live, simulated=session.simulate)]
+        if stack is not None:
+            title = escape.outside(title_of(stack.stack, stack.environment))
+            style = console.style(console.out)
+            lines = [
+                Line(msg("Stack {stack}", stack=title), Tone.TITLE),
+                *bill_rows.stack_lines(stack, style),
+                Line(),
+                Line(msg("The whole account"), Tone.TITLE),
+                Line(f" {lines[0].text}"),
+            ]
+        console.result(lines)
+    session.show_problems()
+    return exit_codes.DONE
+
+
+def _prices_of_stack(session: Session, connection: Connection) -> StackPrices:
+    from reconciler.commands import session as opening
+    from reconciler.planner.estimate import resource_list
+    from reconciler.render.documents.bill_rows import StackPrices
+
+    name, environment = session.identify()
+    session = replace(session, environment=environment)
+    state = opening.read_state(session.store(name, environment))
+    stack = session.load()
+    scope = resource_list.scope_of_stack(stack, state)
+    account = opening.read_account(connection, scope, cached=True)
+    for problem in opening.account_problems(state, account, connection):
+        session.problems.append(problem)
+    rows = resource_list.of_stack(stack, state, account, title=title_of(name, environment))
+    return StackPrices(name, environment, rows)

@@ -36,6 +36,7 @@ class DocumentType(StrEnum):
     CATALOG = "catalog"
     FIELD = "field"
     BILL = "bill"
+    BILLS = "bills"
     RESOURCES = "resources"
     CONTRACT = "contract"
 
@@ -59,6 +60,7 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.CATALOG: "catalog",
     DocumentType.FIELD: "explain",
     DocumentType.BILL: "bill",
+    DocumentType.BILLS: "bill --history",
     DocumentType.RESOURCES: "ls",
     DocumentType.CONTRACT: "doctor --contract",
 }
