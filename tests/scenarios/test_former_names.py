@@ -5,6 +5,7 @@ out work as printed.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -36,6 +37,16 @@ def servers() -> int:
     """How many servers the local cloud has."""
     world = json.loads(next(Path().rglob("world.json")).read_text(encoding="utf-8"))
     return len(world["instances"])
+
+
+RISKS = ("--accept", "delete", "--accept", "data-loss")
+
+
+def descriptions() -> list[str]:
+    """The descriptions of all objects of the stack in the local cloud, with their markers."""
+    world = next(Path().rglob("world.json")).read_text(encoding="utf-8")
+    found = re.findall(r'"(?:description|content)": "([^"]* rc-[a-z2-7]{12})"', world)
+    return [str(text) for text in found]
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -239,6 +250,31 @@ def test_the_state_may_be_renamed_before_the_file_is_edited(
     assert run(capsys, "apply", "web.yaml", "--yes", *was, *SCALE)[0] == 0
     assert run(capsys, "plan", "web.yaml", *was, "--detailed-exitcode")[0] == 0
     assert servers() == 2
+
+
+def test_descriptions_follow_the_name_if_the_api_can_change_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    more = BODY.replace("{}, b:", "{firewall: w, description: null}, b:") + (
+        "firewalls: {w: {rules: {https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}}}\n"
+        "block_storages: {d: {instance: a, size: 10, type: ssd}}\n"
+    )
+    write(HEAD + more)
+    assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
+    write(HEAD.replace("shop", "store") + more)
+    rename = ("state", "rename-stack", "shop", "store", "web.yaml", "--yes")
+    assert run(capsys, *rename)[0] == 0
+    code, said = run(capsys, "plan", "web.yaml")
+    assert code == 0 and "error" not in said and "warning" not in said
+    assert "description shop.-.a -> store.-.a" in said and "2 to change" in said
+    assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
+    code, said = run(capsys, "plan", "web.yaml", "--detailed-exitcode")
+    assert code == 0 and "notice" not in said.replace("notice[no-out-rule]", "")
+    texts = [text[: -len(" rc-abcdefghij23")] for text in descriptions()]
+    assert sorted(texts) == ["shop.-.d", "store.-.a", "store.-.w", "user text"]
+    assert run(capsys, "drift", "web.yaml", "--detailed-exitcode")[0] == 0
+    assert run(capsys, "destroy", "web.yaml", "--yes", *RISKS, *SCALE)[0] == 0
+    assert servers() == 0
 
 
 def test_all_environments_follow_the_name_of_their_stack(

@@ -10,11 +10,11 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted, spelled
 from reconciler.common.text import msg
-from reconciler.model import marker
 from reconciler.model.diagnostics import Problem, notice
 from reconciler.model.plan import Cause, FieldChange
 from reconciler.model.resource import EMPTY, Unknown, Value
 from reconciler.model.resource_type import Edit, Field
+from reconciler.planner.compare import owner_text
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject, link_text
 from reconciler.planner.compare.diff import ABSENT, cause
 
@@ -52,20 +52,10 @@ def live_value(assessment: Assessment, item: ManagedObject, name: str) -> Any:
     if (
         name == "description"
         and live.marked is not None
-        and live.marked == _our_text(assessment, item)
+        and live.marked == owner_text.own(assessment, item)
     ):
         return None
     return live.attributes.get(name, ABSENT)
-
-
-def _our_text(assessment: Assessment, item: ManagedObject) -> str:
-    """The text before the marker if the user wrote none. Exactly that counts as none, not
-    everything that looks like it.
-    """
-    key = str(item.address).removeprefix(f"{item.address.kind}.")
-    return marker.owner_text(assessment.stack.name, assessment.stack.environment, key)[
-        : marker.USER_LIMIT
-    ]
 
 
 def compare(assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Value]) -> Compared:

@@ -12,6 +12,7 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Deferred, Link, Ref, Unknown, Value
 from reconciler.model.resource_type import Edit
+from reconciler.planner.compare import owner_text
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 
 _KNOWN = frozenset({str, int, bool, Link, type(None)})
@@ -33,9 +34,10 @@ class Resolver:
     def wanted(self, item: ManagedObject) -> dict[str, Value]:
         """The attributes that an item will have, every deferred value resolved or `Unknown`."""
         if item.address not in self._wanted:
-            self._wanted[item.address] = {
-                name: self.value(item.address, value) for name, value in item.wanted.items()
-            }
+            found = {name: self.value(item.address, value) for name, value in item.wanted.items()}
+            text = owner_text.renewed(self._assessment, item)
+            renewed = {} if text is None else {owner_text.DESCRIPTION: text}
+            self._wanted[item.address] = found | renewed
         return self._wanted[item.address]
 
     def value(self, address: Address, value: Value) -> Value:

@@ -55,7 +55,8 @@ def update_step(
     builder: PlanBuilder, item: ManagedObject, changed: Mapping[str, Value], **more: Value
 ) -> Step:
     """The edit of the fields that an object changes in place. `more` are values that the API wants
-    in every edit; all that it replaces must still be as planned.
+    in every edit; all that it replaces must still be as planned. What the file does not contain,
+    the text of the owner, is not recorded.
     """
     operation = item.kind.operation_name(UPDATE)
     inputs = {**more, **changed}
@@ -67,7 +68,11 @@ def update_step(
         inputs=inputs,
         instances=_exclusive(item),
         fingerprint=shown_fields(builder, item.live, inputs),
-        applies=changed,
+        applies={
+            name: value
+            for name, value in changed.items()
+            if name in item.wanted and (value is None or item.wanted[name] is not None)
+        },
     )
 
 
