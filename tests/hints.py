@@ -126,6 +126,9 @@ it there.
 """
 
 NOT_PASTED = {
+    "complete it first: reconciler apply": "a replacement has to be interrupted: tests/store/test_hand_over.py",
+    "choose another address with --as": "which address is free is for the user to say",
+    "write it there first, or choose another address with --as": "the other file has to change",
     "start it with `reconciler server start {}`, or finish the earlier change with an apply": "a run "
     "has to be killed between a stop and a start; tests/cli/test_server_acts.py pastes the command",
     "settle it with `reconciler recover`": "a plan gives the same command: "

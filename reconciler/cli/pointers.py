@@ -53,7 +53,6 @@ _COMMANDS: Mapping[tuple[str, ...], str] = {
     ("state", "delete"): "state forget ADDRESS",
     ("state", "show"): "show ADDRESS",
     ("state", "ls"): "state list",
-    ("state", "move"): "state mv ADDRESS ADDRESS",
     ("state", "rename"): "state mv ADDRESS ADDRESS",
     ("state", "pull"): "show --format json",
     ("state", "export"): "show --format json",

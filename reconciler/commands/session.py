@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from reconciler.commands import former_names
+from reconciler.commands.relocation import pending
 from reconciler.common import suggestions
 from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
@@ -59,6 +60,7 @@ class Writing:
                     self._writer = opened(timeout_seconds)
                 finally:
                     notify(ActivityEnded())
+            pending.complete(store, self._writer, holder.run or "")
         except ports.StoreError as failure:
             stop_for_store(failure)
 
@@ -94,11 +96,12 @@ def writing(
 
 
 def read_state(store: ports.StateReader) -> State | None:
-    """The state, or None if there is none. Stops if it cannot be read."""
+    """The state with the hand-overs to it, or None if there is none. Stops if it cannot be read."""
     try:
-        return store.read()
+        state = store.read()
     except ports.StoreError as failure:
         stop_for_store(failure)
+    return None if state is None else pending.seen(state, store)
 
 
 def entry_of(state: State | None, address: Address) -> Entry:
@@ -151,6 +154,7 @@ def own_state(
     state = read_state(store)
     if state is None or (state.stack, state.environment) == (stack.name, stack.environment):
         found = problems_of_former_names(stack, store, state, options, endpoint)
+        found = (*found, *pending.problems(stack, state, store))
         if found:
             raise Abort(*found)
         return state, ()

@@ -252,6 +252,7 @@ CODES: dict[str, str] = {
     "former-name": "The objects of this stack are in the state of a name that no file uses any "
     "more.",
     "name-taken": "A state cannot get a name under which there is a state with objects already.",
+    "hand-over": "A move of objects between two stacks was interrupted.",
     "incomplete": "An object is not ready yet, or not yet confirmed as gone; the next run "
     "continues with it.",
     "doubled": "Two objects of the account carry one marker: the cloud created two objects from "

@@ -55,6 +55,7 @@ _OF_CODE: Mapping[str, int] = {
     "state-missing": REFUSED,
     "former-name": REFUSED,
     "name-taken": REFUSED,
+    "hand-over": REFUSED,
     "consent": REFUSED,
     "empty": REFUSED,
     "plan-stale": REFUSED,

@@ -296,6 +296,14 @@ class StateReader(Protocol):
         """
         ...
 
+    def place_of(self, other: StateReader) -> str:
+        """How this state names the place of another one, for `at`: it holds for a copy of both."""
+        ...
+
+    def at(self, place: str) -> StateReader:
+        """The state in that place. It may not exist."""
+        ...
+
     def neighbors(self) -> tuple[Neighbor, ...]:
         """The states of the same place that can be read and whose names no file uses."""
         ...

@@ -91,8 +91,9 @@ class StateChange:
     `put` sets the entry of its address; `drop` removes the entry of an address; `depose` adds a
     deposed object, `remove_deposed` removes the one with that id; `output` is a (name, value,
     reason) to keep (reason where value is None), `unset` names one to keep no longer; `fact` is a
-    (name, value) about the account; `missing_since` is a (subject, unix second) of the first of two
-    lists without it, None if that no longer counts.
+    (name, value) about the account or an object, no longer kept if the value is None;
+    `missing_since` is a (subject, unix second) of the first of two lists without it, None if that
+    no longer counts.
     """
 
     put: Entry | None = None
@@ -101,7 +102,7 @@ class StateChange:
     remove_deposed: str | None = field(default=None, metadata={"json": "bury"})
     output: tuple[str, Any, str | None] | None = None
     unset: str | None = None
-    fact: tuple[str, str] | None = None
+    fact: tuple[str, str | None] | None = None
     missing_since: tuple[str, int | None] | None = field(default=None, metadata={"json": "look"})
 
     def __post_init__(self) -> None:
@@ -314,7 +315,10 @@ class _Fold:
         elif change.unset is not None:
             self.outputs.pop(change.unset, None)
         elif change.fact is not None:
-            self.facts[change.fact[0]] = change.fact[1]
+            name, fact = change.fact
+            self.facts.pop(name, None)
+            if fact is not None:
+                self.facts[name] = fact
         elif change.missing_since is not None:
             subject, second = change.missing_since
             self.missing_since.pop(subject, None)

@@ -21,6 +21,7 @@ from reconciler.model.owners import owner_of
 from reconciler.model.resource import Account, LiveResource
 from reconciler.model.resource_type import ResourceType, kind_of
 from reconciler.model.state import Entry, Intent, Note, Phase, State, StateChange
+from reconciler.recovery import hand_over
 from reconciler.recovery.evidence import Settlement
 from reconciler.recovery.settlement_records import left, lost
 from reconciler.recovery.signature_fence import fence, is_far_ahead
@@ -307,6 +308,10 @@ def forget(state: State, text: str, run: str) -> tuple[Note, ...] | None:
         ]
         effects = (*rules, StateChange(drop=text), left(entry.id, text))
         records.append(("forgotten", effects, None))
+    for coming in hand_over.incoming(state):
+        if any(other.address == text for other in coming.entries):
+            effects = (StateChange(fact=(hand_over.INCOMING + coming.token, None)),)
+            records.append(("forgotten, before it was handed over", effects, None))
     if text in state.deposed:
         effects = (StateChange(remove_deposed=text), left(text, state.deposed[text].address))
         records.append(("forgotten", effects, None))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.common.text import msg
-from reconciler.model.ports import Held, Holder, RecordFailed, StateDamaged, StoreError
+from reconciler.model.ports import Held, Holder, RecordFailed, StateDamaged, StateReader, StoreError
 from reconciler.model.resource import title_of
 from reconciler.model.state import Neighbor, State
 from reconciler.store import lock as locks
@@ -60,6 +60,14 @@ class FileStore:
         """
         found = self.examine()
         return None if found is None else found.state
+
+    def place_of(self, other: StateReader) -> str:
+        """The path of the folder of another state, relative to this one."""
+        return os.path.relpath(other.location, self.folder)
+
+    def at(self, place: str) -> FileStore:
+        """The state in the folder of that relative path."""
+        return FileStore(Path(os.path.normpath(self.folder / place)), disk=self._disk)
 
     def neighbors(self) -> tuple[Neighbor, ...]:
         """The states of the same place that can be read and whose names no file uses."""

@@ -322,6 +322,8 @@ _OF_COMMANDS: Mapping[tuple[str, str], Source] = {
     ("mv", "source"): _movable,
     ("mv", "target"): _untracked,
     ("forget", "what"): _forgettable,
+    ("move", "addresses"): _movable,
+    ("move", "to"): _stacks,
     ("rename-stack", "former"): _stack_name,
     ("rename-env", "former"): _former_environments,
     ("rename-env", "name"): _former_environments,

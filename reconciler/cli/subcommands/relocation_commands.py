@@ -1,17 +1,21 @@
-"""`state rename-stack`, `rename-env`: the state of a stack follows its name (commands#overview)."""
+"""`state rename-stack`, `rename-env`, `move`: the state of a stack follows its name, and objects go
+to another stack (commands#overview).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import option_types, options
 from reconciler.cli.asking import ask
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
+from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import listed
 from reconciler.common.text import joined, msg
 from reconciler.config import loader
@@ -23,7 +27,9 @@ from reconciler.render import escape, format
 from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
+    from reconciler.commands.relocation.moving import Moving
     from reconciler.commands.relocation.rename import Name, Rename
+    from reconciler.model.address import Address
     from reconciler.model.ports import Store
 
 _STACK, _ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,19}"), re.compile(r"[a-z][a-z0-9-]{0,11}")
@@ -141,6 +147,151 @@ def rename_env(
     ended = _renamed(session, (((stack, old), (stack, new)),), yes=yes, lock_timeout=lock_timeout)
     if ended and new not in (known or (None,)):
         _then_edit(session, f"environments: {{{name}: {{}}}}" if new is not None else None)
+    return exit_codes.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where `state move` moves objects: the stack, its environment, and the address there."""
+
+    to: str
+    to_environment: str | None = None
+    name: str | None = None
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler state move instances.db block_storages.db --to ../data
+  reconciler state move instances.db --to data.yaml --as instances.main shop.yaml
+  reconciler state move firewalls.web --env prod --to ../net --to-env prod --yes"""
+)
+@click.argument(
+    "addresses",
+    nargs=-1,
+    required=True,
+    metavar="ADDRESS... [STACK]",
+    type=option_types.AddressOrStack(),
+)
+@click.option(
+    "--to",
+    required=True,
+    metavar="STACK",
+    type=click.Path(readable=False),
+    help="The file or folder of the stack that gets the objects.",
+)
+@click.option("--to-env", "to_environment", metavar="NAME", help="Its environment.")
+@click.option(
+    "--as",
+    "name",
+    metavar="ADDRESS",
+    type=option_types.AddressText(),
+    help="The address there (default: the same).",
+)
+@options.stack_option
+@options.environment_option
+@_yes_option
+@options.simulate_options
+@options.lock_option
+@options.output_options
+@options.stack_last("addresses")
+@options.gathered_in(Target)
+@on_stack
+def move(
+    session: Session,
+    *,
+    addresses: Sequence[str],
+    choices: Target,
+    yes: bool,
+    lock_timeout: float | None,
+) -> int:
+    """Move objects to the state of another stack, a firewall with its rules. No object is changed.
+
+    Before this, move them from one file to the other, without an apply in between. An interrupted
+    move is completed by the same command, or by the next apply of either stack.
+    """
+    from reconciler.cli import composition
+    from reconciler.model.address import parse
+
+    chosen = tuple(address for text in addresses if (address := parse(text)) is not None)
+    as_name = None if choices.name is None else parse(choices.name)
+    _require_move(chosen, as_name)
+    other = replace(session, path=Path(choices.to), environment=choices.to_environment)
+    if session.simulate and composition.world_of(other.path, session.environ) != (
+        composition.world_of(session.path, session.environ)
+    ):
+        message = msg(
+            "{stack} has a local cloud of its own, without these objects", stack=choices.to
+        )
+        hint = msg("set RECONCILER_STATE_DIR to one folder for both stacks")
+        raise Abort(error("simulator", message, hint=hint))
+    return _moved(session, other, (chosen, as_name), yes=yes, lock_timeout=lock_timeout)
+
+
+def _require_move(addresses: Sequence[Address], name: Address | None) -> None:
+    """Stops if the addresses cannot be moved at all."""
+    rules = [address for address in addresses if address.rule is not None]
+    if rules or (name is not None and name.rule is not None):
+        raise stop_usage(msg("a rule stays in its firewall: name the firewall"))
+    if name is None:
+        return
+    (only,) = addresses if len(addresses) == 1 else (None,)
+    if only is None:
+        raise stop_usage(msg("--as needs exactly one ADDRESS"))
+    if only.kind != name.kind or (only.index is None and name.index is not None):
+        raise stop_usage(
+            msg(
+                "{address} cannot become {name}: the kind must be the same", address=only, name=name
+            )
+        )
+
+
+def _moved(
+    session: Session,
+    other: Session,
+    what: tuple[Sequence[Address], Address | None],
+    *,
+    yes: bool,
+    lock_timeout: float | None,
+) -> int:
+    from reconciler.cli import composition
+    from reconciler.commands.relocation.transfer import End, Opening, Transfer
+
+    console, run = session.console, composition.run_id()
+    source, target = session.load(), other.load()
+    session.problems.clear()
+    ends = (
+        End(source, session.path, session.store(source.name, source.environment)),
+        End(target, other.path, other.store(target.name, target.environment)),
+    )
+    if ends[0].store.location == ends[1].store.location:
+        raise stop_usage(msg("--to names the same state: use `reconciler state mv`"))
+
+    def agree(found: Moving) -> None:
+        console.problems([session.pasteable(problem) for problem in found.problems])
+        lines = {text: f"{target.title}  {entry.address}" for text, entry in found.entries.items()}
+        console.result(
+            [
+                Line(f" =  {escape.outside(text)} -> {escape.outside(new)}")
+                for text, new in lines.items()
+            ]
+        )
+        ask(console, source.title, yes, msg("move it"))
+
+    with console.activity() as notify:
+        opening = Opening(
+            composition.holder("reconciler state move", run),
+            lock_seconds(lock_timeout, console),
+            notify,
+        )
+        found = Transfer(*ends, *what).run(opening, agree, run)
+    title = escape.outside(target.title)
+    text = (
+        msg(" Moved before: {stack} has it.", stack=title)
+        if found is None
+        else msg(" Moved to {stack}. Plan both stacks now.", stack=title)
+    )
+    console.result([Line(text, Tone.GOOD)])
     return exit_codes.DONE
 
 

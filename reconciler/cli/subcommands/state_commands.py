@@ -38,6 +38,7 @@ def state() -> None:
 
 state.add_command(relocation_commands.rename_stack)
 state.add_command(relocation_commands.rename_env)
+state.add_command(relocation_commands.move)
 
 
 @state.command(

@@ -20,6 +20,7 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.model.events import Activity, ActivityEnded, LockWait
 from reconciler.model.resource import title_of
 from reconciler.model.state import State
+from reconciler.recovery import hand_over
 
 Name: TypeAlias = "tuple[str, str | None]"
 """The name of a state: its stack and environment."""
@@ -55,11 +56,21 @@ def find(names: Iterable[tuple[Name, Name]], stores: Stores) -> tuple[Rename, ..
                 found.append(Rename(former, name, other))
         elif other is not None and not other.is_empty:
             problems.append(_taken(former, name, other))
+        elif any(each is not None and hand_over.is_pending(each) for each in (state, other)):
+            problems.append(_pending(former))
         else:
             found.append(Rename(former, name, state))
     if problems:
         raise Abort(*problems)
     return tuple(found)
+
+
+def _pending(former: Name) -> Problem:
+    message = msg(
+        "the state of {former} waits for a move of objects that was interrupted",
+        former=title_of(*former),
+    )
+    return error("hand-over", message, hint=msg("give the command that moves them again first"))
 
 
 def _taken(former: Name, name: Name, other: State) -> Problem:

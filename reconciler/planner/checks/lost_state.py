@@ -18,6 +18,7 @@ from reconciler.model.plan import ReasonKind, reason_kind
 from reconciler.model.resource import LiveResource, title_of
 from reconciler.model.state import Entry, Phase, StateChange
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
+from reconciler.recovery.hand_over import MOVED
 from reconciler.recovery.manual import Binding
 from reconciler.resources import all_kinds
 
@@ -31,6 +32,7 @@ def unowned_objects(assessment: Assessment) -> Iterator[tuple[str, LiveResource]
     known |= {item.live.id for item in assessment.items.values() if item.live is not None}
     sent = sent_nonces(state)
     used = {live.id for live in assessment.existing.values()}
+    used |= {name.removeprefix(MOVED) for name in state.facts if name.startswith(MOVED)}
     for kind in sorted(all_kinds().sections):
         rows = assessment.account.objects.get(kind, {})
         for id in sorted(rows):

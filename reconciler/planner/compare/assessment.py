@@ -10,12 +10,13 @@ from enum import Enum
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.model import marker
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem
 from reconciler.model.kinds import Kinds
 from reconciler.model.owners import Elsewhere
 from reconciler.model.resource import EMPTY, Account, Link, LiveResource, Resource, Stack, Value
-from reconciler.model.resource_type import ResourceType
+from reconciler.model.resource_type import Edit, ResourceType
 from reconciler.model.state import Deposed, Entry, State
 
 
@@ -193,3 +194,48 @@ class Assessment:
 def link_text(value: Value) -> Any:
     """A value as it is compared and kept: a link by its address."""
     return str(value.address) if isinstance(value, Link) else value
+
+
+DESCRIPTION = "description"
+"""The field that contains the marker, and the text of the owner if nobody wrote one
+(stack-files#marker).
+"""
+
+
+def owner_text(assessment: Assessment, item: ManagedObject) -> str:
+    """The text before the marker if the user wrote none."""
+    key = str(item.address).removeprefix(f"{item.address.kind}.")
+    stack = assessment.stack
+    return marker.owner_text(stack.name, stack.environment, key)[: marker.USER_LIMIT]
+
+
+def renewed_text(assessment: Assessment, item: ManagedObject) -> str | None:
+    """The text that replaces the one that names another stack or environment, None if there is
+    nothing to replace.
+
+    The object is surely ours, because it carries the marker in the state. A text that the user
+    wrote is never replaced, nor one that the API cannot change: that of block storages.
+    """
+    live, entry, field = item.live, item.entry, item.kind.fields.get(DESCRIPTION)
+    if (
+        item.disposition is not Disposition.KEEP
+        or item.resource is None
+        or live is None
+        or entry is None
+        or field is None
+        or field.edit is not Edit.IN_PLACE
+    ):
+        return None
+    written = item.wanted.get(DESCRIPTION) or entry.applied.get(DESCRIPTION)
+    if written or DESCRIPTION in item.resource.lifecycle.ignore:
+        return None
+    parts = marker.owner_parts(live.marked)
+    stack = assessment.stack
+    if (
+        live.nonce is None
+        or live.nonce != entry.nonce
+        or parts is None
+        or parts[:2] == (stack.name, stack.environment)
+    ):
+        return None
+    return owner_text(assessment, item)

@@ -14,8 +14,13 @@ from reconciler.model.diagnostics import Problem, notice
 from reconciler.model.plan import Cause, FieldChange
 from reconciler.model.resource import EMPTY, Unknown, Value
 from reconciler.model.resource_type import Edit, Field
-from reconciler.planner.compare import owner_text
-from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject, link_text
+from reconciler.planner.compare.assessment import (
+    Assessment,
+    Disposition,
+    ManagedObject,
+    link_text,
+    owner_text,
+)
 from reconciler.planner.compare.diff import ABSENT, cause
 
 _GRAVE = frozenset({Edit.RESIZE, Edit.REBUILD, Edit.REPLACE, Edit.ATTACH})
@@ -52,7 +57,7 @@ def live_value(assessment: Assessment, item: ManagedObject, name: str) -> Any:
     if (
         name == "description"
         and live.marked is not None
-        and live.marked == owner_text.own(assessment, item)
+        and live.marked == owner_text(assessment, item)
     ):
         return None
     return live.attributes.get(name, ABSENT)

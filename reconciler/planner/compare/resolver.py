@@ -12,8 +12,13 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Deferred, Link, Ref, Unknown, Value
 from reconciler.model.resource_type import Edit
-from reconciler.planner.compare import owner_text
-from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
+from reconciler.planner.compare.assessment import (
+    DESCRIPTION,
+    Assessment,
+    Disposition,
+    ManagedObject,
+    renewed_text,
+)
 
 _KNOWN = frozenset({str, int, bool, Link, type(None)})
 """Types of values in which nothing can be deferred: most values are of one of them."""
@@ -35,9 +40,10 @@ class Resolver:
         """The attributes that an item will have, every deferred value resolved or `Unknown`."""
         if item.address not in self._wanted:
             found = {name: self.value(item.address, value) for name, value in item.wanted.items()}
-            text = owner_text.renewed(self._assessment, item)
-            renewed = {} if text is None else {owner_text.DESCRIPTION: text}
-            self._wanted[item.address] = found | renewed
+            text = renewed_text(self._assessment, item)
+            if text is not None:
+                found[DESCRIPTION] = text
+            self._wanted[item.address] = found
         return self._wanted[item.address]
 
     def value(self, address: Address, value: Value) -> Value:
