@@ -186,6 +186,13 @@ def _stack(
         moved=moved,
         removed=removed,
         environments=environments(document),
+        emptied=tuple(
+            sorted(
+                Address(kind, name.partition(".")[0], None, name.split(".", 2)[2])
+                for (kind, name), is_list in ctx.cardinalities.emptied.items()
+                if is_list
+            )
+        ),
     )
     _check_dependencies(ctx, stack)
     _check_equal_rules(ctx, stack)

@@ -42,5 +42,14 @@ _CODEC = Codec(
         Unavailable: Form(lambda value: None),
     },
     sparse=(Stack, Resource, Lifecycle),
-    without=("place", "places", "cardinalities", "environments", "retired", "past", "digest"),
+    without=(
+        "place",
+        "places",
+        "cardinalities",
+        "environments",
+        "emptied",
+        "retired",
+        "past",
+        "digest",
+    ),
 )

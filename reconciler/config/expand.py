@@ -194,7 +194,7 @@ class _Inner:
         found = list(self._unfolding.of(scope))
         written = (owner.kind, f"{owner.name}.{self._section}.{self._key}")
         if not found:
-            self._ctx.cardinalities.emptied.add(written)
+            self._ctx.cardinalities.emptied[written] = self._unfolding.has_empty_list
         for one in found:
             values = {name: element.value for name, element in one.elements.items()}
             nodes = {name: element.node for name, element in one.elements.items()}

@@ -37,7 +37,7 @@ class Cardinalities:
     `broken` the number of objects could not be computed, which is reported. `each` are the values
     of the keys of a `for_each`. `malformed` are the sections whose resources are not known, because
     the section is not a mapping, which is reported. `emptied` are the rules of which a list or loop
-    is empty, as `web.rules.ssh`.
+    is empty, as `web.rules.ssh`, and whether it is a list.
     """
 
     known: dict[Name, Cardinality] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Cardinalities:
     broken: set[Name] = field(default_factory=set)
     each: dict[Name, Mapping[str, Any]] = field(default_factory=dict)
     malformed: set[str] = field(default_factory=set)
-    emptied: set[Name] = field(default_factory=set)
+    emptied: dict[Name, bool] = field(default_factory=dict)
 
     def missing(self, section: str, name: Any) -> ExpressionError:
         """The error for a resource that the stack does not have. Without a code if the section is

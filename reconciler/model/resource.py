@@ -254,7 +254,8 @@ class Stack:
 
     `resources` is sorted by address (rules included, each after its firewall). `cardinalities`
     tells for each (kind, name) whether it is single (None), counted (an integer), or keyed (a tuple
-    of keys). `environments` are all that the file defines. `digest` is a hex SHA-256 over the
+    of keys). `environments` are all that the file defines. `emptied` are the written rules with an
+    empty list. `digest` is a hex SHA-256 over the
     meaning of the files, the environment and the variable values.
     """
 
@@ -271,6 +272,7 @@ class Stack:
     moved: tuple[Move, ...] = ()
     removed: tuple[Removal, ...] = ()
     environments: tuple[str, ...] = ()
+    emptied: tuple[Address, ...] = ()
     digest: str = ""
 
     @property

@@ -550,3 +550,48 @@ def test_the_work_of_a_plan_grows_with_the_number_of_rules_and_not_with_its_squa
     monkeypatch.setattr(Address, "__str__", spell)
     assert not kept.plan().steps
     assert counted[0] < 300 * 60
+
+
+def listed(*ranges: str | Deferred) -> list[Any]:
+    """The rules of `mysql` from a list, with positions as keys."""
+    found = enumerate(ranges)
+    return [rule("db", f"mysql[{n}]", ports="3306", cidr=c, title="mysql") for n, c in found]
+
+
+NEW_WEB = Deferred("${instances.new.private_ip}/32", (Ref(at("instances.new"), "private_ip"),))
+OLD, NEXT, LAST = "10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "writes"),
+    [
+        ([OLD, NEXT, LAST], [NEXT, LAST], ["rule.delete r-db-mysql[0]"]),
+        ([OLD, NEXT, LAST], [LAST], ["rule.delete r-db-mysql[0]", "rule.delete r-db-mysql[1]"]),
+        ([OLD, NEXT], [NEW_WEB, OLD, NEXT], ["rule.create"]),
+        ([OLD, NEXT], [NEXT, OLD], []),
+        ([OLD, NEXT], [OLD, NEW_WEB], ["rule.update r-db-mysql[1]"]),
+        ([OLD, NEXT], [NEXT, NEW_WEB], ["rule.update r-db-mysql[0]"]),
+    ],
+)
+def test_elements_of_a_list_that_shift_keep_their_live_rules(
+    before: list[Any], after: list[Any], writes: list[str]
+) -> None:
+    case = settled(server("app"), firewall("db"), *listed(*before))
+    case = case.leave_out(*(f"firewalls.db.rules.mysql[{n}]" for n in range(len(before))))
+    plan = case.add(server("new"), *listed(*after)).plan()
+    assert plan.drift == ()
+    targets = {
+        row.attributes["cidr"]: id for (kind, id), row in case.live.items() if kind == "rules"
+    }
+    found = sorted(
+        f"{s.operation} {s.target}".removesuffix(" None")
+        for s in plan.steps
+        if s.operation.startswith("rule.")
+    )
+    wanted = sorted(
+        " ".join([w.split()[0], *(targets[before[int(w[-2])]] for _ in w.split()[1:])])
+        for w in writes
+    )
+    assert found == wanted
+    ids = [c.put.id for c in plan.records if c.put is not None and c.put.parent is not None]
+    assert len(ids) == len(set(ids))

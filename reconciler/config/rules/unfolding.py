@@ -46,12 +46,15 @@ class Unfolded(NamedTuple):
 
 
 class Unfolding:
-    """How one written rule becomes several. `listed` are the fields that are or may be lists."""
+    """How one written rule becomes several. `listed` are the fields that are or may be lists.
+    `has_empty_list`: one of them was empty.
+    """
 
     def __init__(
         self, ctx: BuildContext, kind: ResourceType, table: Table, nodes: Mapping[str, Node]
     ) -> None:
         self._ctx, self._table = ctx, table
+        self.has_empty_list = False
         self._loops = any(not is_null(table.entries.get(name)) for name in _LOOPS)
         self.listed = {
             field.name: field
@@ -73,6 +76,7 @@ class Unfolding:
             ]
             more = prod(map(len, found))
             total += more
+            self.has_empty_list |= more == 0
             if not self._fits(total, more):
                 return
             for combination in product(*found):

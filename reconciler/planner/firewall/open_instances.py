@@ -32,6 +32,7 @@ def check(builder: PlanBuilder, steps: Sequence[Step]) -> Iterator[Problem]:
     if created:
         yield from _open_to_all(builder, steps, created)
     yield from _without_out_rule(builder)
+    yield from _emptied(builder)
 
 
 def _open_to_all(
@@ -65,6 +66,25 @@ def _open_to_all(
                 place=place,
                 address=instance,
                 hint=msg("name the ports and address ranges that its users need"),
+            )
+
+
+def _emptied(builder: PlanBuilder) -> Iterator[Problem]:
+    """The written rules that stand for no rule, of the firewalls that the plan changes: an empty
+    list may be a mistake, and has no row.
+    """
+    changed = {
+        address.owner.resource
+        for address, change in builder.changes.items()
+        if change.action is not Action.NONE
+    }
+    stack = builder.assessment.stack
+    for written in stack.emptied:
+        if written.owner in changed and not stack.rules(written):
+            yield notice(
+                "empty-rule",
+                msg("{rule} stands for no rule: one of its lists is empty", rule=written),
+                address=str(written),
             )
 
 
