@@ -119,4 +119,32 @@ MUTANTS_OF_TAKING_OVER = (
         ("tests/resources/test_operations.py",),
         fault=3,
     ),
+    Mutant(
+        "take the first of several objects that a name fits",
+        "reconciler/importing/named_objects.py",
+        "        if len(found) == 1:\n",
+        "        if found:\n",
+        ("tests/cli/test_refactoring_sessions.py",),
+    ),
+    Mutant(
+        "adopt what another stack owns if it is named",
+        "reconciler/commands/adopt.py",
+        "        if address not in desired.accept\n",
+        "        if False\n",
+        ("tests/cli/test_adopt_sessions.py",),
+    ),
+    Mutant(
+        "settle a lost request with an object of another state",
+        "reconciler/commands/recover.py",
+        "                    decided = self._foreign(address, id) or decided\n",
+        "                    pass\n",
+        ("tests/scenarios/test_recover.py",),
+    ),
+    Mutant(
+        "hold back all drift for one line that cannot be written",
+        "reconciler/commands/absorb.py",
+        "            if len(groups) == 1 or any(",
+        "            if groups or any(",
+        ("tests/scenarios/test_absorb.py",),
+    ),
 )
