@@ -45,6 +45,7 @@ SITUATIONS = {
     ),
     "name another file with --out FILE": "tests/cli/test_contract_command.py::test_a_report_that_cannot_be_written",
     "run `reconciler doctor --contract --yes`": "tests/cli/test_contract_command.py::test_nobody_who_could_be_asked_is_no_consent",
+    "allow it with --budget {}": "tests/cli/test_contract_command.py::test_a_server_beyond_the_budget_is_not_created",
     "create one with `reconciler doctor --contract`": "tests/cli/test_contract_command.py::test_a_file_that_is_not_a_report_is_refused",
     "run `reconciler doctor` for details": "tests/cli/test_contract_command.py::test_an_endpoint_that_cannot_be_reached_ends_with_a_hint",
     "save the script in the iwinv console, and write its name or id here: `reconciler catalog scripts` lists them": (

@@ -52,7 +52,7 @@ _QUOTED = re.compile(
 @dataclass(frozen=True, slots=True)
 class Session:
     """One command on one stack. `part` are the options that narrow it. `problems` collects what is
-    reported in addition to the result.
+    reported in addition to the result. `observe` takes each request with what came for it.
     """
 
     console: Console
@@ -65,6 +65,7 @@ class Session:
     part: Sequence[str] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     problems: list[Problem] = field(default_factory=list)
+    observe: http.Observer | None = None
 
     @property
     def variable_sources(self) -> loader.VariableSources:
@@ -206,7 +207,7 @@ class Session:
         return composition.store(self.place(stack, environment), self.environ)
 
     @contextmanager
-    def connect(self, observe: http.Observer | None = None) -> Iterator[Connection]:
+    def connect(self) -> Iterator[Connection]:
         """The account while the block runs; the console shows what the command waits for."""
         opened = composition.connect(
             self.path,
@@ -214,7 +215,10 @@ class Session:
             simulated=self.simulate,
             time_scale=self.time_scale,
             problems=self.problems,
-            wire=composition.WireOptions(options.uses_cache(), observe),
+            # what is observed for a report leaves nothing of the account on this machine
+            wire=composition.WireOptions(
+                options.uses_cache() and self.observe is None, self.observe
+            ),
         )
         with self.console.activity() as notify, opened as connection:
             yield replace(connection, notify=notify)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import field
 
 from reconciler.common.dataclass import dataclass
-from reconciler.contract.check import ContractCheck
-from reconciler.contract.check_runner import CheckRunner, Direct
-from reconciler.contract.report import ContractReport, without_catalog
+from reconciler.contract.check import AnswerSet, ContractCheck, Exchange
+from reconciler.contract.check_runner import CheckRunner, Direct, result_of, wire_answer
+from reconciler.contract.probe.probe_checks import FIREWALL_PROBE, SERVER_PROBE
+from reconciler.contract.report import CheckResult, ContractReport, without_catalog
 from reconciler.contract.table import FIREWALL_CALLS_MAX, chosen
 from reconciler.model import http
 from reconciler.model.events import Activity
@@ -57,6 +59,28 @@ class LastArrival:
 
     def __call__(self, request: http.Request, arrival: http.Response | http.WireError) -> None:
         self.last = arrival
+
+
+_EXCHANGES_MAX = 5_000
+
+
+@dataclass(slots=True)
+class ProbeRecorder:
+    """The requests of a write probe with their answers: an observer of its connections."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def __call__(self, request: http.Request, arrival: http.Response | http.WireError) -> None:
+        stamp = request.header("X-iwinv-Timestamp") or ""
+        if len(self.exchanges) < _EXCHANGES_MAX and stamp.isdigit():
+            answer = wire_answer(arrival)
+            self.exchanges.append(Exchange(request.method, request.path, int(stamp), answer))
+
+    def results(self, *, server: bool) -> tuple[CheckResult, ...]:
+        """What the probe showed; `server`: it was to create an instance too."""
+        answers = AnswerSet(exchanges=tuple(self.exchanges))
+        checks = (*FIREWALL_PROBE, *(SERVER_PROBE if server else ()))
+        return tuple(result_of(check, answers) for check in checks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,13 +67,24 @@ def get(name: str, path: str, **query: object) -> CheckRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of a write probe with its answer; `stamp` is the unix second of its signature."""
+
+    method: str
+    path: str
+    stamp: int
+    answer: WireAnswer
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerSet:
-    """The answers so far, by the names of their reads. `clock_ahead` is by how many seconds this
-    machine's clock was ahead of the cloud's.
+    """The answers so far, by the names of their reads, and the requests of a write probe.
+    `clock_ahead` is by how many seconds this machine's clock was ahead of the cloud's.
     """
 
     by_name: Mapping[str, WireAnswer] = field(default_factory=dict)
     clock_ahead: float | None = None
+    exchanges: tuple[Exchange, ...] = ()
 
     def __contains__(self, name: str) -> bool:
         return name in self.by_name

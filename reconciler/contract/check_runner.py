@@ -13,7 +13,6 @@ from reconciler.contract.check import (
     AnswerSet,
     CheckRead,
     ContractCheck,
-    Judgement,
     Verdict,
     judged,
 )
@@ -81,8 +80,7 @@ class CheckRunner:
         results = []
         for check in checks:
             self._read(check, found)
-            judgement = _judgement(check, AnswerSet(found, self.client.clock_ahead))
-            results.append(CheckResult(check.name, judgement.verdict, judgement.facts))
+            results.append(result_of(check, AnswerSet(found, self.client.clock_ahead)))
         return tuple(results)
 
     def _read(self, check: ContractCheck, found: dict[str, WireAnswer]) -> None:
@@ -168,8 +166,10 @@ def wire_answer(arrival: http.Response | http.WireError | None) -> WireAnswer:
     return WireAnswer(arrival.status, body, failure, arrival.headers)
 
 
-def _judgement(check: ContractCheck, answers: AnswerSet) -> Judgement:
+def result_of(check: ContractCheck, answers: AnswerSet) -> CheckResult:
+    """What a check finds in these answers."""
     try:
-        return check.verdict(answers)
+        judgement = check.verdict(answers)
     except RecursionError:  # values that are nested so deeply that they cannot be compared
-        return judged(Verdict.UNANSWERED, form="other_form")
+        judgement = judged(Verdict.UNANSWERED, form="other_form")
+    return CheckResult(check.name, judgement.verdict, judgement.facts)

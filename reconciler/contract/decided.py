@@ -101,6 +101,8 @@ _RULES: tuple[tuple[str, str, Callable[[CheckResult], str | None]], ...] = (
     ("bill_page_meta", "bill_pages", _bill_page_meta),
     ("bill_detail", "bill_detail", _word("error", SUCCESS="ok", CHECK_IP="denied")),
     ("escape_group_content", "firewall_escaping", _word("content", escaped="on", plain="off")),
+    ("escape_group_content", "probe_text", _word("content", escaped="on", plain="off")),
+    ("instance_text_decoding", "probe_instance_text", _word("description", none="none")),
     ("flavor_fields", "flavor_mask", _word("mask", honoured="sequence", ignored="ignore")),
     ("http_status", "read_status", _http_status),
     ("error_http", "image_absent", _error_http),

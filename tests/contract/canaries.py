@@ -134,7 +134,7 @@ STRANGE_BODIES: dict[str, Change] = {
     "result_is_object": lambda body: {**body, "result": {CANARY: CANARY}},
     "pages": lambda body: {**body, "page_size": _AMOUNT, "page_no": CANARY, "total": CANARY},
     "code": lambda body: {**body, "code": CANARY, "error_code": CANARY, "message": CANARY},
-    "many_rows": lambda body: {**body, "result": [{CANARY: n} for n in range(3000)]},
+    "many_rows": lambda body: {**body, "result": [{CANARY: n} for n in range(300)]},
     "deep": lambda body: {**body, "result": [{"name": _deep(400), "status": _deep(400)}]},
     "deep_rows": _in_rows(lambda row: {**row, "description": _deep(300), "zone": _deep(300)}),
     "list_body": lambda body: [CANARY],

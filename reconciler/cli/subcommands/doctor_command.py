@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import contract_check, options
+from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.contract_check import ContractChoices
+from reconciler.cli.contract import contract_check
+from reconciler.cli.contract.contract_check import ContractChoices
 from reconciler.cli.run_context import Session, on_stack, stop_usage
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -34,6 +35,7 @@ Examples:
   reconciler doctor --stack web.yaml --env prod
   reconciler doctor --simulate
   reconciler doctor --contract
+  reconciler doctor --contract --write-probe --budget 1000
   reconciler doctor --contract --read contract-report.json"""
 )
 @options.stack_argument
@@ -42,6 +44,21 @@ Examples:
     "--contract",
     is_flag=True,
     help="Compare this account's API with the contract, by about 45 reads, and write a report.",
+)
+@click.option(
+    "--write-probe",
+    is_flag=True,
+    help="With --contract: also create, change and delete a firewall with a rule (free).",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    metavar="KRW",
+    default=None,
+    help=(
+        "With --write-probe: also create and delete the cheapest instance with a block storage, "
+        "if it costs at most this much a day."
+    ),
 )
 @click.option("--yes", is_flag=True, help="With --contract: do not ask.")
 @click.option(

@@ -166,7 +166,7 @@ def _resemble(console: Console, cloud: Cloud, path: Path, settings: Sequence[str
     """Sets the switches that a report decides and that nothing else sets, and prints them, also
     what the report found that no switch can show.
     """
-    from reconciler.cli.contract_check import read_report
+    from reconciler.cli.contract.contract_check import read_report
     from reconciler.contract.decided import decisions, not_settable
     from reconciler.render.documents import contract_text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from reconciler.render import escape
 from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
+    from reconciler.cli.contract.write_probe import WriteProbe
     from reconciler.contract.account_check import ContractOptions
     from reconciler.contract.report import ContractReport
     from reconciler.render.documents.json_document import Document
@@ -34,7 +36,7 @@ class ContractChoices:
 
     contract: bool = False
     write_probe: bool = False
-    budget: int = 0
+    budget: int | None = None
     yes: bool = False
     refusals: bool = False
     provoke_429: bool = False
@@ -47,7 +49,7 @@ class ContractChoices:
         """The first option that works only with `--contract`, or None."""
         named = {
             "--write-probe": self.write_probe,
-            "--budget": self.budget,
+            "--budget": self.budget is not None,
             "--yes": self.yes,
             "--refusals": self.refusals,
             "--provoke-429": self.provoke_429,
@@ -68,18 +70,40 @@ def run(session: Session, choices: ContractChoices) -> int:
         choices.refusals, choices.provoke_429, not choices.no_catalogue
     )
     target = _target(session, choices)
+    probe = _probe(session, choices)
     _agree(session, choices, options)
     arrivals = account_check.LastArrival()
-    with session.connect(arrivals) as connection:
+    with replace(session, observe=arrivals).connect() as connection:
         account = account_check.CheckedAccount(
             connection.exchange, arrivals, connection.direct, connection.notify
         )
         report = account_check.check(account, options, _today())
+    code = exit_codes.DONE
+    if probe is not None:
+        code, found = probe.run()
+        report = replace(report, results=(*report.results, *found))
     _show(session, report)
     session.show_problems()
     if target is not None:
         _write(session, choices, target, _document(report))
-    return exit_codes.DONE
+    return code
+
+
+def _probe(session: Session, choices: ContractChoices) -> WriteProbe | None:
+    """The write probe, if it was asked for and may begin."""
+    if not choices.write_probe:
+        if choices.budget:
+            raise stop_usage(
+                msg("--budget works only with --write-probe"),
+                "reconciler doctor --contract --write-probe",
+            )
+        return None
+    from reconciler.cli.contract.write_probe import WriteProbe
+    from reconciler.contract.account_check import ProbeRecorder
+
+    probe = WriteProbe(session, ProbeRecorder(), choices.yes, choices.budget or 0)
+    probe.prepare()
+    return probe
 
 
 def _target(session: Session, choices: ContractChoices) -> Path | None:
