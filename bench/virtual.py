@@ -18,6 +18,8 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.store.cache import FileAccountCache
 from tests.cloud_harness import CloudHarness
 
+EXAMPLES = Path(__file__).parents[1] / "examples" / "stacks"
+
 
 @dataclass(frozen=True, slots=True)
 class Reads:
@@ -60,6 +62,35 @@ class Creation:
     def time_ratio(self) -> float:
         """Seconds to the bound."""
         return self.seconds / self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Destruction:
+    """Planning and deleting all of a stack. The members are those of `Creation`; `bound` and
+    `least_waits` are None for a stack of which they are not known.
+    """
+
+    name: str
+    latency: float
+    writes: int
+    waits: int
+    least_waits: int | None
+    seconds: float
+    bound: float | None
+    eta: float
+    forecast_waits: int
+
+    @property
+    def calls_ratio(self) -> float:
+        """Calls of the destroy to writes and the fewest waits; 0 if these are not known."""
+        if self.least_waits is None:
+            return 0.0
+        return (self.writes + self.waits) / (self.writes + self.least_waits)
+
+    @property
+    def time_ratio(self) -> float:
+        """Seconds to the bound; 0 if it is not known."""
+        return 0.0 if self.bound is None else self.seconds / self.bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +149,63 @@ def creations(servers: Iterable[int], latencies: Iterable[float]) -> Iterator[Cr
     for number in servers:
         for latency in chosen:
             yield create(number, latency)[2]
+
+
+def destroy(servers: int, latency: float) -> Destruction:
+    """Deletes all of it, a while after it was created."""
+    harness = CloudHarness(latency_seconds=latency)
+    stack = stack_of(harness, servers)
+    assert harness.apply(stack).exit_code == 0
+    bound = bounds.destroying(servers, latency)
+    return _destroyed(
+        harness, stack, f"{servers}", bounds.fewest_destroying_waits(servers), bound.seconds
+    )
+
+
+def destroy_example(name: str, latency: float) -> Destruction:
+    """The same for an example."""
+    harness = CloudHarness(latency_seconds=latency)
+    stack = harness.stack_in(EXAMPLES / name)
+    assert harness.apply(stack).exit_code == 0
+    return _destroyed(harness, stack, name, None, None)
+
+
+def destructions(servers: Iterable[int], latencies: Iterable[float]) -> Iterator[Destruction]:
+    """Every size with every latency, and an example."""
+    chosen = tuple(latencies)
+    for number in servers:
+        for latency in chosen:
+            yield destroy(number, latency)
+    for latency in chosen:
+        yield destroy_example("web-tier", latency)
+
+
+def _destroyed(
+    harness: CloudHarness,
+    stack: Stack,
+    name: str,
+    least_waits: int | None,
+    bound: float | None,
+) -> Destruction:
+    harness.clock.advance_to(harness.clock.monotonic() + 600.0)
+    harness.sends.clear()
+    began = harness.clock.monotonic()
+    result = harness.apply(stack, destroy=True)
+    seconds = harness.clock.monotonic() - began
+    assert result.exit_code == 0, result.problems
+    writes = sum(request.method != "GET" for _, request in harness.sends)
+    plan = harness.plans[-1].plan
+    return Destruction(
+        name,
+        harness.latency,
+        writes,
+        waits=len(harness.sends) - writes - plan.calls.read,
+        least_waits=least_waits,
+        seconds=seconds,
+        bound=bound,
+        eta=float(plan.eta_seconds or 0),
+        forecast_waits=plan.calls.wait,
+    )
 
 
 def empty_plans(servers: Iterable[int]) -> Iterator[Reads]:

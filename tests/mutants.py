@@ -512,8 +512,8 @@ MUTANTS = (
     Mutant(
         "believe a delete without proof",
         "reconciler/schedule/polling.py",
-        "        if shown_at >= again:\n",
-        "        if True:\n",
+        "        is_second = shown_at >= again\n",
+        "        is_second = True\n",
         (WRONG,),
     ),
     Mutant(

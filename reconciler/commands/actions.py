@@ -235,7 +235,11 @@ def _plan(stack: Stack, what: Act, instance: _Target, connection: Connection) ->
         reversible=lost is None,
     )
     found = forecast(
-        (step,), instance.account, connection.kinds, throughput=connection.exchange.throughput()
+        (step,),
+        instance.account,
+        connection.kinds,
+        state=instance.state,
+        throughput=connection.exchange.throughput(),
     )
     return Plan(
         stack=stack.name,

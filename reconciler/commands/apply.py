@@ -176,7 +176,7 @@ def _started(planned: Planned, connection: Connection, writer: ports.StateWriter
         planned.plan.steps,
         planned.account,
         connection.kinds,
-        facts=writer.state.facts,
+        state=writer.state,
         throughput=connection.exchange.throughput(),
         id_of=lambda address: entries[str(address)].id if str(address) in entries else None,
     )

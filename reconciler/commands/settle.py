@@ -76,7 +76,7 @@ class Settler:
         observed = replace(observed, at=signature_fence.cloud_time(observed.at, ahead))
         if self.writer is not None:
             missing = absence.pending_deletes(state, observed.account)
-            observed = replace(observed, gone=self._gone(missing, state, observed.at, options))
+            observed = replace(observed, gone=self._gone(missing, state, observed, options))
             options = replace(options, unproved=frozenset(missing) - observed.gone)
         self.observations.append(observed)
         now = self.now()
@@ -89,10 +89,14 @@ class Settler:
         return self._record(state), replace(options, unsettled=unsettled)
 
     def _gone(
-        self, missing: Mapping[str, str], state: State, at: float, options: PlanOptions
+        self,
+        missing: Mapping[str, str],
+        state: State,
+        observed: evidence.Observation,
+        options: PlanOptions,
     ) -> frozenset[str]:
         """Which of the ids that complete lists do not show are proved gone, or accepted as gone by
-        a person. The others are read by id.
+        a person. Those for which the lists are not enough are read by id.
         """
         from reconciler.iwinv.driver import ReadDriver
 
@@ -101,9 +105,11 @@ class Settler:
         accepted = frozenset(id for id in missing if options.accepts("gone", addresses[id]))
         proof = self.proof = self.proof or self._kept_proof(state)
         proved = proof.proved & missing.keys() - accepted
+        believed = absence.believed(state, observed.account, missing) - accepted - proved
         reads = self.connection.reads(lambda what: frozenset())
         readings = {
-            id: reads.absence(missing[id], id) for id in sorted(missing.keys() - accepted - proved)
+            id: reads.absence(missing[id], id)
+            for id in sorted(missing.keys() - accepted - proved - believed)
         }
         # A read that fails proves nothing, and stops nothing.
         ReadDriver(self.connection.exchange, self.connection.notify).run(
@@ -114,7 +120,7 @@ class Settler:
             for id, reading in readings.items()
             if reading.seen is not None and reading.seen.absent is True
         }
-        proof.observe(proved | absent, at)
+        proof.observe(proved | believed | absent, observed.at)
         return proof.proved | accepted
 
     def _kept_proof(self, state: State) -> absence.AbsenceProof:

@@ -17,9 +17,11 @@ from reconciler.executor.journaling import RunJournal
 from reconciler.executor.late_values import Known
 from reconciler.executor.operations import Operations
 from reconciler.executor.precondition import Preconditions
+from reconciler.executor.relisted import Relisted
 from reconciler.executor.reports import Reports
 from reconciler.executor.run_inputs import RunInputs
 from reconciler.executor.sender import Sender
+from reconciler.executor.tracked import TrackedControls
 from reconciler.executor.waiter import Waiter
 from reconciler.model import exit_codes
 from reconciler.model.diagnostics import Problem, error
@@ -30,6 +32,7 @@ from reconciler.model.resource_type import waits
 from reconciler.planner.compare import safety_stops
 from reconciler.planner.estimate.forecast import weights_of
 from reconciler.planner.steps.outputs import compute
+from reconciler.schedule.last_control import LastControl
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.loop import Loop
 from reconciler.schedule.operation_lists import OperationLists
@@ -99,7 +102,6 @@ def _executor(inputs: RunInputs) -> _Executor:
     }
     scheduler = Scheduler(tasks, on_end=reports.ended)
     poller = ListPoller(inputs.reads, inputs.time_scale)
-    polls = Polls(scheduler, poller, OperationLists(inputs.kinds))
     known = Known(
         inputs.stack,
         inputs.account,
@@ -108,6 +110,7 @@ def _executor(inputs: RunInputs) -> _Executor:
         inputs.plan.lookups,
     )
     journal = RunJournal(inputs.run_id, inputs.writer, known, poller)
+    polls = Polls(scheduler, poller, OperationLists(inputs.kinds), TrackedControls(journal))
     operations = Operations(inputs, polls.lists, known, tasks)
     rechecks = Rechecks(
         polls,
@@ -115,8 +118,8 @@ def _executor(inputs: RunInputs) -> _Executor:
         reports.began,
         is_shown=lambda kind, id: id in poller.objects.get(kind, {}),
     )
-    preconditions = Preconditions(rechecks, tasks)
-    waiter = Waiter(inputs, polls, operations, journal, preconditions)
+    preconditions = Preconditions(rechecks, LastControl(polls), tasks)
+    waiter = Waiter(inputs, polls, operations, journal, preconditions, Relisted(journal))
     sender = Sender(inputs, operations, journal, preconditions, waiter)
     return _Executor(inputs, scheduler, journal, sender, reports)
 
@@ -216,6 +219,8 @@ class _Executor:
     def judge(self) -> None:
         """Compares the lists that were read since with what the steps wait for."""
         self.sender.waiter.judge()
+        for problem in self.sender.waiter.relisted.take_problems():
+            self.reports.problem(problem)
 
     def finish(self) -> None:
         """Skips what was not begun, computes the outputs, and writes the state."""

@@ -13,6 +13,7 @@ from reconciler.model.resource_type import ANYTHING, FIREWALLS, MEMBERS, operati
 from reconciler.planner.compare import fingerprint
 from reconciler.resources.firewall import INSTANCE
 from reconciler.resources.instance import FIREWALL
+from reconciler.schedule.last_control import LastControl
 from reconciler.schedule.rechecks import GONE, Rechecks
 from reconciler.schedule.step_state import Done
 from reconciler.schedule.task import Task
@@ -20,9 +21,12 @@ from reconciler.schedule.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """Compares an object, as it was read again, with its fingerprint in the plan."""
+    """Compares an object, as it was read again, with its fingerprint in the plan. `last_control`
+    knows which deletes must wait.
+    """
 
     rechecks: Rechecks
+    last_control: LastControl
     tasks: Mapping[str, Task]
     _near: dict[str, list[Task]] = field(default_factory=dict)
     """The tasks that are about an object or act on it, by its id."""

@@ -20,7 +20,7 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.model.events import Message, StepStarted
 from reconciler.model.owners import entry_with
 from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
-from reconciler.model.resource_type import creates, waits
+from reconciler.model.resource_type import creates, deletes, waits
 from reconciler.recovery.signature_fence import SIGNATURE_SECONDS
 from reconciler.resources.firewall import ATTACH
 from reconciler.resources.instance import STOP
@@ -58,6 +58,8 @@ class Sender:
 
     def begin(self, task: Task, token: Callable[[], int]) -> None:
         """Takes the next operation of a task as far as it goes now."""
+        if self._is_held_back(task):
+            return
         if task.started is None:
             task.started = self.inputs.client.now()
         if not task.write.resolved and not self._resolve(task):
@@ -72,6 +74,12 @@ class Sender:
             rechecks.ask(task)
         else:
             self._send(task, token())
+
+    def _is_held_back(self, task: Task) -> bool:
+        """Whether it is a delete that must wait until others are proved."""
+        if not deletes(task.operation) or self.operations.deleted_before(task):
+            return False
+        return self.preconditions.last_control.hold_back(task, self.inputs.client.now())
 
     def _resolve(self, task: Task) -> bool:
         step, known = task.step, self.journal.known

@@ -13,6 +13,7 @@ from reconciler.executor import effects, observed
 from reconciler.executor.journaling import RunJournal
 from reconciler.executor.operations import Operations
 from reconciler.executor.precondition import Preconditions
+from reconciler.executor.relisted import Relisted
 from reconciler.executor.run_inputs import RunInputs
 from reconciler.model.events import Message, StepWaiting
 from reconciler.model.resource_type import RULES, Progress, creates, deletes, operation_of, waits
@@ -52,6 +53,7 @@ class Waiter:
     operations: Operations
     journal: RunJournal
     preconditions: Preconditions
+    relisted: Relisted
     durations: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def begin(
@@ -66,8 +68,9 @@ class Waiter:
         for the next read.
         """
         self.journal.refresh()
-        now = self.inputs.client.now()
-        for task in self.polls.concerned(self.journal.take_shown(), now):
+        now, shown = self.inputs.client.now(), self.journal.take_shown()
+        self.relisted.check(shown)
+        for task in self.polls.concerned(shown, now):
             match task.state:
                 case Rechecking() as rechecking:
                     self.preconditions.rechecks.judge(task, rechecking, now)
@@ -108,7 +111,8 @@ class Waiter:
         """Keeps how long the cloud took, if the lists were read close enough to tell."""
         scale, poller = self.inputs.time_scale, self.polls.poller
         usual = self.polls.lists.operation(task).look_seconds
-        shown_at = polling.absent_since or poller.shown_at(polling.lists)
+        first = polling.first_look
+        shown_at = poller.shown_at(polling.lists) if first is None else first.begun
         found = observed.duration(polling, shown_at, usual / scale, near=NEAR_SECONDS / scale)
         if found is not None and usual and not waits(task.operation):
             low, high = found
@@ -120,6 +124,7 @@ class Waiter:
         intent, poller, state = task.write.intent, self.polls.poller, self.journal.state
         found: tuple[StateChange, ...]
         if deletes(task.operation):
+            self.relisted.proved(task.step, self.polls.lists.kind_of(task), task.target or "")
             found = effects.deleted(state, task.step)
         elif creates(task.operation) or waits(task.operation):
             self._close_accepted(task)

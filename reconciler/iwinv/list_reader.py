@@ -316,4 +316,5 @@ class ListReading(BaseReading):
 
     def _finish(self) -> None:
         found = self._found
-        self.seen = Seen(tuple(found.rows), complete=True, inline=found.inline)
+        page_rows = self._size if found.number > 1 else None
+        self.seen = Seen(tuple(found.rows), complete=True, inline=found.inline, page_rows=page_rows)

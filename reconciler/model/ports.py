@@ -169,13 +169,15 @@ class Seen:
     what was read; `complete` as quota#lists says.
 
     `inline` are further lists that came along, by name. `absent` is set by a reading of one object
-    alone: whether its absence is proved.
+    alone: whether its absence is proved. `page_rows` is how many rows a page of a list had, None if
+    one page was the whole list.
     """
 
     rows: tuple[Any, ...] = ()
     complete: bool = False
     inline: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     absent: bool | None = None
+    page_rows: int | None = None
 
 
 class Reading(Protocol):

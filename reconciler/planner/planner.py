@@ -107,7 +107,7 @@ def make(
     stopped = stops(problems)
     steps = () if stopped else tuple(_counted(step, known.facts) for step in steps)
     found = forecast(
-        steps, account, kinds, facts=known.facts, throughput=throughput, id_of=assessment.id_of
+        steps, account, kinds, state=known, throughput=throughput, id_of=assessment.id_of
     )
     records = () if stopped else _records(builder, moved, held)
     others = unmanaged.unmanaged(account, assessment.state, stack.prices, records)

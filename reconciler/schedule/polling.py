@@ -12,6 +12,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.timing import absence_provable_at
 from reconciler.model.ports import Reading
 from reconciler.model.resource_type import Progress, deletes, waits
+from reconciler.schedule.controls import AbsentLook, Controls
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.operation_lists import OperationLists
 from reconciler.schedule.scheduler import Scheduler
@@ -25,7 +26,7 @@ SLIGHTLY = 1e-9
 class PollResult(Enum):
     """`DONE` and `FAILED` are ends. `NOT_SHOWN`: a list was read and does not show it yet.
     `UNREAD`: no list was read since. `PROBING`: the list does not show a deleted object, and the
-    object itself is being read.
+    object itself is being read by its id.
     """
 
     DONE = "done"
@@ -42,6 +43,7 @@ class Polls:
     scheduler: Scheduler
     poller: ListPoller
     lists: OperationLists
+    controls: Controls
     _probing: dict[tuple[str, str], dict[str, Task]] = field(default_factory=dict)
 
     def begin(
@@ -107,15 +109,22 @@ class Polls:
     def _absence(
         self, task: Task, polling: Polling, shown_at: float, found: Progress
     ) -> tuple[PollResult, Polling]:
-        """Gone means: the documented not-found for the id and a complete list without it, twice,
-        10 s apart (safety#absence).
+        """Gone means: two complete lists without it, 10 s apart. If they are not enough, its id
+        must give the documented not-found too (safety#absence).
         """
         kind, id = self.lists.kind_of(task), task.target or ""
-        shown = replace(polling, absent_since=None, judged=shown_at + SLIGHTLY)
+        shown = replace(polling, first_look=None, judged=shown_at + SLIGHTLY)
         if found is not Progress.DONE:
             self.poller.forget_probe(kind, id)
             return PollResult.NOT_SHOWN, shown
-        if self.lists.kinds[kind].detail is not None:
+        has_control = self.controls.shows_other(kind, id)
+        look = AbsentLook(shown_at, has_control, self.poller.shown.listed(kind))
+        first = polling.first_look or look
+        if self.poller.may_have_skipped(kind, first.shown, look.shown):
+            first = look
+        again = absence_provable_at(first.begun, self.poller.time_scale)
+        is_second = shown_at >= again
+        if self._is_read_by_id(task, polling, (first, look) if is_second else ()):
             probe = self.probe(task, kind, id)
             if probe.failure is None and probe.seen is None:
                 return PollResult.PROBING, polling
@@ -123,14 +132,30 @@ class Polls:
                 self.poller.forget_probe(kind, id)
                 return PollResult.NOT_SHOWN, shown
         self.poller.forget_probe(kind, id)
-        since = shown_at if polling.absent_since is None else polling.absent_since
-        again = absence_provable_at(since, self.poller.time_scale)
-        if shown_at >= again:
+        if is_second:
             return PollResult.DONE, polling
         return (
             PollResult.NOT_SHOWN,
-            replace(polling, absent_since=since, judged=again, next_poll=again),
+            replace(polling, first_look=first, judged=again, next_poll=again),
         )
+
+    def _is_read_by_id(self, task: Task, polling: Polling, looks: tuple[AbsentLook, ...]) -> bool:
+        """Whether the lists without an object are not enough. `looks` are the two that are to prove
+        its absence, none while the second is to come.
+
+        A delete without an answer is read by its id with each list. Any other is read with the
+        second one, if a list had no control, or no later plan could find the object by its marker.
+        """
+        kind, id = self.lists.kind_of(task), task.target or ""
+        if self.lists.kinds[kind].detail is None:
+            return False
+        if polling.unanswered is not None:
+            return True
+        if not looks:
+            return False
+        if not all(look.has_control for look in looks):
+            return True
+        return not self.controls.is_marked(kind, id, str(task.step.address))
 
     def is_late(self, result: PollResult, polling: Polling, now: float) -> bool:
         """Whether a reading begun after the deadline still did not show the result, or failed.
@@ -142,7 +167,7 @@ class Polls:
             return False
         if result is PollResult.UNREAD:
             return self.poller.tried(polling.lists, max(polling.deadline, polling.judged))
-        return result is PollResult.NOT_SHOWN and polling.absent_since is None
+        return result is PollResult.NOT_SHOWN and polling.first_look is None
 
     def again(self, task: Task, result: PollResult, polling: Polling, now: float) -> None:
         """Has the lists read again after a judgement that was not an end."""
@@ -155,7 +180,7 @@ class Polls:
             pause = self.poller.interval(now - polling.accepted, expected)
             next_poll = max(polling.next_poll, now + pause)
             not_yet = polling.not_yet
-            if polling.absent_since is None:
+            if polling.first_look is None:
                 not_yet = self.poller.shown_at(polling.lists)
             task.advance(
                 StepEvent.NOT_SHOWN, replace(polling, next_poll=next_poll, not_yet=not_yet)

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from reconciler.common.dataclass import dataclass
+from reconciler.schedule.controls import AbsentLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ class Polling:
 
     `usual_seconds` after that the lists are read first, and next at `next_poll`. A list that was
     begun before `judged` says nothing new, and one begun at `not_yet` did not show the result.
-    `absent_since`: a list did not show a deleted object for the first time. `unanswered` is set for
-    a delete whose own answer did not come.
+    `first_look` is the first list without a deleted object. `unanswered` is set for a delete whose
+    own answer did not come.
     """
 
     lists: tuple[str, ...]
@@ -62,7 +63,7 @@ class Polling:
     next_poll: float
     judged: float = 0.0
     not_yet: float | None = None
-    absent_since: float | None = None
+    first_look: AbsentLook | None = None
     unanswered: Failure | None = None
 
 
@@ -131,6 +132,9 @@ class StepEvent(Enum):
     RECHECKED = "rechecked"
     """The object was read again."""
 
+    HELD_BACK = "held back"
+    """The request is due, and is not sent before a later time."""
+
     SENT = "sent"
     """The request was sent."""
 
@@ -175,6 +179,7 @@ _E = StepEvent
 
 TRANSITIONS: Mapping[type[Any], Mapping[StepEvent, type[Any]]] = {
     Pending: {
+        _E.HELD_BACK: Pending,
         _E.RECHECK_NEEDED: Rechecking,
         _E.SENT: InFlight,
         _E.RESUMED: Polling,

@@ -20,14 +20,17 @@ from reconciler.model.resource_type import (
     operation_of,
     waits,
 )
+from reconciler.model.state import State
 from reconciler.planner.estimate.forecast_model import ModelClient, ModelHandler, ModelReads
+from reconciler.planner.estimate.model_controls import ModelControls, created_by, deleted_by
 from reconciler.planner.steps import graph
 from reconciler.resources.firewall import ATTACH, DETACH, INSTANCE
 from reconciler.resources.rule import SINGULAR as RULE
+from reconciler.schedule.last_control import LastControl
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.loop import Loop
 from reconciler.schedule.operation_lists import OperationLists
-from reconciler.schedule.polling import Polls
+from reconciler.schedule.polling import SLIGHTLY, Polls
 from reconciler.schedule.rechecks import Rechecks
 from reconciler.schedule.scheduler import Scheduler
 from reconciler.schedule.task import Task, Write
@@ -52,20 +55,18 @@ def forecast(
     account: Account,
     kinds: Mapping[str, ResourceType],
     *,
-    facts: Mapping[str, str] = EMPTY,
+    state: State,
     throughput: Throughput | None = None,
     id_of: Callable[[Address], str | None] = lambda address: None,
 ) -> Forecast | None:
-    """The forecast, None if the plan has no steps. `facts` are those of the state; `id_of`
-    gives the ids that addresses have.
-    """
+    """The forecast, None if the plan has no steps. `id_of` gives the ids that addresses have."""
     if not steps:
         return None
     throughput = throughput or Throughput(
         taken=(timing.QUOTA_SECONDS,) * min(account.calls, timing.QUOTA_CALLS)
     )
     weights = weights_of(steps, kinds)
-    operations = {step.key: operations_of(step, facts) for step in steps}
+    operations = {step.key: operations_of(step, state.facts) for step in steps}
     tasks = {
         step.key: _task(step, weights[step.key], operations[step.key], id_of) for step in steps
     }
@@ -73,9 +74,20 @@ def forecast(
     ends: dict[str, float] = {}
     scheduler = Scheduler(tasks, lambda task: ends.update({task.key: client.time}))
     poller = ListPoller(ModelReads(_pages(steps, account, kinds)), time_scale=1.0)
-    polls = Polls(scheduler, poller, OperationLists(kinds))
+    lists, shown_from = OperationLists(kinds), dict[str, float]()
+    controls = ModelControls(
+        state,
+        account,
+        lambda kind: poller.shown_at((kind,)) + client.throughput.latency_seconds / 2 + SLIGHTLY,
+        shown_from,
+        created_by(steps, kinds),
+        deleted_by(steps),
+    )
+    polls = Polls(scheduler, poller, lists, controls)
     rechecks = Rechecks(polls, client.now, 0.0, is_shown=lambda kind, id: True)
-    handler = ModelHandler(client, polls, rechecks, _fallbacks(operations))
+    handler = ModelHandler(
+        client, polls, rechecks, LastControl(polls), _fallbacks(operations), shown_from
+    )
     Loop(scheduler, poller, client, handler).run()
     critical = _critical(
         steps, {step.key: _usual(step, kinds, operations[step.key]) for step in steps}

@@ -18,6 +18,7 @@ from reconciler.model.diagnostics import Problem
 from reconciler.model.ports import Accepted, Answer, Seen
 from reconciler.model.resource import EMPTY
 from reconciler.model.resource_type import Call, Progress, waits
+from reconciler.schedule.last_control import LastControl
 from reconciler.schedule.polling import SLIGHTLY, PollResult, Polls
 from reconciler.schedule.rechecks import Rechecks
 from reconciler.schedule.step_state import InFlight, Polling, Rechecking, StepEvent
@@ -130,11 +131,13 @@ class ModelHandler:
     client: ModelClient
     polls: Polls
     rechecks: Rechecks
+    last_control: LastControl
     fallbacks: Mapping[str, tuple[str, ...]]
+    shown_from: dict[str, float] = field(default_factory=dict)
+    """When the lists show the result of a task's write, by its key."""
+
     halted: bool = False
     _in_flight: dict[int, Task] = field(default_factory=dict)
-    _shown_from: dict[str, float] = field(default_factory=dict)
-    """When the lists show the result of a task's write, by its key."""
 
     def stop_at(self) -> float | None:
         """Nobody stops it."""
@@ -145,10 +148,12 @@ class ModelHandler:
         be sent.
         """
         now = self.client.now()
+        if self.last_control.hold_back(task, now):
+            return
         task.started = now
         if waits(task.operation):
             # Nobody knows how far it is: half of what it usually takes is left.
-            self._shown_from[task.key] = now + self._seconds(task) / 2
+            self.shown_from[task.key] = now + self._seconds(task) / 2
             self.polls.begin(task, StepEvent.RESUMED, now)
         elif self.rechecks.is_due(task):
             self.rechecks.ask(task)
@@ -167,7 +172,7 @@ class ModelHandler:
         if not task.detour.fallback and task.key in self.fallbacks:
             task.fall_back(self.fallbacks[task.key])
         elif self.polls.lists.watched(task):
-            self._shown_from[task.key] = answer.result + self._seconds(task)
+            self.shown_from[task.key] = answer.result + self._seconds(task)
             self.polls.begin(task, StepEvent.ACCEPTED, self.client.now())
         else:
             task.operation_done()
@@ -198,7 +203,7 @@ class ModelHandler:
     def _progress(self, task: Task, polling: Polling) -> Progress:
         read = self.polls.poller.shown_at(polling.lists)
         executed = read + self.client.throughput.latency_seconds / 2 + SLIGHTLY
-        return Progress.DONE if executed >= self._shown_from[task.key] else Progress.WAITING
+        return Progress.DONE if executed >= self.shown_from[task.key] else Progress.WAITING
 
     def _seconds(self, task: Task) -> float:
         """How long the operation usually takes."""

@@ -250,6 +250,8 @@ class PlanBuilder:
         self, item: ManagedObject, mine: list[str], by_address: Mapping[Address, list[str]]
     ) -> None:
         for text in item.entry.depends_on if item.entry is not None else ():
+            if _is_attached_to(item, text):
+                continue  # once it is detached, neither needs the other (plan_block_storages)
             named = parse(text)
             for address in () if named is None else (named, *self.index.indexed.get(named, ())):
                 other = self.assessment.items.get(address)
@@ -258,6 +260,14 @@ class PlanBuilder:
                 for key in by_address.get(address, []):
                     if removes(key.partition(" ")[0]):
                         self._dependencies.soft[key].update(mine)
+
+
+def _is_attached_to(item: ManagedObject, owner: str) -> bool:
+    """Whether the object was last attached to the one at that address."""
+    attachment = item.kind.attachment
+    if attachment is None or item.entry is None:
+        return False
+    return item.entry.applied.get(attachment) == owner
 
 
 def dropped(
