@@ -17,11 +17,10 @@ from reconciler.executor.journaling import RunJournal
 from reconciler.executor.late_values import Known
 from reconciler.executor.operations import Operations
 from reconciler.executor.precondition import Preconditions
-from reconciler.executor.relisted import Relisted
 from reconciler.executor.reports import Reports
 from reconciler.executor.run_inputs import RunInputs
 from reconciler.executor.sender import Sender
-from reconciler.executor.tracked import TrackedControls
+from reconciler.executor.tracked import Relisted, TrackedControls
 from reconciler.executor.waiter import Waiter
 from reconciler.model import exit_codes
 from reconciler.model.diagnostics import Problem, error

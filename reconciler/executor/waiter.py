@@ -13,8 +13,8 @@ from reconciler.executor import effects, observed
 from reconciler.executor.journaling import RunJournal
 from reconciler.executor.operations import Operations
 from reconciler.executor.precondition import Preconditions
-from reconciler.executor.relisted import Relisted
 from reconciler.executor.run_inputs import RunInputs
+from reconciler.executor.tracked import Relisted
 from reconciler.model.events import Message, StepWaiting
 from reconciler.model.resource_type import RULES, Progress, creates, deletes, operation_of, waits
 from reconciler.model.state import Phase, StateChange

@@ -53,7 +53,7 @@ class LastControl:
         if not self._is_last(task, group):
             return None
         usual = self.polls.lists.operation(task).look_seconds / scale
-        needed = [at for at in self._second_looks(group, now) if at > now + usual]
+        needed = [at for at in self._second_lists(group, now) if at > now + usual]
         if len(needed) < HELD_FOR_MIN:
             return None
         return max(needed) - usual
@@ -86,7 +86,7 @@ class LastControl:
             for id in self.polls.controls.tracked(kind)
         )
 
-    def _second_looks(self, group: Group, now: float) -> Iterator[float]:
+    def _second_lists(self, group: Group, now: float) -> Iterator[float]:
         """When the lists are begun that may prove the deletes of a group that need a control."""
         scale = self.polls.poller.time_scale
         apart, margin = ABSENCE_SECONDS / scale, GAP_SECONDS / scale

@@ -34,7 +34,7 @@ class Listed:
     """One list: the reading under way, and when the last complete one was begun.
 
     `due` is when it will be read next. After a reading that failed, no task can have it read
-    again before `not_before`. `page_rows` is how many rows a page had, None if one page was all.
+    again before `not_before`.
     """
 
     what: str
@@ -43,7 +43,6 @@ class Listed:
     shown_at: float = -math.inf
     due: float = math.inf
     not_before: float = -math.inf
-    page_rows: int | None = None
 
 
 @dataclass(slots=True)
@@ -54,6 +53,11 @@ class Shown:
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)
     read_by_id: dict[str, set[str]] = field(default_factory=dict)
     """The objects that are not from the list of their kind, by kind."""
+
+    page_rows: dict[str, int | None] = field(default_factory=dict)
+    """By list how many rows a page had, None if one page was the whole list."""
+
+    _skips: dict[str, tuple[Rows, Rows, bool]] = field(default_factory=dict)
 
     def take(self, what: str, rows: Iterable[object]) -> None:
         """Takes the rows of one complete list in place of those before."""
@@ -81,6 +85,22 @@ class Shown:
         """The objects that the list of a kind showed, by id."""
         rows, apart = self.objects.get(kind, {}), self.read_by_id.get(kind)
         return {id: row for id, row in rows.items() if id not in apart} if apart else rows
+
+    def may_have_skipped(self, kind: str, first: Rows, second: Rows) -> bool:
+        """Whether a list of several pages may have skipped one and the same object twice.
+
+        A row is skipped if it moves to a page that was read already, because others leave the list
+        meanwhile. To be skipped again it must move over a whole page: `second` then lacks at least
+        as many of the rows of `first`. Half as many are enough here.
+        """
+        page_rows = self.page_rows.get(kind)
+        if page_rows is None or first is second:
+            return False
+        known = self._skips.get(kind)
+        if known is None or known[0] is not first or known[1] is not second:
+            left = len(first.keys() - second.keys())
+            known = self._skips[kind] = first, second, 2 * left >= page_rows
+        return known[2]
 
 
 @dataclass(slots=True)
@@ -118,7 +138,6 @@ class ListPoller:
         self._reads, self._queue = reads, ReadQueue[Subject, Reading]()
         self._probes: dict[tuple[str, str], Reading] = {}
         self._dues: list[tuple[float, str]] = []
-        self._skips: dict[str, tuple[Rows, Rows, bool]] = {}
 
     # What tasks ask for
     # -----------------------------------------------------------------------------------------
@@ -174,22 +193,6 @@ class ListPoller:
             if listed is None or listed.reading is not None or listed.begun < since:
                 return False
         return True
-
-    def may_have_skipped(self, kind: str, first: Rows, second: Rows) -> bool:
-        """Whether a list of several pages may have skipped one and the same object twice.
-
-        A row is skipped if it moves to a page that was read already, because others leave the list
-        meanwhile. To be skipped again it must move over a whole page: `second` then lacks at least
-        as many of the rows of `first`. Half as many are enough here.
-        """
-        listed = self.lists.get(kind)
-        if listed is None or listed.page_rows is None or first is second:
-            return False
-        known = self._skips.get(kind)
-        if known is None or known[0] is not first or known[1] is not second:
-            left = len(first.keys() - second.keys())
-            known = self._skips[kind] = first, second, 2 * left >= listed.page_rows
-        return known[2]
 
     def shown_at(self, lists: Iterable[str]) -> float:
         """When the oldest of these lists was begun that were shown last."""
@@ -294,7 +297,7 @@ class ListPoller:
             return reading.failure
         if listed.due < math.inf:
             self._due(listed, listed.due)
-        listed.page_rows = reading.seen.page_rows
+        self.shown.page_rows[listed.what] = reading.seen.page_rows
         self._show(listed.what, reading.seen.rows)
         for what, rows in reading.seen.inline.items():
             self._show(what, rows)

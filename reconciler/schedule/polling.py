@@ -120,7 +120,7 @@ class Polls:
         has_control = self.controls.shows_other(kind, id)
         look = AbsentLook(shown_at, has_control, self.poller.shown.listed(kind))
         first = polling.first_look or look
-        if self.poller.may_have_skipped(kind, first.shown, look.shown):
+        if self.poller.shown.may_have_skipped(kind, first.shown, look.shown):
             first = look
         again = absence_provable_at(first.begun, self.poller.time_scale)
         is_second = shown_at >= again
@@ -139,8 +139,8 @@ class Polls:
             replace(polling, first_look=first, judged=again, next_poll=again),
         )
 
-    def _is_read_by_id(self, task: Task, polling: Polling, looks: tuple[AbsentLook, ...]) -> bool:
-        """Whether the lists without an object are not enough. `looks` are the two that are to prove
+    def _is_read_by_id(self, task: Task, polling: Polling, pair: tuple[AbsentLook, ...]) -> bool:
+        """Whether the lists without an object are not enough. `pair` are the two that are to prove
         its absence, none while the second is to come.
 
         A delete without an answer is read by its id with each list. Any other is read with the
@@ -151,9 +151,9 @@ class Polls:
             return False
         if polling.unanswered is not None:
             return True
-        if not looks:
+        if not pair:
             return False
-        if not all(look.has_control for look in looks):
+        if not all(look.has_control for look in pair):
             return True
         return not self.controls.is_marked(kind, id, str(task.step.address))
 

@@ -147,7 +147,11 @@ def test_what_does_not_prove_a_delete(
     harness, ids = up(tmp_path, UNMARKED if text is THREE_UNMARKED else FOUR)
     last = ids[3]
     harness.kept, harness.detail = {last}, detail
-    words = {"one": lambda n: n == 1, "none": lambda n: False, "all": lambda n: True}
+    words: dict[str, Lie] = {
+        "one": lambda n: n == 1,
+        "none": lambda n: False,
+        "all": lambda n: True,
+    }
 
     def lacks(number: int) -> Collection[str] | None:
         word = hidden(number)
