@@ -73,16 +73,16 @@ class Session:
         files = [Path(name) for name in self.variable_files]
         return loader.VariableSources(self.variables, files, self.environ)
 
-    def load(self, *, values: Mapping[str, Any] | None = None) -> Stack:
+    def load(self, *, values: Mapping[str, Any] | None = None, destroy: bool = False) -> Stack:
         """The stack; its warnings go to `problems`. Raises `Abort` if it has errors. `values` are
-        the variables of a saved plan.
+        the variables of a saved plan. `destroy`: a false `assert` is not an error.
         """
         loaded = loader.load_stack(
             self.path,
             environment=self.environment,
             variables=replace(self.variable_sources, pinned=values),
             others=self.outputs_of,
-            check=self._also_wrong,
+            check=None if destroy else self._also_wrong,
         )
         self.problems.extend(loaded.problems)
         return loaded.stack
@@ -160,7 +160,7 @@ class Session:
             and self.environment in self.kept_environments(name)
         ):
             return Stack(name, self.environment, {})
-        return self.load()
+        return self.load(destroy=True)
 
     def load_if_it_can_be(self) -> Stack | None:
         """The stack, or None if the file has errors: reading the state does not need the file."""

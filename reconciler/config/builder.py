@@ -24,13 +24,14 @@ from reconciler.config import (
     variables,
 )
 from reconciler.config.build_context import BuildContext, Cardinality, Invalid
+from reconciler.config.checks import asserts
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table, is_section
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
 from reconciler.config.variables import NO_INPUTS, VariableInputs
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order, warning
-from reconciler.model.resource import EMPTY, Existing, Output, Resource, Stack
+from reconciler.model.resource import EMPTY, Assertion, Existing, Output, Resource, Stack
 from reconciler.resources import all_kinds
 
 __all__ = ["VariableInputs", "build", "environments", "equal_names"]
@@ -162,7 +163,8 @@ def _variables(
 def _stack(
     ctx: BuildContext, document: Document, chosen: Table | None, values: Mapping[str, Any]
 ) -> Stack:
-    root, made = document.root, _all_resources(ctx, document)
+    checks: list[Assertion] = []
+    root, made = document.root, _all_resources(ctx, document, checks)
     outputs = tuple(_outputs(ctx, root))
     guarded = guard.guard(ctx, root.get("guard"))
     lines = root.get("moved")
@@ -193,6 +195,7 @@ def _stack(
                 if is_list
             )
         ),
+        checks=tuple(checks),
     )
     _check_dependencies(ctx, stack)
     _check_equal_rules(ctx, stack)
@@ -200,9 +203,11 @@ def _stack(
     return stack
 
 
-def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resource]:
+def _all_resources(
+    ctx: BuildContext, document: Document, checks: list[Assertion]
+) -> dict[Address, Resource]:
     """The resources of the stack and of its components, sorted. Their cardinalities are computed
-    first, so that any text can read any resource.
+    first, so that any text can read any resource. The checks of all files are added to `checks`.
     """
     root, used = document.root, components.includes(ctx, document)
     _existing(ctx, root)
@@ -230,6 +235,8 @@ def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resou
     for include in used:
         with ctx.inside(include.scope):
             made.update(_resources(ctx, include.root))
+            checks += asserts.of_file(ctx, include.root)
+    checks += asserts.of_file(ctx, root)
     return dict(sorted(made.items(), key=lambda pair: pair[0].sort_key))
 
 

@@ -24,6 +24,7 @@ FILE_ROOTS = (
     "components",
     "count",
     "each",
+    "self",
 )
 """Names whose values come from the file and its inputs."""
 

@@ -71,7 +71,7 @@ def resources(
         else []
     )
     imports = _imports(ctx, resource, table.entries.get("import"))
-    for address, scope in _objects(ctx, resource):
+    for address, scope in objects(ctx, resource):
         yield Resource(
             address=address,
             attributes=made.of(scope),
@@ -206,7 +206,7 @@ class _Inner:
             )
 
 
-def _objects(ctx: BuildContext, resource: Address) -> Iterator[tuple[Address, Mapping[str, Any]]]:
+def objects(ctx: BuildContext, resource: Address) -> Iterator[tuple[Address, Mapping[str, Any]]]:
     """The addresses of a resource, each with the names that its texts can read."""
     name = (resource.kind, resource.name)
     shape, values = ctx.cardinalities.known[name], ctx.cardinalities.each[name]

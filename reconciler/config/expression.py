@@ -188,7 +188,8 @@ class _Context:
         if self.cardinalities is None and (is_section or name in ("components", "existing")):
             return _NotYet(name)
         if name in scope:
-            return scope[name]
+            value = scope[name]
+            return _Object(self, value) if isinstance(value, Address) else value
         if is_section:
             return _Kind(self, name, existing=False)
         if name == "existing":

@@ -8,7 +8,16 @@ from typing import Any
 from reconciler.model.kinds import Kinds
 from reconciler.model.resource_type import Field, ResourceType
 
-_OF_RESOURCES = ("count", "for_each", "when", "depends_on", "lifecycle", "marker", "import")
+_OF_RESOURCES = (
+    "count",
+    "for_each",
+    "when",
+    "depends_on",
+    "lifecycle",
+    "marker",
+    "import",
+    "assert",
+)
 _OF_DEFAULTS = ("lifecycle", "marker")
 _OF_OWNED = ("count", "for_each", "when")
 """What a resource can have besides its fields, what its defaults can have, and an object inside
@@ -53,6 +62,7 @@ _FROM_THE_STACK: Mapping[str, str] = {
     "defaults": "defaults",
     "existing": "existing",
     "outputs": "outputs",
+    "assert": "assert",
 }
 """The keys of a component, each with the key of a stack that has the same form."""
 

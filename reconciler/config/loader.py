@@ -54,13 +54,13 @@ def load_stack(
     variables: VariableSources = NO_SOURCES,
     instead: Mapping[str, str] = EMPTY,
     others: Others | None = None,
-    check: Check = lambda stack: (),
+    check: Check | None = lambda stack: (),
 ) -> Loaded:
     """The stack of a file or folder. Stops with all its mistakes.
 
     `instead` contains texts, by file, that are read instead of the file. `others` reads the outputs
     of other stacks. `check` returns what else is wrong with the readable part of a stack that has
-    mistakes.
+    mistakes. None: the stack is only to be destroyed, so a false `assert` is not a mistake.
     """
     from reconciler.config import digest
     from reconciler.config.builder import draft
@@ -71,9 +71,12 @@ def load_stack(
     stacks, unread = _others(document, environment, others)
     problems = (*problems, *found, *unread)
     stack, found = draft(document, environment=environment, variables=inputs, stacks=stacks)
+    if check is None:
+        found = tuple(problem for problem in found if problem.code != "assert")
     every = joined(problems, found)
     if has_errors(every):
-        raise Abort(*joined(problems, (*found, *(check(stack) if document.whole else ()))))
+        more = check(stack) if check is not None and document.whole else ()
+        raise Abort(*joined(problems, (*found, *more)))
     return Loaded(digest.signed(stack), every)
 
 

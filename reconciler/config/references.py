@@ -142,6 +142,7 @@ def out_of_scope(root: str) -> ExpressionError:
         "count": msg("`count.index` is known only in a resource with `count`"),
         "each": msg("`each.key` and `each.value` are known only in a resource with `for_each`"),
         "locals": msg("`locals` cannot be read here"),
+        "self": msg("`self` is known only in the `assert` of a resource"),
         "component": msg("`component.name` is known only in the file of a component"),
         "components": msg(
             "outputs of components can be read in resources, outputs and `with`, but not "

@@ -18,6 +18,7 @@ from reconciler.executor.late_values import Known
 from reconciler.executor.operations import Operations
 from reconciler.executor.precondition import Preconditions
 from reconciler.executor.reports import Reports
+from reconciler.executor.run_checks import AuthorChecks
 from reconciler.executor.run_inputs import RunInputs
 from reconciler.executor.sender import Sender
 from reconciler.executor.tracked import Relisted, TrackedControls
@@ -99,7 +100,12 @@ def _executor(inputs: RunInputs) -> _Executor:
         step.key: Task(step, weights[step.key], [step.operation], write=Write(step.target))
         for step in inputs.plan.steps
     }
-    scheduler = Scheduler(tasks, on_end=reports.ended)
+
+    def ended(task: Task) -> str | None:
+        reports.ended(task)
+        return checks.after(task)
+
+    scheduler = Scheduler(tasks, on_end=ended)
     poller = ListPoller(inputs.reads, inputs.time_scale)
     known = Known(
         inputs.stack,
@@ -108,6 +114,7 @@ def _executor(inputs: RunInputs) -> _Executor:
         inputs.writer.state.entries,
         inputs.plan.lookups,
     )
+    checks = AuthorChecks(inputs.stack, known, tasks, reports)
     journal = RunJournal(inputs.run_id, inputs.writer, known, poller)
     polls = Polls(scheduler, poller, OperationLists(inputs.kinds), TrackedControls(journal))
     operations = Operations(inputs, polls.lists, known, tasks)
@@ -240,6 +247,9 @@ class _Executor:
         shown = Account(self.journal.poller.objects)
         for problem in safety_stops.doubled(self.inputs.writer.state, shown):
             self.reports.problem(problem)
+        if self._stop_at is None and not self.inputs.plan.destroy:
+            tasks, known = self.scheduler.tasks, self.journal.known
+            AuthorChecks(self.inputs.stack, known, tasks, self.reports).at_end()
         self._write_outputs()
         account, endpoint = self.inputs.account_digest, self.inputs.endpoint
         self.inputs.writer.commit(account=account, endpoint=endpoint)

@@ -221,6 +221,7 @@ CODES: dict[str, str] = {
     "variable-missing": "A variable has neither a default nor a value.",
     "variable-value": "A value does not fit the variable's type or limits.",
     "variable-unknown": "A value is given for a variable that the stack does not declare.",
+    "assert": "A condition that the author of the stack wrote under `assert` is false.",
     "environment": "An environment is required, or the given one does not exist.",
     "move": "The state cannot have an object under the address that it is moved to.",
     "rename": "A delete and a create look like one object under a new address.",

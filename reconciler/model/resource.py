@@ -62,8 +62,7 @@ class Link:
 class Ref:
     """One attribute of a resource that an expression reads.
 
-    `address` may lack the index (`instances.web`, all of them). `attribute` is None if the
-    whole object is read.
+    `address` may lack the index. `attribute` is None if the whole object is read.
     """
 
     address: Address
@@ -78,9 +77,8 @@ class Deferred:
     """A text with `${...}` that reads attributes of other resources; its value needs the account,
     or an apply.
 
-    `text` is the scalar as written (templates and literals mixed); `scope` holds the names that the
-    file itself decides (`vars`, `locals`, `env`, `stack`, `count`, `each`), shared between all
-    values of a resource; `place` is the scalar's.
+    `text` is the scalar as written; `scope` holds the names that the file itself decides (`vars`,
+    `count`, `self` ...), shared between all values of a resource; `place` is the scalar's.
     """
 
     text: str
@@ -199,6 +197,16 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Assertion:
+    """A condition of the author, and the text if it is false. `address` is `self`, if any."""
+
+    value: Value
+    message: Value
+    address: Address | None = None
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """An object that has another address in the file now; the state follows. Without an index,
     `source` and `target` are resources.
@@ -254,9 +262,9 @@ class Stack:
 
     `resources` is sorted by address (rules included, each after its firewall). `cardinalities`
     tells for each (kind, name) whether it is single (None), counted (an integer), or keyed (a tuple
-    of keys). `environments` are all that the file defines. `emptied` are the written rules with an
-    empty list. `digest` is a hex SHA-256 over the
-    meaning of the files, the environment and the variable values.
+    of keys). `environments` are all that the file defines, `emptied` the written rules with an
+    empty list. `digest` is a hex SHA-256 over the meaning of the files, the environment and the
+    variable values. `checks` read attributes.
     """
 
     name: str
@@ -274,6 +282,7 @@ class Stack:
     environments: tuple[str, ...] = ()
     emptied: tuple[Address, ...] = ()
     digest: str = ""
+    checks: tuple[Assertion, ...] = ()
 
     @property
     def title(self) -> str:

@@ -19,6 +19,7 @@ from reconciler.model.plan import Plan, Step
 from reconciler.model.resource import Account, NoValue, Output, Stack, Value
 from reconciler.model.state import State, StateChange
 from reconciler.planner.checks import (
+    author_checks,
     image_updates,
     implied_renames,
     lost_state,
@@ -246,3 +247,4 @@ def _found(builder: PlanBuilder) -> Iterator[Problem]:
     yield from name_conflicts.within_stack(assessment)
     yield from name_conflicts.with_others(assessment, builder.changes)
     yield from image_updates.newer_images(assessment)
+    yield from author_checks.problems(assessment.stack, builder.resolver, assessment.options)

@@ -112,6 +112,7 @@ class _FormerStack:
             cardinalities=_cardinalities(ordered),
             outputs=tuple(output for output in stack.outputs if _is_readable(output, ordered)),
             guard=guard,
+            checks=(),
             moved=tuple(replace(line, past=True) for line in stack.moved),
             removed=tuple(Removal(address, keep=True) for address, _ in self._bound_since(ordered)),
         )

@@ -41,7 +41,7 @@ class Scheduler:
     """
 
     def __init__(
-        self, tasks: Mapping[str, Task], on_end: Callable[[Task], None] = lambda task: None
+        self, tasks: Mapping[str, Task], on_end: Callable[[Task], str | None] = lambda task: None
     ) -> None:
         self.tasks, self.on_end = tasks, on_end
         self.waiting = WatchList(tasks)
@@ -49,7 +49,7 @@ class Scheduler:
         self._by_state: dict[type[StepState], dict[str, Task]] = {
             kind: {} for kind in (Pending, *UNDER_WAY, *ENDS)
         }
-        self._ended: list[str] = []
+        self._ended: list[tuple[str, str | None]] = []
         self._accepted: list[str] = []
         for task in tasks.values():
             self._by_state[type(task.state)][task.key] = task
@@ -103,17 +103,18 @@ class Scheduler:
                 self._release(self._order.accepted(key))
         while self._ended:
             ended, self._ended = sorted(self._ended), []
-            for key in ended:
-                self._follow(self.tasks[key])
+            for key, reason in ended:
+                self._follow(self.tasks[key], reason)
 
-    def _follow(self, ended: Task) -> None:
+    def _follow(self, ended: Task, reason: str | None) -> None:
         if isinstance(ended.state, Unsettled):
             self._leave_alone(ended)
         for task in self._order.waiting_for(ended.key):
-            if isinstance(ended.state, Done) or ended.key in task.step.regardless_of:
+            goes_on = reason is None or task.step.address.owner == ended.step.address.owner
+            if (isinstance(ended.state, Done) and goes_on) or ended.key in task.step.regardless_of:
                 self._release(self._order.release(task))
             elif not task.ended:
-                self.skip(task, self._root(ended))
+                self.skip(task, reason or self._root(ended))
 
     def _leave_alone(self, unsettled: Task) -> None:
         """What may have happened blocks its address: nothing more is sent there, unless it must be
@@ -155,9 +156,8 @@ class Scheduler:
         elif isinstance(state, Polling):
             self._accepted.append(task.key)
         elif isinstance(state, ENDS):
-            self._ended.append(task.key)
             self._ready.free(task)
-            self.on_end(task)
+            self._ended.append((task.key, self.on_end(task)))
         if isinstance(state, WATCHING):
             self.waiting.add(task)
 

@@ -63,7 +63,7 @@ class Resolver:
         """The same. Raises `ExpressionError` if it cannot be computed."""
         if type(value) in _KNOWN or not isinstance(value, Deferred | tuple | Mapping):
             return value
-        found = expression.resolve_value(value, self._assessment.stack, self._attributes)
+        found = expression.resolve_value(value, self._assessment.stack, self.attributes)
         return (
             Unknown(found.source, value)
             if isinstance(found, Unknown) and isinstance(value, Deferred)
@@ -83,7 +83,10 @@ class Resolver:
             self._busy.discard(key)
         return self._known[key]
 
-    def _attributes(self, address: Address) -> Mapping[str, Value] | None:
+    def attributes(self, address: Address) -> Mapping[str, Value] | None:
+        """The attributes that an object will have, each found when it is asked for. None if there
+        is no such object.
+        """
         if address.existing:
             live = self._assessment.existing.get(address)
             return None if live is None else dict(live.attributes)

@@ -168,7 +168,7 @@ def problems_of_part(builder: PlanBuilder, problems: Iterable[Problem]) -> list[
             and address not in builder.changes
             and problem.address not in waited_for
         )
-        return not left_out or problem.code not in HELD_BACK
+        return not left_out or problem.code not in (*HELD_BACK, "assert")
 
     return [problem for problem in problems if concerns(problem)]
 
