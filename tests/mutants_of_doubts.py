@@ -35,6 +35,20 @@ MUTANTS_OF_DOUBTS = (
         fault=1,
     ),
     Mutant(
+        "let an unknown element of a list keep the rule that a known one needs",
+        "reconciler/planner/compare/rule_matching.py",
+        "        if wanted is None and resource.address.rule != resource.address.rule_key:\n",
+        "        if False:\n",
+        ("tests/planner/test_plan_firewalls.py",),
+    ),
+    Mutant(
+        "take the rule that a shorter list leaves behind for a stranger's",
+        "reconciler/planner/compare/rule_matching.py",
+        "            if left[text].id in self.rows and left[text].id not in self.free and spare:\n",
+        "            if False:\n",
+        ("tests/planner/test_plan_firewalls.py",),
+    ),
+    Mutant(
         "bind an object to an address whose create is in doubt",
         "reconciler/planner/checks/lost_state.py",
         "    if item.entry is not None or known:\n",
