@@ -17,10 +17,11 @@ from reconciler.executor.precondition import Preconditions
 from reconciler.executor.run_inputs import RunInputs
 from reconciler.executor.waiter import Waiter
 from reconciler.model.diagnostics import Problem, error
-from reconciler.model.events import Message, StepStarted
+from reconciler.model.events import Message, ProblemFound, StepStarted
 from reconciler.model.owners import entry_with
 from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
 from reconciler.model.resource_type import creates, deletes, waits
+from reconciler.recovery import refusal_hints
 from reconciler.recovery.signature_fence import SIGNATURE_SECONDS
 from reconciler.resources.firewall import ATTACH
 from reconciler.resources.instance import STOP
@@ -289,6 +290,11 @@ class Sender:
 
     def _unanswered(self, task: Task, answer: NoAnswer) -> None:
         if answer.sent:
+            problem = refusal_hints.restricted_zone(
+                self.inputs.kinds, task.operation, answer.error_code, str(task.step.address)
+            )
+            if problem is not None:
+                self.inputs.emit(ProblemFound(problem))
             self.waiter.answer_lost(task, Failure(answer.reason, http_status=answer.status))
             return
         self.journal.outcome(task, "refused", code="not sent")

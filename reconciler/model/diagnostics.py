@@ -230,6 +230,8 @@ CODES: dict[str, str] = {
     "ambiguous.",
     "newer-image": "The catalog has a newer image for a lookup; instances stay on the earlier one.",
     "not-offered": "The cloud does not offer this in the requested zone.",
+    "restricted-zone": "A create got the answer of a zone in which this account may not create "
+    "instances through the API.",
     "limit": "A limit of the instance or the account is reached.",
     "cannot-change": "A field that can only be set at creation was edited; the edit has no effect.",
     "cannot-clear": "A text was set and is no longer in the file; the API cannot clear it.",

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import LiteralString
 
 from reconciler.common.suggestions import pasted
-from reconciler.common.text import Text
+from reconciler.common.text import Text, msg
+from reconciler.model.diagnostics import Problem, warning
 from reconciler.model.resource_type import ResourceType, operation_of
+
+RESTRICTED_ZONE = "DEV_CHECK_RETURN"
 
 WAYS_OUT: Mapping[str, LiteralString] = {
     "UNAVAILABLE_COMBINATION": "zone, image and flavor do not match: see "
@@ -32,3 +35,21 @@ def way_out(
     hints = {**WAYS_OUT, **operation_of(kinds, operation).refusal_hints}
     found = hints.get(error_code or "")
     return None if found is None else Text(found, {"address": pasted(address)})
+
+
+def restricted_zone(
+    kinds: Mapping[str, ResourceType], operation: str, error_code: str | None, address: str
+) -> Problem | None:
+    """A warning about an answer that does not say whether the request was executed, but whose usual
+    cause is known (contract#zones). None for any other answer.
+    """
+    hint = operation_of(kinds, operation).refusal_hints.get(RESTRICTED_ZONE)
+    if error_code != RESTRICTED_ZONE or hint is None:
+        return None
+    message = msg(
+        "{address}: the cloud answered {code}, which was only seen in zones where the account may "
+        "not create instances through the API, although they are listed",
+        address=address,
+        code=error_code,
+    )
+    return warning("restricted-zone", message, address=address, hint=Text(hint, {}))

@@ -325,6 +325,11 @@ _OPERATIONS = (
         deadline_seconds=900,
         recheck=common.itself,
         login_field="ssh_keys",
+        refusal_hints={
+            "DEV_CHECK_RETURN": "open the form for a new instance in the console: its category API "
+            "has the zones in which this account can create through the API; if it is empty, ask "
+            "iwinv to enable one"
+        },
     ),
     # The answer contains the row after the edit; nothing changes afterwards (contract#instances).
     Operation(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.events import ProblemFound
 from tests.cloud_harness import CloudHarness
 from tests.scenarios.test_when_things_go_wrong import HEAD
 from tests.scenarios.world import world_of
@@ -46,6 +47,9 @@ def test_a_restricted_zone_costs_one_request(tmp_path: Path) -> None:
     }
     assert set(result.skipped.values()) == {"instance.create instances.web[0]"}
     assert list(world_of(harness.cloud)["instances"]) == ["shop-db"]
+    (found,) = [each.problem for each in harness.events if isinstance(each, ProblemFound)]
+    assert found.code == "restricted-zone" and "category API" in str(found.hint)
+    assert "instances.web[0]: the cloud answered DEV_CHECK_RETURN" in found.message
 
 
 def test_if_the_zone_accepts_servers_the_others_follow_at_once(tmp_path: Path) -> None:
