@@ -14,11 +14,10 @@ from reconciler.common.text import joined, msg
 from reconciler.executor import effects, exposed
 from reconciler.executor.exposed import Exposed
 from reconciler.executor.journaling import RunJournal
-from reconciler.executor.late_values import Known
+from reconciler.executor.late_values import AuthorChecks, Known
 from reconciler.executor.operations import Operations
 from reconciler.executor.precondition import Preconditions
 from reconciler.executor.reports import Reports
-from reconciler.executor.run_checks import AuthorChecks
 from reconciler.executor.run_inputs import RunInputs
 from reconciler.executor.sender import Sender
 from reconciler.executor.tracked import Relisted, TrackedControls
