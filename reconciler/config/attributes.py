@@ -5,13 +5,20 @@ says.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import references_by_key
-from reconciler.config.build_context import INVALID, BuildContext, Invalid, waited_for
+from reconciler.config.build_context import (
+    ABSENT,
+    INVALID,
+    Absent,
+    BuildContext,
+    Invalid,
+    waited_for,
+)
 from reconciler.config.document import Node, Scalar, elements, plain
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.model.resource import Deferred, Lookup, Plain, Value
@@ -22,12 +29,23 @@ _WHOLE_REFERENCE = re.compile(
 )
 """A text that is only a reference to an attribute of a resource, as Terraform writes it."""
 
-Reader: TypeAlias = Callable[[BuildContext, Field, Node, Mapping[str, Any]], "Value | Invalid"]
+Result: TypeAlias = "Value | Invalid | Absent"
+
+Reader: TypeAlias = Callable[[BuildContext, Field, Node, Mapping[str, Any]], Result]
 
 
-def read(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Value | Invalid:
-    """The value of a field in normal form, or `INVALID` after a problem was reported."""
+def read(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Result:
+    """The value of a field in normal form, `INVALID` after a problem was reported, or `ABSENT` if
+    its expression is null.
+    """
     return _READERS[field.type](ctx, field, node, scope)
+
+
+def null_hint(node: Node) -> str:
+    """Says that the expression of an attribute is null."""
+    if isinstance(node, Scalar):
+        return msg("`{expression}` is null, which counts as not written", expression=node.text[:80])
+    return msg("its members are null, which counts as not written")
 
 
 def _value(
@@ -58,10 +76,12 @@ def _checked(ctx: BuildContext, field: Field, node: Node, value: Any) -> Any:
     return value if wrong is None else ctx.report(field.code, wrong, node.place)
 
 
-def _text(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Value | Invalid:
+def _text(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Result:
     value = ctx.value(node, scope)
     if isinstance(value, Invalid | Deferred):
         return value
+    if value is None:
+        return ABSENT
     if waited_for(value):
         message = msg("`{field}` must be a string", field=field.name)
         return ctx.report("wrong-type", message, node.place)
@@ -69,10 +89,10 @@ def _text(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any])
     return text if isinstance(text, Invalid) else _normal(ctx, field, node, text)
 
 
-def _fixed_text(
-    ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]
-) -> Value | Invalid:
+def _fixed_text(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Result:
     value = _value(ctx, field, node, scope)
+    if value is None:
+        return ABSENT
     text = value if isinstance(value, Invalid) else _spelled(ctx, field, node, value)
     return text if isinstance(text, Invalid) else _normal(ctx, field, node, text)
 
@@ -82,22 +102,22 @@ def _normal(ctx: BuildContext, field: Field, node: Node, text: str) -> str | Inv
     return found if isinstance(found, Invalid) else field.normal(found)
 
 
-def _boolean(
-    ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]
-) -> Value | Invalid:
+def _boolean(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Result:
     value = _value(ctx, field, node, scope)
     if isinstance(value, bool | Invalid):
         return value
+    if value is None:
+        return ABSENT
     message = msg("`{field}` must be true or false, not `{value}`", field=field.name, value=value)
     return ctx.report("wrong-type", message, node.place)
 
 
-def _whole(
-    ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]
-) -> Value | Invalid:
+def _whole(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Result:
     value = _value(ctx, field, node, scope)
     if isinstance(value, Invalid):
         return value
+    if value is None:
+        return ABSENT
     if isinstance(value, int) and not isinstance(value, bool):
         checked: Value | Invalid = _checked(ctx, field, node, value)
         return checked
@@ -110,16 +130,21 @@ def _whole(
     return ctx.report("wrong-type", message, node.place)
 
 
-def _lookup(
-    ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]
-) -> Value | Invalid:
+def _lookup(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Result:
     if field.lookup == "user_scripts" and _is_script(plain(node)):
         # before its `${...}` are read, whose mistakes would quote it
         return _no_script(ctx, field, node)
     value = _value(ctx, field, node, scope)
     if field.lookup == "user_scripts" and _is_script(value):
         return _no_script(ctx, field, node)
+    is_null = isinstance(value, Mapping) and value and not any(_is_written(value))
+    if value is None or is_null:
+        return ABSENT
     return value if isinstance(value, Invalid) else _found(ctx, field, node, value)
+
+
+def _is_written(value: Mapping[str, Any]) -> Iterator[bool]:
+    return (item is not None for item in value.values())
 
 
 _SCRIPT_BEGINS = ("#!", "#cloud-", "#include", "#part-handler", "content-type:", "mime-version:")
@@ -152,7 +177,8 @@ def _found(ctx: BuildContext, field: Field, node: Node, value: Plain) -> Lookup 
     """What a text, `{id: X}` or `{os: X, version: Y}` names in the catalog."""
     catalog = field.lookup or ""
     if isinstance(value, Mapping):
-        spelled = {key: _member(node, key, item) for key, item in value.items()}
+        nulls = [key for key, item in value.items() if item is None]
+        spelled = {key: _member(node, key, item) for key, item in value.items() if item is not None}
         if set(spelled) == {"id"} and spelled["id"]:
             wrong = validators.identifier(spelled["id"])
             if wrong is not None:
@@ -166,7 +192,10 @@ def _found(ctx: BuildContext, field: Field, node: Node, value: Plain) -> Lookup 
             else msg("a name, an id, {{id: ...}}")
         )
         message = msg("`{field}` must be {forms}", field=field.name, forms=forms)
-        return ctx.report("bad-format", message, node.place)
+        null = (
+            msg("`{name}` is null, which counts as not written", name=nulls[0]) if nulls else None
+        )
+        return ctx.report("bad-format", message, node.place, hint=null)
     text = _spelled(ctx, field, node, value)
     if isinstance(text, Invalid) or text.strip():
         return text if isinstance(text, Invalid) else Lookup(catalog, "any", text, None, node.place)
@@ -188,23 +217,25 @@ def _member(node: Node, key: str, value: Any) -> str:
         return ""
 
 
-def _lookups(
-    ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]
-) -> Value | Invalid:
+def _lookups(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Result:
     value = _value(ctx, field, node, scope)
     if isinstance(value, Invalid):
         return INVALID
+    if value is None:
+        return ABSENT
     if not isinstance(value, tuple):
         message = msg(
             "`{field}` must be a list, not {found}", field=field.name, found=described(value)
         )
         hint = msg("write {field}: [name]", field=field.name)
         return ctx.report("wrong-type", message, node.place, hint=hint)
-    found = [_found(ctx, field, part, item) for part, item in elements(node, value)]
+    found = [
+        _found(ctx, field, part, item) for part, item in elements(node, value) if item is not None
+    ]
     return INVALID if any(item is INVALID for item in found) else tuple(found)
 
 
-def _link(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Value | Invalid:
+def _link(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any]) -> Result:
     whole = isinstance(node, Scalar) and _WHOLE_REFERENCE.fullmatch(node.text)
     if whole and whole["kind"] == field.link and isinstance(ctx.value(node, scope), Deferred):
         message = msg("`{field}` must be a key, not an attribute", field=field.name)
@@ -213,7 +244,11 @@ def _link(ctx: BuildContext, field: Field, node: Node, scope: Mapping[str, Any])
     value = _value(ctx, field, node, scope)
     if isinstance(value, Invalid):
         return INVALID
+    if value is None:
+        return ABSENT
     if isinstance(value, str):
+        if isinstance(node, Scalar) and "${" in node.text:
+            value = references_by_key.inside(ctx, field.link or "", value, scope)
         return references_by_key.link(ctx, field.link or "", value, node.place)
     message = msg(
         "`{field}` must be a key or address, not {found}", field=field.name, found=described(value)

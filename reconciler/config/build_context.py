@@ -20,7 +20,16 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Deferred, Existing, Plain, Ref, Unknown, Value
 
-__all__ = ["INVALID", "BuildContext", "Cardinality", "Invalid", "place_in", "waited_for"]
+__all__ = [
+    "ABSENT",
+    "INVALID",
+    "Absent",
+    "BuildContext",
+    "Cardinality",
+    "Invalid",
+    "place_in",
+    "waited_for",
+]
 
 
 class Invalid:
@@ -31,6 +40,13 @@ INVALID: Final = Invalid()
 
 T = TypeVar("T")
 _Reader: TypeAlias = Callable[[Template, Mapping[str, Any], "Cardinalities | None"], T]
+
+
+class Absent:
+    """What is written as null: it counts as not written."""
+
+
+ABSENT: Final = Absent()
 
 
 @dataclass(slots=True)
@@ -120,9 +136,36 @@ class BuildContext:
                     self.refuse(failure, node)
                 if wrong:
                     return INVALID
-            return read(template, scope, self.cardinalities if self.shaped else None)
+            return read(template, scope, self._readable)
         except ExpressionError as failure:
             return self.refuse(failure, node)
+
+    @property
+    def _readable(self) -> Cardinalities | None:
+        """The resources that expressions can read: those that are not pending."""
+        return self.cardinalities if self.shaped or self.cardinalities.pending else None
+
+    def members(self, node: Node, scope: Mapping[str, Any]) -> Any:
+        """The value of a `for_each`: as `value`, but a map is known by its keys alone. Its values
+        may be objects of the stack, or wait for attributes.
+        """
+        if not (isinstance(node, Scalar) and isinstance(node.value, str) and "${" in node.value):
+            return self.value(node, scope)
+        try:
+            template = expression.parse(node.text)
+            found = expression.read_members(template, scope, self._readable)
+        except ExpressionError as failure:
+            return self.refuse(failure, node)
+        if isinstance(found, Unknown):
+            return Deferred(node.text, found.source, scope, node.place)
+        if not isinstance(found, Mapping):
+            return found
+        return {
+            key: Deferred(expression.member_text(node.text, key), item.source, scope, node.place)
+            if isinstance(item, Unknown)
+            else item
+            for key, item in found.items()
+        }
 
     def refuse(self, failure: ExpressionError, node: Scalar) -> Invalid:
         """Reports an expression that cannot be parsed or evaluated, at its place in the string."""

@@ -20,10 +20,9 @@ from reconciler.config import (
     guard,
     locals_,
     moved_removed,
-    references_by_key,
     variables,
 )
-from reconciler.config.build_context import BuildContext, Cardinality, Invalid
+from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.checks import asserts
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table, is_section
 from reconciler.config.document import table as entries_of
@@ -216,10 +215,8 @@ def _all_resources(
         components.enter(ctx, include, late=False)
         with ctx.inside(include.scope):
             _existing(ctx, include.root)
-    _cardinalities(ctx, root)
-    for include in used:
-        with ctx.inside(include.scope):
-            _cardinalities(ctx, include.root)
+    roots = [(ctx.scope, root), *((include.scope, include.root) for include in used)]
+    cardinality.compute(ctx, roots)
     ctx.shaped = True
     locals_.evaluate(ctx, root, late=True)
     section = root.get("components")
@@ -260,7 +257,7 @@ def _existing_object(
 ) -> None:
     by = next((name for name in ("id", "name") if name in members), None)
     value = None if by is None else ctx.known(members[by], ctx.scope, f"`{by}`")
-    if by is None or len(members) != 1:
+    if by is None or len(members) != 1 or value is None:
         message = msg("name an existing object by {{id: ...}} or {{name: ...}}")
         ctx.report("bad-format", message, place)
     elif not isinstance(value, Invalid):
@@ -272,52 +269,6 @@ def _existing_object(
         ctx.existing[address] = Existing(address, by, text, place)
 
 
-def _sections(root: Table) -> Iterator[tuple[str, str, Place, Node]]:
-    """Each resource of a file: kind, key, place and node."""
-    for kind in all_kinds().build_order:
-        section = root.get(kind)
-        if isinstance(section, Table):
-            for name, place, node in section.keyed():
-                yield kind, name, place, node
-
-
-def _cardinalities(ctx: BuildContext, root: Table) -> None:
-    """Computes how many objects each resource has."""
-    total, linked, cardinalities = 0, all_kinds().links.values(), ctx.cardinalities
-    for kind, name, place, written in _sections(root):
-        node = _as_table(written)
-        if node is None:
-            cardinalities.known[kind, name] = None
-            continue
-        if name == references_by_key.NONE and kind in linked:
-            message = msg("`none` is reserved: as a reference it means no object")
-            ctx.report("not-allowed", message, place, hint=msg("choose another key"))
-        found = cardinality.shape(ctx, node)
-        if found is None:
-            cardinalities.left_out.add((kind, name))
-            continue
-        if isinstance(found, Invalid):
-            # It is still read as one object, to find its other mistakes.
-            cardinalities.broken.add((kind, name))
-            found = (None, EMPTY)
-        shape, values = found
-        is_full, total = total > cardinality.OBJECTS_MAX, total + _size(shape)
-        if total > cardinality.OBJECTS_MAX:
-            if not is_full:
-                limit = cardinality.OBJECTS_MAX
-                message = msg("the stack has more than {limit:,} objects", limit=limit)
-                ctx.report("out-of-bounds", message, place)
-            cardinalities.broken.add((kind, name))
-            shape, values = None, EMPTY
-        cardinalities.known[kind, name], cardinalities.each[kind, name] = shape, values
-
-
-def _size(shape: Cardinality) -> int:
-    if shape is None:
-        return 1
-    return shape if isinstance(shape, int) else len(shape)
-
-
 def _resources(ctx: BuildContext, root: Table) -> dict[Address, Resource]:
     section = root.get("defaults")
     defaults = (
@@ -327,19 +278,11 @@ def _resources(ctx: BuildContext, root: Table) -> dict[Address, Resource]:
     )
     return {
         resource.address: resource
-        for kind, name, place, written in _sections(root)
-        if (node := _as_table(written)) is not None and (kind, name) in ctx.cardinalities.each
+        for kind, name, place, written in cardinality.sections(root)
+        if (node := cardinality.as_table(written)) is not None
+        and (kind, name) in ctx.cardinalities.each
         for resource in expand.resources(ctx, Address(kind, name), node, place, defaults.get(kind))
     }
-
-
-def _as_table(node: Node) -> Table | None:
-    """The mapping of a resource. One written as `web:` alone is empty: its fields may all be
-    defaults.
-    """
-    if isinstance(node, Scalar) and node.value is None:
-        return Table({}, (), node.file, node.line, node.column)
-    return node if isinstance(node, Table) else None
 
 
 def _outputs(ctx: BuildContext, root: Table) -> Iterator[Output]:

@@ -1,7 +1,8 @@
-"""The binary operators of CEL, for known values."""
+"""The binary operators of CEL, for known values, and values in normal form."""
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from reconciler.common.text import msg
 from reconciler.config.cel_syntax import ExpressionError
 from reconciler.config.functions import described
+from reconciler.model.resource import Plain
 
 
 def apply(sign: str, left: Any, right: Any) -> Any:
@@ -119,3 +121,48 @@ _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
     "/": _divided,
     "%": _remainder,
 }
+
+
+RESULT_MAX = 200_000
+"""The largest number of members and characters of a value."""
+
+
+def plain(value: Any) -> Plain:
+    """A value in normal form: tuples for lists, text keys. Raises `ExpressionError` for what cannot
+    be the value of an attribute.
+    """
+    counted = [0]
+
+    def normal(item: Any, depth: int) -> Any:
+        counted[0] += 1 + (len(item) // 16 if isinstance(item, str) else 0)
+        if counted[0] > RESULT_MAX or depth > 32:
+            raise ExpressionError(msg("the value is too large"))
+        if item is None or isinstance(item, bool | int):
+            return item
+        if isinstance(item, str):
+            return str(item)
+        if isinstance(item, float):
+            if not math.isfinite(item):
+                raise ExpressionError(msg("the value is not a finite number"))
+            return item
+        if isinstance(item, list | tuple):
+            return tuple(normal(member, depth + 1) for member in item)
+        if isinstance(item, Mapping):
+            return {
+                key_of(key): normal(member, depth + 1)
+                for key, member in sorted(item.items(), key=lambda pair: str(pair[0]))
+            }
+        raise ExpressionError(
+            msg("the value is {found}, which a stack cannot contain", found=described(item)),
+            hint=msg("string(...) turns it into a string"),
+        )
+
+    made: Plain = normal(value, 0)
+    return made
+
+
+def key_of(key: Any) -> str:
+    """The key of a map. Raises `ExpressionError` if it is not a text."""
+    if not isinstance(key, str):
+        raise ExpressionError(msg("the keys of a map must be strings"))
+    return str(key)

@@ -12,7 +12,8 @@ from typing import Any
 from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import attributes, lifecycle_options, references_by_key
-from reconciler.config.build_context import BuildContext, Invalid
+from reconciler.config.attributes import null_hint
+from reconciler.config.build_context import Absent, BuildContext, Invalid
 from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
@@ -29,16 +30,19 @@ _DYNAMIC = "${"
 
 
 class Places(Mapping[str, Place]):
-    """The places of attributes, computed only when they are needed."""
+    """The places of attributes, computed only when they are needed. `nulls` are the attributes that
+    count as not written because their expressions are null.
+    """
 
-    __slots__ = ("_nodes",)
+    __slots__ = ("_nodes", "nulls")
 
-    def __init__(self, nodes: Mapping[str, Node]) -> None:
-        self._nodes = nodes
+    def __init__(self, nodes: Mapping[str, Node], nulls: Mapping[str, Node] = EMPTY) -> None:
+        self._nodes = {name: node for name, node in nodes.items() if name not in nulls}
+        self.nulls = nulls
 
     def with_(self, nodes: Mapping[str, Node]) -> Places:
         """These places and others."""
-        return Places({**self._nodes, **nodes})
+        return Places({**self._nodes, **nodes}, self.nulls)
 
     def __getitem__(self, key: str) -> Place:
         return self._nodes[key].place
@@ -72,14 +76,15 @@ def resources(
     )
     imports = _imports(ctx, resource, table.entries.get("import"))
     for address, scope in objects(ctx, resource):
+        attributes, places = made.of(scope)
         yield Resource(
             address=address,
-            attributes=made.of(scope),
-            at_create=made.at_create(address),
+            attributes=attributes,
+            at_create=made.at_create(address, places.nulls),
             lifecycle=life,
             depends_on=waits,
             place=place,
-            places=made.places,
+            places=places,
             import_id=imports.get(address.index),
         )
         for one in inner:
@@ -113,7 +118,7 @@ class _Attributes:
         self._ctx, self._kind = ctx, kind
         self._written = written = {name: nodes[name] for name in kind.fields if name in nodes}
         self._dynamic = {name: node for name, node in written.items() if _is_dynamic(node)}
-        self._fixed = self._read(
+        self._fixed, self._nulls = self._read(
             {name: node for name, node in written.items() if name not in self._dynamic}, ctx.scope
         )
         failed = {
@@ -123,31 +128,42 @@ class _Attributes:
         }
         if unread is not None and not isinstance(unread, Table) and not is_null(unread):
             failed.update(dict.fromkeys(kind.required, unread))
-        self.places = Places({**failed, **written})
+        self._nodes = {**failed, **written}
+        self.places = Places(self._nodes, self._nulls)
 
-    def of(self, scope: Mapping[str, Any]) -> Mapping[str, Value]:
-        """The attributes of the object with that scope."""
+    def of(self, scope: Mapping[str, Any]) -> tuple[Mapping[str, Value], Places]:
+        """The attributes of the object with that scope, and their places."""
         if not self._dynamic:
-            return self._fixed
-        return {**self._fixed, **self._read(self._dynamic, scope)}
+            return self._fixed, self.places
+        found, nulls = self._read(self._dynamic, scope)
+        places = Places(self._nodes, {**self._nulls, **nulls}) if nulls else self.places
+        return {**self._fixed, **found}, places
 
-    def at_create(self, address: Address) -> Mapping[str, Value]:
-        """The values that only a create needs: the default name, and those of the kind's table."""
+    def at_create(self, address: Address, nulls: Mapping[str, Node]) -> Mapping[str, Value]:
+        """The values that only a create needs: the default name, and those of the kind's table.
+        `nulls` are not written.
+        """
         found: dict[str, Value] = {}
-        if "name" not in self._written:
+        if "name" not in self._written or "name" in nulls:
             found["name"] = default_name(self._ctx.stack, self._ctx.environment, address)
         for name, value in all_kinds().at_create[self._kind.name].items():
-            if name not in self._written:
+            if name not in self._written or name in nulls:
                 found[name] = value
         return found
 
-    def _read(self, nodes: Mapping[str, Node], scope: Mapping[str, Any]) -> dict[str, Value]:
+    def _read(
+        self, nodes: Mapping[str, Node], scope: Mapping[str, Any]
+    ) -> tuple[dict[str, Value], dict[str, Node]]:
+        """The values, and the nodes of those that are null."""
         found: dict[str, Value] = {}
+        nulls: dict[str, Node] = {}
         for name, node in nodes.items():
             value = attributes.read(self._ctx, self._kind.fields[name], node, scope)
-            if not isinstance(value, Invalid):
+            if isinstance(value, Absent):
+                nulls[name] = node
+            elif not isinstance(value, Invalid):
                 found[name] = value
-        return found
+        return found, nulls
 
 
 def _is_dynamic(node: Node) -> bool:
@@ -167,7 +183,7 @@ class _Inner:
     def __init__(
         self, ctx: BuildContext, kind: ResourceType, key: str, node: Node, place: Place
     ) -> None:
-        self._ctx, self._section = ctx, kind.name
+        self._ctx, self._kind = ctx, kind
         self._key, self._place = key, place
         nodes = _merged(EMPTY, entries_of(node))
         self._unfolding = Unfolding(ctx, kind, node, nodes) if isinstance(node, Table) else None
@@ -184,26 +200,39 @@ class _Inner:
     def of(self, owner: Address, scope: Mapping[str, Any]) -> Iterator[Resource]:
         """The objects inside that owner: one, or those that its collections give."""
         if not self._unfolding:
+            attributes, places = self._made.of(scope)
+            self._check(places)
             yield Resource(
                 address=owner.with_rule(self._key),
-                attributes={**self._from_key, **self._made.of(scope)},
+                attributes={**self._from_key, **attributes},
                 place=self._place,
-                places=self._made.places,
+                places=places,
             )
             return
         found = list(self._unfolding.of(scope))
-        written = (owner.kind, f"{owner.name}.{self._section}.{self._key}")
+        written = (owner.kind, f"{owner.name}.{self._kind.name}.{self._key}")
         if not found:
             self._ctx.cardinalities.emptied[written] = self._unfolding.has_empty_list
         for one in found:
             values = {name: element.value for name, element in one.elements.items()}
             nodes = {name: element.node for name, element in one.elements.items()}
+            attributes, places = self._made.of(one.scope)
+            self._check(places)
             yield Resource(
                 address=owner.with_rule(f"{self._key}{one.parts}"),
-                attributes={**self._from_key, **self._made.of(one.scope), **values},
+                attributes={**self._from_key, **attributes, **values},
                 place=self._place,
-                places=self._made.places.with_(nodes),
+                places=places.with_(nodes),
             )
+
+    def _check(self, places: Places) -> None:
+        """Reports required fields that are null."""
+        for name in self._kind.required:
+            if name in places.nulls:
+                node = places.nulls[name]
+                message = msg("the {noun} has no `{field}`", noun=self._kind.noun, field=name)
+                hint = null_hint(node)
+                self._ctx.report("missing-key", message, node.place, hint=hint)
 
 
 def objects(ctx: BuildContext, resource: Address) -> Iterator[tuple[Address, Mapping[str, Any]]]:
@@ -263,10 +292,15 @@ def _depends_on(ctx: BuildContext, node: Node | None) -> tuple[Address, ...]:
         return ()
     found: list[Address] = []
     for item in node.items:
-        if (
-            isinstance(item, Scalar)
-            and (address := references_by_key.depends_on(ctx, item.text, item.place)) is not None
-        ):
+        if not isinstance(item, Scalar) or is_null(item):
+            continue
+        text: Any = item.text
+        if _DYNAMIC in text:
+            text = ctx.known(item, ctx.scope, "`depends_on`")
+            if isinstance(text, Invalid) or text is None:
+                continue
+            text = references_by_key.inside(ctx, "", str(text), ctx.scope)
+        if (address := references_by_key.depends_on(ctx, text, item.place)) is not None:
             found.append(address)
     return tuple(sorted(set(found)))
 

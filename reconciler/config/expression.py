@@ -7,13 +7,13 @@ names the attributes that it waits for.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.config.cel_eval import Evaluator, Members, gives_list, unknown
-from reconciler.config.cel_operators import is_list
+from reconciler.config.cel_operators import is_list, key_of, plain
 from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.config.references import (
@@ -47,9 +47,6 @@ __all__ = [
     "resolve_value",
     "wrong_names",
 ]
-
-RESULT_MAX = 200_000
-"""The largest number of members and characters of a value."""
 
 Attributes: TypeAlias = Callable[[Address], "Mapping[str, Value] | None"]
 """Returns the attributes of one object, some of them perhaps `Unknown`. None if there is no such
@@ -85,6 +82,21 @@ def elements(
     return _Context(scope, cardinalities, None).elements(template)
 
 
+def read_members(
+    template: Template, scope: Mapping[str, Any], cardinalities: Cardinalities | None
+) -> Any:
+    """As `read`, but the members of a map are read one by one: each is a value, `Unknown`, or an
+    `ObjectReference`. Raises `ExpressionError`.
+    """
+    return _Context(scope, cardinalities, None).members(template)
+
+
+def member_text(text: str, key: str) -> str:
+    """The text whose value is one member of the value of another text, which is one expression."""
+    quoted = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'${{({text[2:-1]})["{quoted}"]}}'
+
+
 def resolve(deferred: Deferred, stack: Stack, attributes: Attributes) -> Plain | Unknown:
     """The value of a text that reads resources, or `Unknown` with the attributes that are not known
     yet. Raises `ExpressionError`.
@@ -115,6 +127,15 @@ def resolve_value(
 def _any_unknown(values: Iterable[Any]) -> Unknown | None:
     found = [value for value in values if isinstance(value, Unknown)]
     return unknown({ref for value in found for ref in value.source}) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReference:
+    """An object of the stack as a value, such as the `each.value` of a `for_each` over another
+    resource.
+    """
+
+    address: Address
 
 
 class _Context:
@@ -164,6 +185,25 @@ class _Context:
     def _evaluator(self, scope: Mapping[str, Any]) -> Evaluator:
         return Evaluator(lambda name: self._root(name, scope), self.touch, self._spent)
 
+    def members(self, template: Template) -> Any:
+        """The value of a text, with the members of a map one by one."""
+        if template.only is None:
+            return self.value(template)
+        evaluator = self._evaluator(self.scope)
+        with moved(template.only.offset):
+            found = evaluator.value(template.only.tree)
+            if not isinstance(found, Mapping) or isinstance(found, _Object):
+                return self.value(template)
+            return {key_of(key): self._member(evaluator, found[key]) for key in found}
+
+    def _member(self, evaluator: Evaluator, value: Any) -> Any:
+        if isinstance(value, _Object):
+            return ObjectReference(value.address)
+        found = evaluator.whole(value)
+        if isinstance(found, Unknown):
+            return Unknown(_folded(found.source, self.cardinalities))
+        return plain(found)
+
     def _text(self, template: Template, scope: Mapping[str, Any]) -> Any:
         evaluator = self._evaluator(scope)
         values: list[Any] = []
@@ -185,6 +225,8 @@ class _Context:
 
     def _root(self, name: str, scope: Mapping[str, Any]) -> Any:
         is_section = name in all_kinds().sections
+        if name == "components" and self.cardinalities is not None and self.cardinalities.pending:
+            return _NotYet(name)
         if self.cardinalities is None and (is_section or name in ("components", "existing")):
             return _NotYet(name)
         if name in scope:
@@ -206,6 +248,8 @@ class _Context:
             if id(value) not in self._deferred:
                 self._deferred[id(value)] = self._inner(parse(value.text), value.scope)
             return self._deferred[id(value)]
+        if isinstance(value, ObjectReference):
+            return _Object(self, value.address)
         return str(value) if isinstance(value, Link | Lookup) else value
 
     def _inner(self, template: Template, scope: Mapping[str, Any]) -> Any:
@@ -267,6 +311,8 @@ class _Kind(Members):
         self._cardinalities = context.cardinalities or Cardinalities()
 
     def member(self, step: Any) -> Any:
+        if (self._section, step) in self._cardinalities.pending:
+            return Unknown((Ref(Address(self._kind, str(step))),))
         if not self.has(step):
             raise self._cardinalities.missing(self._section, step)
         if (self._section, step) in self._cardinalities.broken:
@@ -279,7 +325,9 @@ class _Kind(Members):
             return _Counted(self._context, address, shape)
         return _Keyed(self._context, address, shape)
 
-    def has(self, step: Any) -> bool:
+    def has(self, step: Any) -> Any:
+        if (self._section, step) in self._cardinalities.pending:
+            return Unknown((Ref(Address(self._kind, str(step))),))
         return (self._section, step) in self._cardinalities.known
 
 
@@ -336,7 +384,7 @@ class _Object(Members, Mapping[str, Any]):
     """One object, with the attributes that expressions may read."""
 
     def __init__(self, context: _Context, address: Address) -> None:
-        self._context, self._address = context, address
+        self._context, self.address = context, address
         self._names = all_kinds()[address.kind].attributes
 
     def __len__(self) -> int:
@@ -351,20 +399,20 @@ class _Object(Members, Mapping[str, Any]):
     __contains__ = has
 
     def __getitem__(self, name: str) -> Any:
-        here = Unknown((Ref(self._address, name),))
+        here = Unknown((Ref(self.address, name),))
         if self._context.attributes is None:
             return here
-        values = self._context.attributes(self._address)
+        values = self._context.attributes(self.address)
         if values is None:
             raise ExpressionError(
-                msg("`{address}` does not exist", address=self._address), code="missing-reference"
+                msg("`{address}` does not exist", address=self.address), code="missing-reference"
             )
         value = values.get(name)
         return here if isinstance(value, Unknown | Deferred) else value
 
     def member(self, step: Any) -> Any:
         if step not in self:
-            raise no_such_attribute(self._address, step)
+            raise no_such_attribute(self.address, step)
         return self[step]
 
 
@@ -393,43 +441,3 @@ def _folded(sources: tuple[Ref, ...], cardinalities: Cardinalities | None) -> tu
         if not resource.existing and count > 1 and len(refs) == count:
             found = found.difference(refs) | {Ref(resource, attribute)}
     return unknown(found).source
-
-
-def plain(value: Any) -> Plain:
-    """A value in normal form: tuples for lists, text keys. Raises `ExpressionError` for what cannot
-    be the value of an attribute.
-    """
-    counted = [0]
-
-    def normal(item: Any, depth: int) -> Any:
-        counted[0] += 1 + (len(item) // 16 if isinstance(item, str) else 0)
-        if counted[0] > RESULT_MAX or depth > 32:
-            raise ExpressionError(msg("the value is too large"))
-        if item is None or isinstance(item, bool | int):
-            return item
-        if isinstance(item, str):
-            return str(item)
-        if isinstance(item, float):
-            if not math.isfinite(item):
-                raise ExpressionError(msg("the value is not a finite number"))
-            return item
-        if isinstance(item, list | tuple):
-            return tuple(normal(member, depth + 1) for member in item)
-        if isinstance(item, Mapping):
-            return {
-                _key(key): normal(member, depth + 1)
-                for key, member in sorted(item.items(), key=lambda pair: str(pair[0]))
-            }
-        raise ExpressionError(
-            msg("the value is {found}, which a stack cannot contain", found=described(item)),
-            hint=msg("string(...) turns it into a string"),
-        )
-
-    made: Plain = normal(value, 0)
-    return made
-
-
-def _key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise ExpressionError(msg("the keys of a map must be strings"))
-    return str(key)

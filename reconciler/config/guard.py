@@ -43,6 +43,10 @@ def _texts(ctx: BuildContext, node: Node | None, name: str) -> Iterator[tuple[st
     found = ctx.known(node, ctx.scope, f"`{name}`")
     if isinstance(found, Invalid):
         return
+    if found is None:
+        if name != "servers":
+            ctx.report("missing-key", msg("the guard has no `{field}`", field=name), node.place)
+        return
     if not isinstance(found, tuple):
         ctx.report(
             "wrong-type",
@@ -56,7 +60,7 @@ def _texts(ctx: BuildContext, node: Node | None, name: str) -> Iterator[tuple[st
             yield item, written
         elif isinstance(item, int) and not isinstance(item, bool):
             yield str(item), written
-        else:
+        elif item is not None:
             ctx.report(
                 "wrong-type", msg("`{name}` must contain only strings", name=name), written.place
             )

@@ -37,7 +37,8 @@ class Cardinalities:
     `broken` the number of objects could not be computed, which is reported. `each` are the values
     of the keys of a `for_each`. `malformed` are the sections whose resources are not known, because
     the section is not a mapping, which is reported. `emptied` are the rules of which a list or loop
-    is empty, as `web.rules.ssh`, and whether it is a list.
+    is empty, as `web.rules.ssh`, and whether it is a list. `pending` are the resources whose
+    number is still to be computed.
     """
 
     known: dict[Name, Cardinality] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Cardinalities:
     each: dict[Name, Mapping[str, Any]] = field(default_factory=dict)
     malformed: set[str] = field(default_factory=set)
     emptied: dict[Name, bool] = field(default_factory=dict)
+    pending: set[Name] = field(default_factory=set)
 
     def missing(self, section: str, name: Any) -> ExpressionError:
         """The error for a resource that the stack does not have. Without a code if the section is

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from reconciler.common.text import msg
 from reconciler.config.build_context import INVALID, BuildContext, Cardinality, Invalid
 from reconciler.config.references import has
@@ -14,11 +18,25 @@ NONE = "none"
 """The reserved key that means no object, as in `instance: none`."""
 
 
+def inside(ctx: BuildContext, kind: str, text: str, scope: Mapping[str, Any]) -> str:
+    """The key or address that an expression gives, with the name of the include if it is one of the
+    component's own. What a component writes out was renamed when it was read.
+    """
+    include = scope.get("component")
+    found = addresses.typed(text) or addresses.typed(f"{kind}.{text}")
+    if include is None or found is None:
+        return text
+    section = f"existing.{found.kind}" if found.existing else found.kind
+    own = f"{include['name']}_{found.name}"
+    is_own = (section, own) in {*ctx.cardinalities.known, *ctx.cardinalities.left_out}
+    return str(replace(found, name=own)) if is_own else text
+
+
 def link(ctx: BuildContext, kind: str, text: str, place: Place | None) -> Link | Invalid | None:
     """The one object that a key or address names, None for `none`, `INVALID` after a report."""
     if text == NONE:
         return None
-    found = addresses.parse(text) or addresses.parse(f"{kind}.{text}")
+    found = addresses.typed(text) or addresses.typed(f"{kind}.{text}")
     hint: str | None = None
     if found is None or found.rule is not None:
         message = msg("`{name}` is not one of the `{kind}`", name=text[:60], kind=kind)
@@ -44,7 +62,9 @@ def link(ctx: BuildContext, kind: str, text: str, place: Place | None) -> Link |
 
 
 def depends_on(ctx: BuildContext, text: str, place: Place | None) -> Address | None:
-    """The address that an entry of `depends_on` names, or None after a report."""
+    """The address that an entry of `depends_on` names. None if it has no objects because of its
+    `when`, or after a report.
+    """
     found = addresses.parse(text)
     if found is None or found.existing:
         hint = msg(
@@ -53,6 +73,8 @@ def depends_on(ctx: BuildContext, text: str, place: Place | None) -> Address | N
         )
         message = msg("`{name}` is not an address of this stack", name=text[:60])
         ctx.report("bad-reference", message, place, hint=hint)
+        return None
+    if (found.kind, found.name) in ctx.cardinalities.left_out:
         return None
     return found if exists(ctx, found, place) else None
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from reconciler.common import validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.config.attributes import null_hint
+from reconciler.config.expand import Places
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Resource, Stack
@@ -100,9 +102,12 @@ def _missing(resource: Resource) -> Iterator[Demand]:
             if name in resource.places:
                 continue  # it could not be read, which is reported
             message = msg("{address} has no `{field}`", address=address, field=name)
-            hint = msg(
+            hint: str = msg(
                 "write `{field}:` on it or under `defaults: {kind}:`", field=name, kind=kind.name
             )
+            if isinstance(resource.places, Places) and name in resource.places.nulls:
+                node = resource.places.nulls[name]
+                place, hint = node.place, null_hint(node)
         elif kind.fields[name].edit is Edit.ATTACH and resource.attributes[name] is None:
             place, code = resource.places.get(name, place), "bad-combination"
             message = msg(

@@ -44,6 +44,10 @@ class VariableInputs:
 NO_INPUTS = VariableInputs()
 
 
+_TEXTS = ("string", "cidr", "duration")
+"""The types of which `null` on the command line is a text."""
+
+
 class _Unfit(Exception):
     """A value does not fit its variable. The message says why."""
 
@@ -55,6 +59,11 @@ class _Declaration(NamedTuple):
     type: str
     members: Mapping[str, Node]
     place: Place
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether the default is written as null."""
+        return "default" in self.members and document.is_null(self.members["default"])
 
 
 def values(
@@ -96,7 +105,10 @@ def parameter(
         return UNAVAILABLE, tuple(problems)
     if given is not None and not isinstance(given, Scalar | document.Sequence | Table | Computed):
         return given, ()
-    chosen = given if given is not None else declared.members.get("default")
+    is_null = given is None or (
+        given.value is None if isinstance(given, Scalar | Computed) else False
+    )
+    chosen = declared.members.get("default") if is_null else given
     if chosen is None:
         message = msg("parameter `{name}` of the component has no value", name=name)
         hint = msg("pass it: with: {{{name}: VALUE}}", name=name)
@@ -106,7 +118,7 @@ def parameter(
         _check(declared, value)
     except _Unfit as failure:
         message = msg("parameter `{name}`: {reason}", name=name, reason=failure)
-        where = chosen.place if given is not None else place
+        where = chosen.place if not is_null else place
         return UNAVAILABLE, (error("variable-value", message, place=where),)
     return value, ()
 
@@ -185,17 +197,15 @@ def _given(
             yield _of_node(kind, node), source, node.place
     for option, texts in ((f"RECONCILER_VAR_{name}", inputs.process), ("--var", inputs.arguments)):
         if name in texts:
-            yield _of_text(kind, texts[name], option), option, None
+            text = texts[name]
+            is_null = text == "null" and declared.is_nullable and kind not in _TEXTS
+            yield None if is_null else _of_text(kind, text, option), option, None
 
 
 def _of_node(kind: str, node: Node) -> Plain:
     """The value of a node. A number keeps its spelling if the type is a text."""
     if isinstance(node, Scalar):
-        if (
-            kind in ("string", "cidr", "duration")
-            and not isinstance(node.value, bool)
-            and node.value is not None
-        ):
+        if kind in _TEXTS and not isinstance(node.value, bool) and node.value is not None:
             return node.text
         return node.value
     return document.plain(node)
@@ -287,7 +297,11 @@ def _shown(value: Plain) -> str:
 
 
 def _check(declared: _Declaration, value: Plain) -> None:
-    """Raises `_Unfit` if the value does not fit the declaration."""
+    """Raises `_Unfit` if the value does not fit the declaration. Null fits one whose default is
+    null.
+    """
+    if value is None and declared.is_nullable:
+        return
     if not _is_of(declared.type, value):
         raise _Unfit(
             msg("`{value}` is not {type}", value=_shown(value), type=_WANTED[declared.type])

@@ -94,7 +94,6 @@ def test_a_text_that_does_not_fit_is_reported(kind: str, text: str) -> None:
         ("{type: integer, default: 5, maximum: 4}", "variable-value"),
         ("{type: integer, default: 5, minimum: 6}", "variable-value"),
         ("{type: string, default: true}", "variable-value"),
-        ("{type: string, default: null}", "variable-value"),
         ("{type: string, default: c, enum: [a, b]}", "variable-value"),
         ("{type: string, default: abc, pattern: '^[0-9]+$'}", "variable-value"),
         ("{type: string, default: abc, pattern: '('}", "variable-value"),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import attributes, cardinality, template
-from reconciler.config.build_context import INVALID, BuildContext, Invalid
+from reconciler.config.build_context import INVALID, Absent, BuildContext, Invalid
 from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.references import UNAVAILABLE
 from reconciler.model.address import part
@@ -53,7 +53,7 @@ class Unfolding:
     def __init__(
         self, ctx: BuildContext, kind: ResourceType, table: Table, nodes: Mapping[str, Node]
     ) -> None:
-        self._ctx, self._table = ctx, table
+        self._ctx, self._table, self._noun = ctx, table, kind.noun
         self.has_empty_list = False
         self._loops = any(not is_null(table.entries.get(name)) for name in _LOOPS)
         self.listed = {
@@ -135,6 +135,11 @@ class Unfolding:
             items = self._computed(field, node, scope)
             if items is None:
                 value = attributes.read(self._ctx, field, node, scope)
+                if isinstance(value, Absent):
+                    message = msg("the {noun} has no `{field}`", noun=self._noun, field=field.name)
+                    hint = attributes.null_hint(node)
+                    self._ctx.report("missing-key", message, node.place, hint=hint)
+                    return []
                 return [] if isinstance(value, Invalid) else [Element("", value, node)]
         else:
             items = [
@@ -152,10 +157,8 @@ class Unfolding:
             found = self._computed(field, node, scope)
             if found is not None:
                 return found
-            if self._ctx.value(node, scope) is None:
-                return []
         value = INVALID if is_null(node) else attributes.read(self._ctx, field, node, scope)
-        return [] if isinstance(value, Invalid) else [(node, value)]
+        return [] if isinstance(value, Invalid | Absent) else [(node, value)]
 
     def _computed(
         self, field: Field, node: Scalar, scope: Mapping[str, Any]
@@ -172,13 +175,13 @@ class Unfolding:
         values: list[tuple[Node, Value]] = []
         for position, item in enumerate(found):
             value = self._value(field, node, (position, item), scope)
-            if not isinstance(value, Invalid) and value is not None:
+            if not isinstance(value, Invalid | Absent) and value is not None:
                 values.append((node, value))
         return values
 
     def _value(
         self, field: Field, node: Scalar, element: tuple[int, Any], scope: Mapping[str, Any]
-    ) -> Value | Invalid:
+    ) -> attributes.Result:
         """One element of a computed list, with its position, as a value of the field. None for a
         null.
         """
