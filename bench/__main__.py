@@ -22,6 +22,7 @@ from bench.processes import Cost
 
 READ_SIZES = (10, 100)
 CREATE_SIZES = (10, 20, 40, 100, 200)
+DESTROY_SIZES = (10, 50, 200)
 LATENCIES = (0.1, 0.5, 2.0)
 PROCESS_SIZES = (100, 1_000, 10_000)
 PEER_SIZES = (100, 1_000, 10_000)
@@ -38,6 +39,7 @@ def main() -> int:
         found["starts"] = _starts(folder)
         found["durability"] = _durability(folder)
         found["creations"] = _creations()
+        found["destructions"] = _destructions()
         found["sharing"] = _sharing()
         found["estimates"] = _estimates(folder / "estimates")
         found["empty_plans"] = _empty_plans(folder, options.sizes)
@@ -127,6 +129,34 @@ def _creations() -> list[dict[str, Any]]:
         "Creating all of it (goal: calls 1.15 times writes and fewest waits; time 1.10 times the "
         "bound; ETA 0.85-1.15)",
         heads,
+        rows,
+    )
+    return [
+        {**dataclasses.asdict(one), "calls_ratio": one.calls_ratio, "time_ratio": one.time_ratio}
+        for one in found
+    ]
+
+
+def _destructions() -> list[dict[str, Any]]:
+    found = list(virtual.destructions(DESTROY_SIZES, (0.2,)))
+    rows = [
+        [
+            one.name,
+            f"{one.writes}",
+            f"{one.waits}",
+            f"{one.forecast_waits}",
+            f"{one.calls_ratio:.3f}" if one.calls_ratio else "",
+            f"{one.seconds:.1f}",
+            f"{one.time_ratio:.3f}" if one.time_ratio else "",
+            f"{one.eta / one.seconds:.2f}",
+        ]
+        for one in found
+    ]
+    heads = ["servers", "writes", "waits", "forecast", "calls ratio", "seconds", "time ratio"]
+    _table(
+        "Destroying all of it (goal: calls 1.15 times writes and fewest waits; time 1.10 times the "
+        "bound)",
+        [*heads, "ETA ratio"],
         rows,
     )
     return [

@@ -114,8 +114,8 @@ def creating(servers: int, latency: float) -> Bound:
     return Bound(calls, last_send(early, calls - early, begin + born) + latency, path)
 
 
-def destroying(servers: int, latency: float) -> Bound:
-    """The bound for planning and deleting all of it, as `stacks` writes it.
+def destroying(servers: int, latency: float, reads: int) -> Bound:
+    """The bound for planning, with so many reads, and deleting all of it, as `stacks` writes it.
 
     The path is that of one server: the reads of the plan and the lists before the first write, two
     volumes that leave it one after another, its delete, the two lists that prove it, the delete of
@@ -125,7 +125,7 @@ def destroying(servers: int, latency: float) -> Bound:
     last write on a volume or server, and after it come at least the seconds that the cloud takes
     for a volume, the two lists, and their answers.
     """
-    reads, firewalls = empty_plan_reads(servers), stacks.firewalls_of(servers)
+    firewalls = stacks.firewalls_of(servers)
     written, waits = destroying_writes(servers), fewest_destroying_waits(servers)
     before = reads + written - firewalls + 3 + pages(servers) + firewalls
     proof = DEFAULT_TICKS.volume + ABSENCE_SECONDS + 2 * latency

@@ -156,10 +156,10 @@ def destroy(servers: int, latency: float) -> Destruction:
     harness = CloudHarness(latency_seconds=latency)
     stack = stack_of(harness, servers)
     assert harness.apply(stack).exit_code == 0
-    bound = bounds.destroying(servers, latency)
-    return _destroyed(
-        harness, stack, f"{servers}", bounds.fewest_destroying_waits(servers), bound.seconds
-    )
+    found = _destroyed(harness, stack, f"{servers}")
+    bound = bounds.destroying(servers, latency, harness.plans[-1].plan.calls.read)
+    waits = bounds.fewest_destroying_waits(servers)
+    return replace(found, least_waits=waits, bound=bound.seconds)
 
 
 def destroy_example(name: str, latency: float) -> Destruction:
@@ -167,7 +167,7 @@ def destroy_example(name: str, latency: float) -> Destruction:
     harness = CloudHarness(latency_seconds=latency)
     stack = harness.stack_in(EXAMPLES / name)
     assert harness.apply(stack).exit_code == 0
-    return _destroyed(harness, stack, name, None, None)
+    return _destroyed(harness, stack, name)
 
 
 def destructions(servers: Iterable[int], latencies: Iterable[float]) -> Iterator[Destruction]:
@@ -180,13 +180,7 @@ def destructions(servers: Iterable[int], latencies: Iterable[float]) -> Iterator
         yield destroy_example("web-tier", latency)
 
 
-def _destroyed(
-    harness: CloudHarness,
-    stack: Stack,
-    name: str,
-    least_waits: int | None,
-    bound: float | None,
-) -> Destruction:
+def _destroyed(harness: CloudHarness, stack: Stack, name: str) -> Destruction:
     harness.clock.advance_to(harness.clock.monotonic() + 600.0)
     harness.sends.clear()
     began = harness.clock.monotonic()
@@ -200,9 +194,9 @@ def _destroyed(
         harness.latency,
         writes,
         waits=len(harness.sends) - writes - plan.calls.read,
-        least_waits=least_waits,
+        least_waits=None,
         seconds=seconds,
-        bound=bound,
+        bound=None,
         eta=float(plan.eta_seconds or 0),
         forecast_waits=plan.calls.wait,
     )
