@@ -517,6 +517,20 @@ MUTANTS = (
         (WRONG,),
     ),
     Mutant(
+        "believe a list without a control",
+        "reconciler/schedule/polling.py",
+        "        if not all(look.has_control for look in pair):\n",
+        "        if False:\n",
+        ("tests/scenarios/test_proof_of_deletion.py",),
+    ),
+    Mutant(
+        "believe the lists of an object without a marker",
+        "reconciler/schedule/polling.py",
+        "        return not self.controls.is_marked(kind, id, str(task.step.address))\n",
+        "        return False\n",
+        ("tests/scenarios/test_proof_of_deletion.py",),
+    ),
+    Mutant(
         "drop what is missing",
         "reconciler/planner/compare/classify.py",
         "        return Disposition.UNSETTLED, missing\n",

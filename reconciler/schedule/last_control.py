@@ -24,6 +24,9 @@ HELD_FOR_MIN = 3
 LATE_SECONDS = 30.0
 """A delete that lists still show that long after its usual time holds no other one back."""
 
+AGAIN_SECONDS = ABSENCE_SECONDS + GAP_SECONDS
+"""How soon a delete that is held back is looked at again, at the latest."""
+
 Group: TypeAlias = tuple[str, str | None]
 """A kind and a zone."""
 
@@ -52,11 +55,10 @@ class LastControl:
         group, scale = self._group(task), self.polls.poller.time_scale
         if not self._is_last(task, group):
             return None
-        usual = self.polls.lists.operation(task).look_seconds / scale
-        needed = [at for at in self._second_lists(group, now) if at > now + usual]
+        needed = list(self._second_lists(group, now))
         if len(needed) < HELD_FOR_MIN:
             return None
-        return max(needed) - usual
+        return min(max(needed), now + AGAIN_SECONDS / scale)
 
     def _group(self, task: Task) -> Group:
         kind = self.polls.lists.kind_of(task)
