@@ -89,6 +89,7 @@ WRONG = [
     (("--from", "20260101"), "is not a date"),
     (("--from", "2026-02", "--to", "2026-01"), "--from 2026-02-01 is after --to 2026-01-31"),
     (("--min-price", "2", "--max-price", "1"), "--min-price 2 is more than --max-price 1"),
+    (("--min-price", "9" * 30), "is not in the range"),
     (("--min-price", "x"), "is not a valid integer"),
     (("web.yaml", "--history"), "is about the whole account"),
 ]

@@ -121,7 +121,7 @@ Examples:
 )
 @_asked
 def stop(session: Session, **given: Any) -> int:
-    """Switch an instance off for a while: a power cut, and it is still billed.
+    """Switch an instance off for a while. This is a power cut, and it is still billed.
 
     The next plan reports it. With `power: on` in the file, the next apply starts it again.
     """
@@ -159,6 +159,10 @@ def console_(session: Session, *, address: str) -> int:
     return exit_codes.DONE
 
 
+_PRICES = click.IntRange(-(2**63), 2**63 - 1)
+"""Amounts of the API are signed numbers of 64 bits (contract#bill)."""
+
+
 @dataclass(frozen=True, slots=True)
 class BillOptions:
     """The options of `bill`, each the option of its name."""
@@ -193,8 +197,12 @@ Examples:
     type=option_types.Day(last=True),
     help="Bills of this date or earlier.",
 )
-@click.option("--min-price", type=int, metavar="KRW", help="Bills of at least this, without VAT.")
-@click.option("--max-price", type=int, metavar="KRW", help="Bills of at most this, without VAT.")
+@click.option(
+    "--min-price", type=_PRICES, metavar="KRW", help="Bills of at least this, without VAT."
+)
+@click.option(
+    "--max-price", type=_PRICES, metavar="KRW", help="Bills of at most this, without VAT."
+)
 @options.format_option
 @options.simulate_options
 @options.output_options
