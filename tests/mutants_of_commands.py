@@ -12,7 +12,46 @@ INTERRUPTED = "tests/processes/test_interrupted.py"
 PROMPT = "tests/cli/test_prompt.py"
 TERMINAL = "tests/processes/test_terminal.py"
 
+CONTRACT = "tests/cli/test_contract_command.py"
+LEAKS = "tests/contract/test_leaks.py"
+VERDICTS = "tests/contract/test_verdicts.py"
+
 MUTANTS_OF_COMMANDS = (
+    Mutant(
+        "let any text into a report",
+        "reconciler/contract/report_values.py",
+        "            right = part in WORDS\n",
+        "            right = True\n",
+        (f"{LEAKS}::test_no_value_of_a_report_can_carry_a_text",),
+    ),
+    Mutant(
+        "ask for first passwords in a check of the contract",
+        "reconciler/contract/check.py",
+        '        if self.call.method != "GET" or "console" in self.call.path or secret:\n',
+        '        if self.call.method != "GET" or "console" in self.call.path:\n',
+        (f"{LEAKS}::test_an_unsafe_read_cannot_be_made",),
+    ),
+    Mutant(
+        "keep the catalog of an observed account on the disk",
+        "reconciler/cli/run_context.py",
+        "options.uses_cache() and self.observe is None, self.observe",
+        "options.uses_cache(), self.observe",
+        (f"{CONTRACT}::test_no_canary_reaches_screen_or_disk",),
+    ),
+    Mutant(
+        "replace a file by a report without a question",
+        "reconciler/cli/contract/contract_check.py",
+        "    if os.path.lexists(path) and (choices.yes",
+        "    if False and (choices.yes",
+        (f"{CONTRACT}::test_a_report_never_replaces_a_file_without_a_question",),
+    ),
+    Mutant(
+        "take the mask of the contract for the one that came",
+        "reconciler/contract/instance_checks.py",
+        "        not wrong and not unasked,",
+        "        not unasked,",
+        (f"{VERDICTS}::test_a_bit_of_the_mask_that_moved_is_named",),
+    ),
     Mutant(
         "take typed-ahead text for consent",
         "reconciler/cli/console.py",

@@ -27,7 +27,9 @@ from reconciler.model.ports import Answer, Client, NoAnswer, Refused
 from reconciler.model.resource_type import Call
 
 ATTEMPTS_MAX = 2
-"""How often a read is sent that gets no usable answer."""
+"""How often a read is sent that gets no usable answer soon."""
+
+_SOON_SECONDS = 10.0
 
 _RATE_ATTEMPTS_MAX = 4
 _SILENT_MAX = 3
@@ -98,12 +100,13 @@ class CheckRunner:
         if read.seconds_ago or read.forged or read.calls > 1:
             return self._provoke(read)
         for attempt in range(1, _RATE_ATTEMPTS_MAX + 1):
+            began = self.client.now()
             judged_answer = self._send(read)
             if first:
                 _stop_if_useless(judged_answer)
             answer = wire_answer(self.arrivals.last)
-            limited = answer.status == 429
-            if (answer.is_usable and not limited) or (not limited and attempt >= ATTEMPTS_MAX):
+            late = self.client.now() - began > _SOON_SECONDS
+            if answer.status != 429 and (answer.is_usable or late or attempt >= ATTEMPTS_MAX):
                 break
         self._silent = 0 if answer.status is not None else self._silent + 1
         self._count()

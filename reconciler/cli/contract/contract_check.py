@@ -149,7 +149,7 @@ def _announcement(options: ContractOptions) -> list[str]:
             more=options.calls_max - options.calls,
         ),
         msg(
-            "Nothing is changed and nothing is sent to anybody. The report has no names, ids, "
+            "They change nothing, and nothing is sent to anybody. The report has no names, ids, "
             "addresses, amounts, texts or keys."
         ),
     ]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(STACK)
 _FILE = FOLDER / "stack.yaml"
-_OWN = {"stack.yaml", "state", ".gitignore"}
+_DRAFT = "stack.draft"
+_OWN = {"stack.yaml", "state", ".gitignore", _DRAFT}
 """What a folder of a probe contains."""
 
 
@@ -61,7 +62,9 @@ class WriteProbe:
         """
         names = {path.name for path in FOLDER.iterdir()} if FOLDER.is_dir() else set()
         head = probe_stack.firewall_file().partition("\n")[0]
-        foreign = names - _OWN or (_FILE.exists() and not _FILE.read_text("utf-8").startswith(head))
+        foreign = names - _OWN or (
+            _FILE.exists() and not _FILE.read_bytes().startswith(head.encode())
+        )
         if os.path.lexists(FOLDER) and (foreign or not FOLDER.is_dir()):
             raise stop_usage(
                 msg("{folder} is not the folder of a probe", folder=FOLDER),
@@ -175,11 +178,10 @@ class WriteProbe:
         from reconciler.planner.checks.approval import Acceptance
         from reconciler.planner.compare.assessment import PlanOptions
 
-        FOLDER.mkdir(exist_ok=True)
-        _FILE.write_text(step.file, encoding="utf-8")
         session = self._own_session()
         accepted = (Acceptance(RiskClass.DELETE),) if step.destroy else ()
         try:
+            _put_file(step.file)
             return applying.apply(
                 session, PlanOptions(destroy=step.destroy), Choices(yes=True, accept=accepted)
             )
@@ -194,6 +196,18 @@ class WriteProbe:
     def _note(self, text: str) -> None:
         console = self.session.console
         console.note([Line(), Line(f" {escape.outside(text)}", Tone.TITLE)])
+
+
+def _put_file(text: str) -> None:
+    """Replaces the stack file as a whole: a kill must leave one that `destroy` can read."""
+    draft = FOLDER / _DRAFT
+    try:
+        FOLDER.mkdir(exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(_FILE)
+    except OSError as failure:
+        message = msg("{path} cannot be written: {reason}", path=_FILE, reason=failure.strerror)
+        raise Abort(error("state-write", message)) from failure
 
 
 _FREE_QUESTION = msg(

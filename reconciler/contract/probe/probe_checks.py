@@ -40,9 +40,13 @@ def _sent(answers: AnswerSet, method: str, path: str) -> list[Exchange]:
 
 
 def _created(answers: AnswerSet, path: str, member: str) -> list[str]:
-    """The ids in the receipts of creates."""
+    """The ids in the receipts of creates, and those that were deleted: a receipt may be lost."""
     rows = [row for each in _sent(answers, "POST", path) for row in each.answer.rows]
-    return [known for row in rows if (known := shape.text_of(row, member)) is not None]
+    deleted = _sent(answers, "DELETE", path + "/[^/]+")
+    return [
+        *(known for row in rows if (known := shape.text_of(row, member)) is not None),
+        *(each.path.rpartition("/")[2] for each in deleted),
+    ]
 
 
 def _own(answers: AnswerSet, path: str, member: str, ids: Sequence[object]) -> list[Row]:
@@ -69,7 +73,7 @@ def _no_firewall(answers: AnswerSet) -> bool:
 
 
 def _no_instance(answers: AnswerSet) -> bool:
-    return not _sent(answers, "POST", _INSTANCE)
+    return not any(_sent(answers, method, _INSTANCE + ".*") for method in ("POST", "DELETE"))
 
 
 def _no_storage(answers: AnswerSet) -> bool:
@@ -265,7 +269,7 @@ SERVER_PROBE = (
         msg("receipt of a new instance"),
         "contract#instances",
         msg("open: a create was never seen to succeed"),
-        nothing_if(_no_instance, _receipt),
+        nothing_if(lambda answers: not _sent(answers, "POST", _INSTANCE), _receipt),
     ),
     ContractCheck(
         "probe_instance_text",
