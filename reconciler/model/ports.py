@@ -168,10 +168,8 @@ class Seen:
     """The result of a finished reading. `rows` are live objects, member ids or catalogue rows, by
     what was read; `complete` as quota#lists says.
 
-    `inline` are further lists that came along, by name. `absent` is set by a reading of one object
-    alone: whether its absence is proved. `page_rows` is how many rows a page of a list had, None if
-    one page was the whole list.
-    """
+    `inline` are further lists by name, `page_rows` the rows of a page, None if one page was all.
+    `absent`, of a reading of one object: whether its absence is proved."""
 
     rows: tuple[Any, ...] = ()
     complete: bool = False
