@@ -71,6 +71,12 @@ SITUATIONS = {
     "if you renamed {}, rename its state as well:\n{}\nor write its name in the file; if {} is a different stack, confirm that with:\nreconciler apply {}": (
         "tests/scenarios/test_former_names.py::test_another_name_stops_everything_until_the_state_is_moved"
     ),
+    "to delete its objects:\nreconciler destroy": (
+        "tests/scenarios/test_former_names.py::test_an_environment_that_left_the_file_is_listed_shown_and_destroyed"
+    ),
+    "it is no longer in the file, and its state remains; to delete its objects:\nreconciler destroy": (
+        "tests/scenarios/test_former_names.py::test_an_environment_that_left_the_file_is_listed_shown_and_destroyed"
+    ),
     "restore the state of {} and the environments of the file; if it is not yours: --accept {}": (
         "tests/scenarios/test_former_names.py::test_marked_objects_of_a_former_environment_stop_a_run_without_any_state"
     ),

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import field, replace
 from functools import wraps
 from pathlib import Path
@@ -17,6 +17,7 @@ from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.arguments.piped_arguments import stop_usage as stop_usage  # noqa: PLC0414
 from reconciler.cli.console import Console
 from reconciler.cli.streams import Stream
+from reconciler.commands.relocation import removed_environments
 from reconciler.common.dataclass import dataclass
 from reconciler.common.paths import SourceLines, shown_path
 from reconciler.common.suggestions import command_line
@@ -147,6 +148,13 @@ class Session:
             self.path, stack, self.environ, simulated=self.simulate
         )
 
+    def removed(self) -> tuple[str, ...]:
+        """The environments that are no longer in the file and have a state, sorted."""
+        with suppress(Abort):
+            name, known = loader.identities(self.path)
+            return tuple(each for each in self.kept_environments(name) if each not in known)
+        return ()
+
     def load_to_destroy(self) -> Stack:
         """The stack to destroy. If its environment was removed from the file, the stack has no
         resources: its state lists what it owns.
@@ -269,6 +277,7 @@ class Session:
         """The problem with a hint whose commands work for this stack when pasted: with its path,
         its environment and `--simulate`.
         """
+        problem = removed_environments.explained(problem, self.environment, self.removed)
         if problem.hint is None or "reconciler " not in problem.hint:
             return problem
         # an instance without a firewall may be outside the narrowed part
@@ -310,9 +319,7 @@ class Session:
 
 
 def lock_seconds(given: float | None, console: Console) -> float:
-    """Seconds to wait for the lock: as given, else 60 at a terminal and 0 elsewhere
-    (commands#options).
-    """
+    """Seconds to wait for the lock: as given, else 60 at a terminal, 0 elsewhere."""
     if given is not None:
         return given
     return LOCK_SECONDS_AT_TERMINAL if console.can_ask else 0.0

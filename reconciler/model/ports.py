@@ -297,7 +297,7 @@ class StateReader(Protocol):
         ...
 
     def place_of(self, other: StateReader) -> str:
-        """How this state names the place of another one, for `at`: it holds for a copy of both."""
+        """How this state names the place of another one for `at`, also in a copy of both."""
         ...
 
     def at(self, place: str) -> StateReader:
@@ -397,12 +397,10 @@ class Store(StateReader, Protocol):
     def rename(
         self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None
     ) -> State | None:
-        """Gives the state another name in the same place, with its history, and returns it with the
-        next serial; None if there is no state under this name. It takes the locks of both names.
+        """Gives the state another name in the same place, with its history, under both locks, and
+        returns it; None if there is none. The same call completes an interrupted one.
 
-        A state without objects and open requests under the other name is put aside. After an
-        interrupt the state has one of the two names, and the same call completes the rename. Raises
-        `NameTaken`, `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`, `LostLock`.
+        A state without objects at the target is put aside. Raises `NameTaken` and all of `open`.
         """
         ...
 

@@ -185,7 +185,15 @@ def test_an_environment_that_left_the_file_is_listed_shown_and_destroyed(
         code, said = run(capsys, *command, *at)
         assert code == 0 and "instances.a" in said
     assert "shop/dev" in run(capsys, "doctor", "--stack", "web.yaml")[1]
-    assert run(capsys, "plan", "web.yaml", "--env", "dev")[0] == 64
+    code, said = run(capsys, "ls", "web.yaml", "--env", "dev")
+    assert code == 0 and "instances.a" in said and "error" not in said
+    code, said = run(capsys, "ls", "web.yaml")
+    assert code == 64 and "no longer in the file, but with a state: dev" in said
+    code, said = run(capsys, "validate", "web.yaml")
+    assert code == 0 and "the environment dev is no longer in the file" in said
+    assert "reconciler destroy web.yaml --env dev" in said
+    code, said = run(capsys, "plan", "web.yaml", "--env", "dev")
+    assert code == 64 and "reconciler destroy web.yaml --env dev" in said
     assert (
         run(capsys, "destroy", "web.yaml", "--env", "dev", "--yes", "--accept", "delete", *SCALE)[0]
         == 0

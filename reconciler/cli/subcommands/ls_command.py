@@ -212,7 +212,7 @@ def _opened(session: Session) -> _Stack:
     store = session.store(name, environment)
     found = _Stack(name, environment, store, opening.read_state(store))
     try:
-        return replace(found, stack=session.load())
+        return replace(found, stack=session.load_to_destroy())
     except Abort as stop:
         return replace(found, problems=tuple(stop.problems))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session, on_each_stack, on_stack, on_stacks, stop_usage
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
 from reconciler.planner.checks.approval import Acceptance
 
@@ -67,7 +69,7 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
             others=session.outputs_of,
             check=partial(offline.unanswered, catalogue=session.kept_catalogue()),
         )
-        problems += found
+        problems += (*found, *_removed_environments(session))
         names += checked
     found = in_order(problems)
     code = exit_codes.of_problems(found)
@@ -98,6 +100,20 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
         )
         console.result([Line(text, Tone.GOOD)])
     return code
+
+
+def _removed_environments(session: Session) -> Iterator[Problem]:
+    """A notice for each environment that is no longer in the file, but still has objects."""
+    from reconciler.commands.relocation import removed_environments
+    from reconciler.commands.session import read_state
+
+    for environment in session.removed() if session.environment is None else ():
+        former = replace(session, environment=environment)
+        with suppress(Abort):
+            state = read_state(former.store(former.identify()[0], environment))
+            found = removed_environments.left(environment, state)
+            if found is not None:
+                yield former.pasteable(found)
 
 
 @click.command(
