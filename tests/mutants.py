@@ -68,6 +68,13 @@ MUTANTS = (
         ("tests/cli/test_other_stacks.py",),
     ),
     Mutant(
+        "hand over objects before the target has announced them",
+        "reconciler/commands/relocation/moving.py",
+        '    record(taker, run, "hand-over announced", (*before, *made.announce()))\n',
+        "",
+        ("tests/store/test_hand_over.py",),
+    ),
+    Mutant(
         "leave the former name in a state that was moved",
         "reconciler/store/folder_store.py",
         "max(found.records, 1), found.torn",
