@@ -22,7 +22,6 @@ from reconciler.contract.check import (
     judged,
     nothing_if,
 )
-from reconciler.contract.instance_checks import is_path_id
 from reconciler.contract.service_checks import absence
 from reconciler.contract.shape import Row
 
@@ -38,7 +37,7 @@ _RULE = frozenset({"rule_id", "bound", "protocol", "port", "ip", "title", "conte
 
 def _ids(answers: AnswerSet) -> list[str]:
     found = [shape.text_of(row, "firewall_id") for row in answers["groups"].rows]
-    return [known for known in found if known is not None and is_path_id(known)]
+    return [known for known in found if known is not None and shape.is_path_id(known)]
 
 
 def _group_reads(answers: AnswerSet) -> Sequence[CheckRead]:

@@ -140,15 +140,9 @@ def _instance_pages(answers: AnswerSet) -> Judgement:
 def _detail_reads(answers: AnswerSet) -> Sequence[CheckRead]:
     reads = [get("instance_absent", f"{LIST}/{ABSENT_ID}", fields=9)]
     known = next((shape.text_of(row, "instance_id") for row in answers["instances"].rows), None)
-    if known is not None and is_path_id(known):
+    if known is not None and shape.is_path_id(known):
         reads.append(get("instance", f"{LIST}/{known}", fields=SAFE_MASK))
     return reads
-
-
-def is_path_id(text: str) -> bool:
-    """Whether an id may be part of a path (contract#values)."""
-    form = shape.id_form(text)
-    return form.alphabet in ("base62", "base62_and_signs", "digits", "hex", "uuid")
 
 
 def _detail(answers: AnswerSet) -> Judgement:

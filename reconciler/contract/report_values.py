@@ -16,9 +16,14 @@ NUMBER_MAX = 262_143
 
 _PARTS_MAX = 64
 _LENGTH_MAX = 64
-_CODE = re.compile(
-    r"[a-z]{2}[0-9]{1,2}[-_][a-z][0-9]{1,2}|[a-z]{2,6}_[0-9a-z]{1,3}[0-9a-z._-]{0,12}"
-)
+CODES = {
+    "zone_id": re.compile(r"[a-z]{2}[0-9]{1,2}[-_]z[0-9]{1,3}"),
+    "flavor_id": re.compile(r"[a-z]{2,5}_[0-9]{1,3}(\.[0-9]{1,4})?[-_]([a-z]|g[0-9]{1,2})"),
+}
+"""The forms of the codes of the catalog that are known (contract#values). A code of another form is
+not shown: it could be a name.
+"""
+
 _FACT = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -46,7 +51,8 @@ class CatalogCode:
     code: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.code, str) or _CODE.fullmatch(self.code) is None:
+        forms = CODES.values()
+        if not isinstance(self.code, str) or not any(form.fullmatch(self.code) for form in forms):
             raise ValueError("not a code of the catalog")
 
 

@@ -98,7 +98,7 @@ def _flavor_reads(answers: AnswerSet) -> Sequence[CheckRead]:
     ]
     first = next(iter(answers["flavors"].rows), {})
     known = shape.text_of(first, "flavor_id")
-    if known is not None and shape.catalog_code(known) != "other":
+    if known is not None and shape.is_path_id(known):
         reads.append(get("flavor", f"/v1/flavors/{known}"))
     return reads
 

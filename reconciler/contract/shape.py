@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.secret import Secret
-from reconciler.contract.report_values import CatalogCode, IdForm, MemberTypes, Part
+from reconciler.contract.report_values import CODES, CatalogCode, IdForm, MemberTypes, Part
 from reconciler.contract.report_words import (
     CLASSES,
     ENUMERATIONS,
@@ -29,6 +29,7 @@ _ALPHABETS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("base62_and_signs", re.compile(r"[0-9A-Za-z_.-]+")),
 )
 _PREFIX = re.compile(r"[A-Z][A-Z_]*-")
+_PATH_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 _WORD = re.compile(r"[A-Za-z0-9_]{1,24}")
 _LENGTH_MAX = 64
 _ROWS_MAX = 10_000
@@ -185,19 +186,15 @@ def id_form(text: str) -> IdForm:
 
 def codes(rows: Iterable[Row], name: str) -> tuple[Part, ...]:
     """The codes of the catalog that rows have under a name; `other` for a text of another form."""
-    return tuple(
-        sorted(
-            {catalog_code(row[name]) for row in rows if isinstance(row.get(name), str)}, key=repr
-        )
-    )[:48]
+    form = CODES[name]
+    texts = {row[name] for row in rows if isinstance(row.get(name), str)}
+    found = {CatalogCode(text) if form.fullmatch(text) else "other" for text in texts}
+    return tuple(sorted(found, key=repr))[:48]
 
 
-def catalog_code(text: str) -> Part:
-    """The code of a zone or flavor, or `other`."""
-    try:
-        return CatalogCode(text)
-    except ValueError:
-        return "other"
+def is_path_id(text: str) -> bool:
+    """Whether an id may be part of a path (contract#values)."""
+    return _PATH_ID.fullmatch(text) is not None
 
 
 def size_class(number: int) -> str:

@@ -17,7 +17,6 @@ from reconciler.contract.check import (
     judged,
     nothing_if,
 )
-from reconciler.contract.instance_checks import is_path_id
 from reconciler.contract.report_values import Part
 from reconciler.contract.service_checks import absence
 from reconciler.contract.shape import WireAnswer
@@ -37,7 +36,7 @@ def _storage_reads(answers: AnswerSet) -> Sequence[CheckRead]:
         get("storage_absent", f"{STORAGES}/{ABSENT_ID}"),
     ]
     known = next((shape.text_of(row, "block_storage_id") for row in answers["storages"].rows), None)
-    if known is not None and is_path_id(known):
+    if known is not None and shape.is_path_id(known):
         reads.append(get("storage", f"{STORAGES}/{known}"))
     return reads
 
@@ -110,7 +109,9 @@ def _live_bill(answers: AnswerSet) -> Judgement:
 
 def _bill_reads(answers: AnswerSet) -> Sequence[CheckRead]:
     bills = [shape.text_of(row, "bill_id") for row in answers["bills"].rows]
-    known = next((bill for bill in bills if bill is not None and is_path_id(bill)), "BILL-live")
+    known = next(
+        (bill for bill in bills if bill is not None and shape.is_path_id(bill)), "BILL-live"
+    )
     reads = [get("live_bill", f"{BILLS}/live"), get("bills", BILLS, page_size=100)]
     return [*reads, get("bill_detail", f"{BILLS}/{known}")] if "bills" in answers else reads
 

@@ -69,6 +69,7 @@ ONLY_IN: Mapping[str, str] = {"fpath+=": "zsh", "source <(": "bash"}
 NOT_RUN: Mapping[str, str] = {"simulator serve": "it runs until Ctrl-C"}
 
 BEFORE: Mapping[str, Sequence[str]] = {
+    "doctor --contract --read contract-report.json": ("doctor --contract --yes",),
     "show prod.plan": ("plan --out prod.plan",),
     "apply --plan prod.plan web.yaml": ("plan web.yaml --env prod --out prod.plan",),
     "import instances.db shop-db": ("state forget instances.db --yes",),

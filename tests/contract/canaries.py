@@ -124,7 +124,7 @@ STRANGE_BODIES: dict[str, Change] = {
     "keyed_by_name": _in_rows(lambda row: {CANARY: row}),
     "status": _in_rows(lambda row: {**row, "status": f"{CANARY}_status", "type": CANARY}),
     "prefix": _in_rows(lambda row: {**row, "instance_id": f"{CANARY}-1", "flavor_id": CANARY}),
-    "code_like": _in_rows(lambda row: {**row, "zone_id": CANARY.lower(), "flavor_id": "canary"}),
+    "code_like": _in_rows(lambda row: {**row, "zone_id": "canary_1", "flavor_id": "canary_12"}),
     "ids_as_objects": _in_rows(lambda row: {**row, "instance_id": {CANARY: CANARY}, "ip": CANARY}),
     "lists_of_names": _in_rows(
         lambda row: {**row, "supporting_images": [CANARY], "block_storage": [CANARY, {CANARY: 1}]}
