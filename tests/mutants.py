@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant(
         "resend a POST whose answer is lost",
         "reconciler/executor/sender.py",
-        "        if answer.sent:\n            self.waiter.answer_lost(task, "
+        "            self.waiter.answer_lost(task, "
         "Failure(answer.reason, http_status=answer.status))\n            return\n",
         "",
         (of_story("one server"),),

@@ -45,6 +45,7 @@ PLACES: Mapping[str, Mapping[str, str]] = {
         "shop/stack.yaml": SHOP,
         "web.yaml": SHOP.replace("stack: shop", "stack: web") + ENVIRONMENTS,
     },
+    "in a folder of stacks": {"shop.yaml": SHOP},
     "in an account": {},
 }
 """The current folders in which the examples are run: their files, all applied to a local cloud."""
@@ -53,6 +54,7 @@ APPLIED: Mapping[str, Sequence[str]] = {
     "in a stack": ("apply --yes",),
     "in a stack with environments": ("apply --env prod --yes",),
     "beside stacks": ("apply shop --yes", "apply web.yaml --env prod --yes"),
+    "in a folder of stacks": ("apply shop.yaml --yes",),
 }
 
 UNSETTLED = "no request is unsettled in the prepared folder"
@@ -84,6 +86,29 @@ BEFORE: Mapping[str, Sequence[str]] = {
 }
 """The commands that make an example possible."""
 
+BARE = SHOP.replace(", firewall: web", "").replace("    firewall: web\n", "")
+DATABASE = re.compile(r"(?m)^  db: .*\n|^block_storages:\n.*\n\n")
+"""The database of the stack, and its block storage."""
+
+EDITED: Mapping[str, Mapping[str, str]] = {
+    "state move instances.db block_storages.data": {
+        "stack.yaml": DATABASE.sub("", SHOP),
+        "../data/stack.yaml": BARE.replace("shop", "data", 1),
+    },
+    "state move instances.db --to data.yaml": {
+        "shop.yaml": DATABASE.sub("", SHOP),
+        "data.yaml": BARE.replace("shop", "data", 1)
+        .replace("  db:", "  main:")
+        .replace(": db}", ": main}"),
+    },
+    "state move firewalls.web": {
+        "stack.yaml": re.sub(r"firewalls:\n.*\n\n", "", BARE) + ENVIRONMENTS,
+        "../net/stack.yaml": SHOP.replace("shop", "net", 1) + ENVIRONMENTS,
+    },
+}
+"""The files after the edit that an example speaks of. A folder beside the current one shares its
+states."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -99,9 +124,15 @@ class Example:
             return "empty"
         if "adopt" in self.page:
             return "in an account"
-        if re.search(r"web\.yaml| shop(/| |$)", self.line):
+        if "shop.yaml" in self.line:
+            return "in a folder of stacks"
+        if re.search(r"web\.yaml| shop(/|$)|(?<!rename-stack) shop ", self.line):
             return "beside stacks"
-        return "in a stack with environments" if "--env" in self.line else "in a stack"
+        return (
+            "in a stack with environments"
+            if re.search("--env|-env prod", self.line)
+            else "in a stack"
+        )
 
 
 def examples() -> list[Example]:

@@ -49,7 +49,7 @@ def command_of(words: tuple[str, ...]) -> click.Command:
 
 
 WITHOUT_STACK = {"init", "explain", "completion", "simulator serve", "schema", "fmt"}
-MANY_ARGUMENTS = {"adopt", "absorb", "simulator do"}
+MANY_ARGUMENTS = {"adopt", "absorb", "simulator do", "state move"}
 
 
 @pytest.mark.parametrize("words", commands(program), ids=" ".join)

@@ -153,6 +153,12 @@ def test_an_example_works(
     for start, commands in help_examples.BEFORE.items():
         for command in commands if line.startswith(start) else ():
             assert program.run(shlex.split(command)) == 0
+    for start, files in help_examples.EDITED.items():
+        for name, text in files.items() if line.startswith(start) else ():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+            if name.startswith("../"):
+                monkeypatch.setenv("RECONCILER_STATE_DIR", str(folder / "state"))
     if "init" not in line:
         monkeypatch.setattr(Console, "can_ask", True)
         monkeypatch.setattr(Console, "confirm", lambda *_, **__: True)

@@ -37,7 +37,7 @@ PREPARED = {
     "how-to/ci.md": f"mkdir infra; {STACK}; sed 's/^stack: .*/stack: shop/' stack.yaml > infra/stack.yaml",
     "how-to/recover.md": f"{APPLIED}; sed -i.bak s/std_1.2-g1/std_2.4-g1/ stack.yaml;"
     " rm stack.yaml.bak; reconciler apply --yes --accept downtime; cp -a state saved",
-    "reference/commands.md": APPLIED,
+    "reference/commands.md": f"mkdir shop; {APPLIED.replace('single', 'web-tier')}; cp stack.yaml shop",
     "reference/plan-format.md": APPLIED.replace("single", "web-tier"),
 }
 """What is in the folder when a page begins."""

@@ -58,7 +58,7 @@ def _options(command: Callable[..., int]) -> Callable[..., int]:
     epilog="""\b
 Examples:
   reconciler state rename-stack shop store
-  reconciler state rename-stack shop store stacks/shop.yaml --yes"""
+  reconciler state rename-stack shop store shop/ --yes"""
 )
 @click.argument("former", metavar="OLD")
 @click.argument("name", metavar="NEW")
@@ -111,9 +111,9 @@ def rename_stack(
 @click.command(
     epilog="""\b
 Examples:
-  reconciler state rename-env staging stage
+  reconciler state rename-env prod production
   reconciler state rename-env - prod
-  reconciler state rename-env prod - stacks/shop.yaml"""
+  reconciler state rename-env prod - web.yaml"""
 )
 @click.argument("former", metavar="OLD")
 @click.argument("name", metavar="NEW")
@@ -162,7 +162,7 @@ class Target:
 @click.command(
     epilog="""\b
 Examples:
-  reconciler state move instances.db block_storages.db --to ../data
+  reconciler state move instances.db block_storages.data --to ../data
   reconciler state move instances.db --to data.yaml --as instances.main shop.yaml
   reconciler state move firewalls.web --env prod --to ../net --to-env prod --yes"""
 )

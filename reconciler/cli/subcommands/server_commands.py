@@ -213,14 +213,17 @@ def bill(session: Session, *, choices: BillOptions) -> int:
 
     With STACK, also what the objects of that stack cost a month at the prices of the catalog: the
     API does not split a bill by object. Amounts are in KRW without VAT, unless a column has it.
-    With --simulate, --stack chooses the local cloud.
+    With --history, --stack only chooses the local cloud of --simulate.
     """
     limits = (choices.start, choices.end, choices.min_price, choices.max_price)
-    named = click.get_current_context().get_parameter_source("stack") is not ParameterSource.DEFAULT
+    source = click.get_current_context().get_parameter_source
+    named = source("stack") is not ParameterSource.DEFAULT
     if choices.history or any(limit is not None for limit in limits):
         _check_bill_options(choices, named=named)
         return _bill_history(session, choices)
-    return _bill_so_far(session, named=named)
+    return _bill_so_far(
+        session, named=named or source("stack_option") is not ParameterSource.DEFAULT
+    )
 
 
 def _check_bill_options(choices: BillOptions, *, named: bool) -> None:

@@ -141,7 +141,7 @@ def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None
 Examples:
   reconciler state mv instances.db instances.database
   reconciler state mv 'instances.web[0]' 'instances.web["seoul"]' --env prod --yes
-  reconciler state mv instances.web instances.api --swap"""
+  reconciler state mv 'instances.web[0]' 'instances.web[1]' --swap"""
 )
 @click.argument("source", metavar="ADDRESS", type=option_types.AddressText())
 @click.argument("target", metavar="ADDRESS", type=option_types.AddressText())
