@@ -168,6 +168,9 @@ _MERGED_DEPTH = {
 may be defined only once.
 """
 
+_JOINED = ("assert", "moved", "removed")
+"""The lists of which each file of a folder may have one. Together they are one list."""
+
 
 EXTENSION = "x-"
 """How the keys of a file begin that have no meaning: a place for anchors. Each file has its own."""
@@ -192,8 +195,8 @@ def merge(roots: list[Table], problems: list[Problem], *, file: str) -> Table:
 def _join(
     first: Table, second: Table, problems: list[Problem], *, depth: int, section: str | None
 ) -> Table:
-    """Both tables as one. A key in both is merged if it is a section; otherwise it is an error with
-    both places.
+    """Both tables as one. A key in both is merged if it is a section or one of `_JOINED`; otherwise
+    it is an error with both places.
     """
     entries: dict[str, Node] = dict(first.entries)
     marks = dict(zip(first.entries, first.marks, strict=True))
@@ -203,13 +206,16 @@ def _join(
             entries[key], marks[key] = value, mark
             continue
         name = section or key
-        below = depth < _merged_depth(name)
+        listed = depth == 0 and key in _JOINED
+        below = listed or depth < _merged_depth(name)
         if below and is_null(value):
             continue
         if below and is_null(known):
             entries[key], marks[key] = value, mark
         elif below and isinstance(known, Table) and isinstance(value, Table):
             entries[key] = _join(known, value, problems, depth=depth + 1, section=name)
+        elif listed and isinstance(known, Sequence) and isinstance(value, Sequence):
+            entries[key] = known._replace(items=(*known.items, *value.items))
         else:
             problems.append(_twice(key, first.key_place(key), Place(value.file, *mark)))
     return Table(entries, tuple(marks.values()), first.file, first.line, first.column)

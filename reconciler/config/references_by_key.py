@@ -63,7 +63,7 @@ def link(ctx: BuildContext, kind: str, text: str, place: Place | None) -> Link |
 
 def depends_on(ctx: BuildContext, text: str, place: Place | None) -> Address | None:
     """The address that an entry of `depends_on` names. None if it has no objects because of its
-    `when`, or after a report.
+    `when`, `count` or `for_each`, or after a report.
     """
     found = addresses.parse(text)
     if found is None or found.existing:
@@ -74,7 +74,8 @@ def depends_on(ctx: BuildContext, text: str, place: Place | None) -> Address | N
         message = msg("`{name}` is not an address of this stack", name=text[:60])
         ctx.report("bad-reference", message, place, hint=hint)
         return None
-    if (found.kind, found.name) in ctx.cardinalities.left_out:
+    name = (found.kind, found.name)
+    if name in ctx.cardinalities.left_out or ctx.cardinalities.known.get(name, 1) in (0, ()):
         return None
     return found if exists(ctx, found, place) else None
 

@@ -140,7 +140,7 @@ def _is_part(file: Path) -> bool:
     would be deleted or lose their protection. The file of a component is not part of a stack.
     """
     parts = ("stack", *all_kinds().sections, "existing", "components", "defaults", "guard")
-    keys = {*parts, "moved", "removed"}
+    keys = {*parts, "assert", "moved", "removed"}
     root = _root(file, [])
     if root is not None:
         return "component" not in root.entries and not keys.isdisjoint(root.entries)

@@ -82,6 +82,11 @@ def test_the_table_of_bills_ends_with_the_sums_and_fits_the_screen(
     assert " No bill matches." in call(capsys, "bill", "--from", "2030-01", *AT)[2]
 
 
+def test_an_account_without_bills_is_reported_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    assert " The account has no bills yet." in call(capsys, "bill", "--history", *AT)[2]
+
+
 WRONG = [
     (("--from", "2026-13"), "is not a date"),
     (("--to", "2026-02-30"), "is not a date"),

@@ -141,6 +141,8 @@ def test_the_keys_of_a_component_are_its_own(tmp_path: Path) -> None:
     [
         "instances: {off: {when: false}, web: {depends_on: [instances.off]}}",
         "instances: {off: {count: 0}, web: {depends_on: [instances.off]}}",
+        "instances: {off: {count: 0}, web: {depends_on: ['instances.off[0]']}}",
+        "instances: {off: {for_each: []}, web: {depends_on: ['instances.off[\"a\"]']}}",
         "firewalls: {f: {when: false, rules: {a: {direction: in, protocol: tcp, ports: 80, "
         "cidr: 0.0.0.0/0}}}}\ninstances: {web: {depends_on: [firewalls.f, firewalls.f.rules.a]}}",
         "firewalls: {f: {when: false}}\n"

@@ -6,6 +6,7 @@ import gc
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from reconciler.config import schema, stack_folder, yaml_errors, yaml_reader
 from reconciler.config.document import Scalar, Table, plain
+from reconciler.config.loader import load_stack
+from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
 
 
@@ -217,6 +220,29 @@ def test_a_key_defined_in_two_files_is_reported_with_both_places(tmp_path: Path)
         ("yaml-duplicate-key", f"{tmp_path}/b.yaml:4:3"),
     ]
     assert f"{tmp_path}/a.yaml:4:3" in found[1].message
+
+
+def test_lists_of_checks_and_moves_in_several_files_are_one_list(tmp_path: Path) -> None:
+    texts = {
+        "a.yaml": "version: 1\nstack: shop\ninstances: {b: {}, d: {}}\nremoved:\n"
+        "assert: [{check: true, message: one}]\nmoved: [{from: instances.a, to: instances.b}]\n",
+        "b.yaml": "assert: [{check: '${1 > 2}', message: two}]\n"
+        "moved: [{from: instances.c, to: instances.d}]\n"
+        "removed: [{from: instances.e, keep: true}]\n",
+        "c.yaml": "moved:\nguard: {admin: [10.0.0.0/8], ports: [22]}\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    document, found = stack_folder.load(tmp_path)
+    assert found == ()
+    content: Any = plain(document.root)
+    assert [item["message"] for item in content["assert"]] == ["one", "two"]
+    assert [item["from"] for item in content["moved"]] == ["instances.a", "instances.c"]
+    assert [item["from"] for item in content["removed"]] == ["instances.e"]
+    with pytest.raises(Abort) as abort:
+        load_stack(tmp_path, environment=None)
+    failed = [str(problem.place) for problem in abort.value.problems if problem.code == "assert"]
+    assert failed == [f"{tmp_path}/b.yaml:1:18"]
 
 
 def test_existing_objects_of_one_kind_may_stand_in_several_files(tmp_path: Path) -> None:

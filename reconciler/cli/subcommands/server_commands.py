@@ -260,8 +260,10 @@ def _bill_history(session: Session, choices: BillOptions) -> int:
         console.result_json(bill_rows.history_document(query, found))
     elif found:
         console.result(list(bill_rows.history_lines(found, console.style(console.out))))
-    else:
+    elif asked:
         console.note([Line(msg(" No bill matches."), Tone.CARE)])
+    else:
+        console.note([Line(msg(" The account has no bills yet."), Tone.CARE)])
     session.show_problems()
     return exit_codes.DONE
 
