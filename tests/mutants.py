@@ -538,6 +538,13 @@ MUTANTS = (
         ("tests/scenarios/test_proof_of_deletion.py",),
     ),
     Mutant(
+        "leave a delete that is held back out of the report of an interrupt",
+        "reconciler/executor/executor.py",
+        "            elif isinstance(task.state, Pending | Rechecking) and not task.write.sent:\n",
+        "            elif task.started is None:\n",
+        ("tests/scenarios/test_proof_of_deletion.py",),
+    ),
+    Mutant(
         "drop what is missing",
         "reconciler/planner/compare/classify.py",
         "        return Disposition.UNSETTLED, missing\n",

@@ -43,6 +43,8 @@ from reconciler.schedule.step_state import (
     Failed,
     Failure,
     InFlight,
+    Pending,
+    Rechecking,
     UnknownOutcome,
     Unsettled,
 )
@@ -238,7 +240,7 @@ class _Executor:
         for task in self.scheduler.remaining():
             if isinstance(task.state, InFlight | UnknownOutcome):
                 self.sender.waiter.abandon(task)
-            elif task.started is None:
+            elif isinstance(task.state, Pending | Rechecking) and not task.write.sent:
                 self.scheduler.skip(task, reason)
         self.journal.refresh()
         if not interrupted and (lines := self._exposed().lines):

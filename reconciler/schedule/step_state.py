@@ -192,6 +192,7 @@ TRANSITIONS: Mapping[type[Any], Mapping[StepEvent, type[Any]]] = {
     Rechecking: {
         _E.RECHECKED: Pending,
         _E.FAILED: Failed,
+        _E.SKIPPED: Skipped,
     },
     InFlight: {
         _E.ACCEPTED: Polling,

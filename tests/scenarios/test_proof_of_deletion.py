@@ -196,3 +196,43 @@ def test_an_object_that_comes_back_in_the_run_is_deleted_by_the_next_one(tmp_pat
     assert harness.apply(harness.stack(FOUR, tmp_path), destroy=True).exit_code == 0
     assert harness.cloud.snapshot().instances == {} and harness.state is not None
     assert harness.state.is_empty
+
+
+@pytest.mark.parametrize("seconds", [0.7, 22.0])
+def test_an_interrupt_ends_a_destroy_at_once_and_names_what_was_not_begun(
+    tmp_path: Path, seconds: float
+) -> None:
+    # Goal: every object is either being deleted or named as skipped. After 22 s only the delete is
+    # left that is held back.
+    harness, _ = up(tmp_path)
+    stack = harness.stack(FOUR, tmp_path)
+    harness.clock.advance_to(harness.clock.monotonic() + 600)
+    began = harness.clock.monotonic()
+    harness.interrupted = lambda: harness.clock.monotonic() - began >= seconds
+    result = harness.apply(stack, destroy=True)
+    assert result.exit_code == 130 and harness.clock.monotonic() - began < seconds + 6
+    (told,) = (each for each in result.problems if each.code == "interrupted")
+    skipped = {key.split()[-1] for key in result.skipped}
+    left = {f"instances.web[{number}]" for number in range(4)}
+    assert skipped and left == skipped | {one for one in left if one in str(told.message)}
+    harness.interrupted = lambda: False
+    assert harness.apply(stack, destroy=True).exit_code == 0
+    assert harness.cloud.snapshot().instances == {}
+
+
+def test_no_page_that_shifts_makes_an_existing_object_look_gone(tmp_path: Path) -> None:
+    # Goal: 25 of 30 are deleted one after another, read in pages of 10; two are not executed.
+    text = HEAD + "  a: {count: 25}\n  z: {count: 5}\n"
+    less = HEAD + "  z: {count: 5}\n"
+    harness = LyingCloud(switches={"page_size_cap": 10}, latency_seconds=1.0)
+    assert harness.apply(harness.stack(text, tmp_path)).exit_code == 0
+    state = harness.state
+    assert state is not None
+    lasting = {state.entries[f"instances.a[{number}]"].id for number in (10, 20)}
+    harness.kept = set(lasting)
+    result = harness.apply(harness.stack(less, tmp_path))
+    assert result.exit_code == 3 and all(kept(harness, id) for id in lasting)
+    assert len(harness.cloud.snapshot().instances) == 7
+    harness.honest()
+    assert harness.apply(harness.stack(less, tmp_path)).exit_code == 0
+    assert len(harness.cloud.snapshot().instances) == 5
