@@ -100,6 +100,7 @@ def offered(line: str) -> list[str]:
         ("plan net.yaml --env=s", ["--env=staging"]),
         ("plan --env s", []),
         ("plan --stack net.yaml --env s", ["staging"]),
+        ("state move firewalls.web --to net.yaml --to-env s", ["staging"]),
         ("plan shop --only instances.w", WEB),
         ("plan shop --except firewalls.web.", [RULE]),
         ("plan shop --replace instances.w", WEB[1:]),
@@ -210,16 +211,24 @@ def test_a_question_ends_with_0_and_without_a_message(
 FREE = frozenset(
     {
         "admin",
+        "budget",
+        "end",
         "format",
+        "gpu",
         "id",
         "inventory",
         "lock_timeout",
         "interval",
+        "max_price",
+        "min_memory",
+        "min_price",
+        "min_vcpu",
         "name",
         "objects",
         "port",
         "host",
         "seed",
+        "start",
     }
     | {"time_scale", "values", "texts"}
 )

@@ -31,6 +31,7 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("graph", DocumentType.GRAPH, ("web.yaml",)),
     ("recover", DocumentType.RECOVERY, ("web.yaml",)),
     ("doctor", DocumentType.DIAGNOSIS, AT),
+    ("doctor", DocumentType.CONTRACT, ("--contract", "--yes", *AT, *SCALE)),
     *(
         ("catalog", DocumentType.CATALOG, (kind, *AT))
         for kind in ("zones", "flavors", "images", "ssh-keys", "storage-types")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -200,6 +201,15 @@ def _former_environments(scope: Scope, text: str) -> Iterator[Item]:
     yield Item("-", "no environment")
 
 
+def _environments_there(scope: Scope, text: str) -> Iterator[Item]:
+    """The environments of the stack that `--to` names."""
+    to = scope.context.params.get("to")
+    if to is not None:
+        there = copy(scope)
+        there.path = Path(to)
+        yield from _plain(there.environments())
+
+
 def _stack_name(scope: Scope, text: str) -> Iterator[Item]:
     yield from _plain(scope.names())
 
@@ -324,6 +334,7 @@ _OF_COMMANDS: Mapping[tuple[str, str], Source] = {
     ("forget", "what"): _forgettable,
     ("move", "addresses"): _movable,
     ("move", "to"): _stacks,
+    ("move", "to_environment"): _environments_there,
     ("rename-stack", "former"): _stack_name,
     ("rename-env", "former"): _former_environments,
     ("rename-env", "name"): _former_environments,
