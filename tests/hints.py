@@ -51,6 +51,9 @@ SITUATIONS = {
     "save the script in the iwinv console, and write its name or id here: `reconciler catalog scripts` lists them": (
         "tests/cli/test_script_text.py::test_a_script_is_answered_with_the_way_to_name_it"
     ),
+    "correct the condition or what it reads; to replace the object, add --replace {}": (
+        f"{HINTS}::test_a_condition_that_an_object_does_not_meet"
+    ),
     "add --unprotect to lift the protection for this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_with_unprotected",
     "run `reconciler plan` to see what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
     "take it out of {} first, by `removed: [{from: {}, keep: true}]` in its file and an apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",

@@ -45,7 +45,10 @@ NO_INPUTS = VariableInputs()
 
 
 _TEXTS = ("string", "cidr", "duration")
-"""The types of which `null` on the command line is a text."""
+"""The types of which a number in a file keeps its spelling."""
+
+_WHOLE_MAX = 2**53
+"""Up to here each whole number that JSON writes as `1e3` or `1.0` is exact."""
 
 
 class _Unfit(Exception):
@@ -198,16 +201,21 @@ def _given(
     for option, texts in ((f"RECONCILER_VAR_{name}", inputs.process), ("--var", inputs.arguments)):
         if name in texts:
             text = texts[name]
-            is_null = text == "null" and declared.is_nullable and kind not in _TEXTS
+            is_null = text == "null" and declared.is_nullable and kind != "string"
             yield None if is_null else _of_text(kind, text, option), option, None
 
 
 def _of_node(kind: str, node: Node) -> Plain:
-    """The value of a node. A number keeps its spelling if the type is a text."""
+    """The value of a node. A number keeps its spelling if the type is a text, and is whole if the
+    type is and no fraction is lost.
+    """
     if isinstance(node, Scalar):
-        if kind in _TEXTS and not isinstance(node.value, bool) and node.value is not None:
+        value = node.value
+        if kind in _TEXTS and not isinstance(value, bool) and value is not None:
             return node.text
-        return node.value
+        if isinstance(value, float) and kind in ("integer", "port"):
+            return int(value) if value.is_integer() and abs(value) <= _WHOLE_MAX else value
+        return value
     return document.plain(node)
 
 

@@ -9,8 +9,8 @@ from reconciler.common.text import msg
 from reconciler.model.diagnostics import Place, Problem, error
 
 ALL_OF_THE_FOLDER = msg(
-    "every *.yaml file of the folder is part of the stack: move other files "
-    "elsewhere, or rename them to end in .yml"
+    "every *.yaml file of the folder is part of the stack: move other files elsewhere, or rename "
+    "them, a file of variables to *.auto.vars.yaml, others to *.yml"
 )
 """The hint for a file of another kind in the folder of a stack."""
 

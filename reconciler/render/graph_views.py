@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.config.dependencies import DependencyNode, edges, node_of
 from reconciler.model import serialize
+from reconciler.model.address import Address
 from reconciler.model.resource import Stack
 from reconciler.render import escape
 from reconciler.render.documents.json_document import DocumentType, document
@@ -53,7 +54,33 @@ def _place(node: DependencyNode) -> Any:
     )
 
 
-def _text(stack: Stack, nodes: _Graph) -> str:
+def _folded(nodes: _Graph) -> Mapping[str, Iterable[str]]:
+    """The graph by names, with the rules of one collection as one node."""
+    members: dict[Address, int] = {}
+    for node in nodes:
+        if node.address.rule is not None:
+            members[_written(node)] = members.get(_written(node), 0) + 1
+
+    def name(node: DependencyNode) -> str:
+        number = members.get(_written(node), 0)
+        if number < 2:
+            return str(node)
+        return phrase("{address} ({number} rules)", address=_written(node), number=number)
+
+    found: dict[str, dict[str, None]] = {}
+    for node, waits in nodes.items():
+        found.setdefault(name(node), {}).update(dict.fromkeys(map(name, waits)))
+    return found
+
+
+def _written(node: DependencyNode) -> Address:
+    """The address of a node, without the parts in brackets of a rule."""
+    address = node.address
+    return address if address.rule_key is None else address.owner.with_rule(address.rule_key)
+
+
+def _text(stack: Stack, graph: _Graph) -> str:
+    nodes = _folded(graph)
     lines = [" " + phrase("{stack}: what waits for what", stack=stack.title)]
     for node, waits in nodes.items():
         lines.append(f"  {escape.outside(node)}")
@@ -61,7 +88,8 @@ def _text(stack: Stack, nodes: _Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _dot(stack: Stack, nodes: _Graph) -> str:
+def _dot(stack: Stack, graph: _Graph) -> str:
+    nodes = _folded(graph)
     lines = [
         f"digraph {_dot_quoted(stack.title)} {{",
         "  rankdir=LR;",
@@ -80,7 +108,8 @@ def _dot_quoted(item: object) -> str:
     return '"' + escape.outside(item).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _mermaid(stack: Stack, nodes: _Graph) -> str:
+def _mermaid(stack: Stack, graph: _Graph) -> str:
+    nodes = _folded(graph)
     names = {node: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart LR"]
     lines += [f'  {name}["{_mermaid_escaped(node)}"]' for node, name in names.items()]
@@ -90,7 +119,7 @@ def _mermaid(stack: Stack, nodes: _Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _mermaid_escaped(node: DependencyNode) -> str:
+def _mermaid_escaped(node: str) -> str:
     """Everything but letters, digits and the signs of addresses as a numbered entity, so that
     nothing in a label takes effect.
     """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconciler import resources
+from reconciler.model.address import Address, parse
 from reconciler.model.resource import LiveResource, Resource
 from reconciler.model.serialize import shown
 from reconciler.model.state import Entry, Phase, State
@@ -13,6 +15,7 @@ from reconciler.render.documents.state_json import entries
 from reconciler.render.format import phrase
 from reconciler.render.layout import columns
 from reconciler.render.run.screen import Line, Tone
+from reconciler.resources import rule
 
 
 def text(value: Any, reason: str | None) -> str:
@@ -106,6 +109,31 @@ def entry_lines(
                         id=id,
                     )
                 )
+
+
+def rules_of(state: State, address: Address) -> Mapping[str, Entry]:
+    """The rules in the state, by address: of a firewall, or of a key that stands for several."""
+    return {
+        entry.address: entry
+        for entry in entries(state)
+        if (within := parse(entry.address)) is not None
+        and within.rule is not None
+        and address != within
+        and (within.owner == address or address.covers(within))
+    }
+
+
+def rule_lines(rules: Mapping[str, Entry], title: str) -> Iterable[Line]:
+    """Rules of one firewall, one per line with the traffic that each allows."""
+    kind = resources.all_kinds()[rule.NAME]
+    rows = []
+    for address, entry in rules.items():
+        values = {name: format.value(value) for name, value in entry.applied.items()}
+        traffic = ", ".join(map(escape.outside, kind.summary.parts(values))) if values else ""
+        name = address.partition(".rules.")[2]
+        rows.append((escape.outside(name), escape.outside(entry.id), traffic))
+    yield Line(f" {title}", Tone.TITLE)
+    yield from (Line(f"  {row}") for row in columns(rows))
 
 
 def written_lines(resource: Resource | None) -> Iterable[Line]:

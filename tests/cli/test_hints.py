@@ -156,6 +156,17 @@ def test_a_server_to_reboot_that_is_missing(capsys: pytest.CaptureFixture[str]) 
     )
 
 
+def test_a_condition_that_an_object_does_not_meet(capsys: pytest.CaptureFixture[str]) -> None:
+    applied(capsys, stack("web"))
+    write(stack("web: assert: [{check: \"${self.public_ip == 'x'}\", message: no}]"))
+    hinted(
+        capsys,
+        "correct the condition or what it reads; to replace the object, add --replace instances.web",
+        "plan",
+        "web.yaml",
+    )
+
+
 def test_an_import_of_what_another_stack_owns(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("web"))
     state = Path("state/.simulator/shop/state.json").read_text(encoding="utf-8")

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from reconciler.config.document import Document, Scalar, Table, plain
 from reconciler.config.inputs import json_reader
+from reconciler.config.variables import VariableInputs
 from reconciler.model.diagnostics import Problem
+from tests.stackfiles import HEAD, built, problems
 
 
 def read(text: str) -> tuple[Document, tuple[Problem, ...]]:
@@ -131,3 +133,18 @@ def test_any_text_is_read_or_reported(text: str) -> None:
 )
 def test_the_text_of_a_pipe_is_json_if_it_is_a_json_object(text: str, is_json: bool) -> None:
     assert json_reader.is_json(text) is is_json
+
+
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [("1e3", 1000), ("2.0", 2), ("0.2e1", 2), ("2.5", None), ("1e300", None)],
+)
+def test_a_number_without_a_fraction_is_a_whole_number(number: str, value: int | None) -> None:
+    document, _ = read(f'{{"n": {number}}}')
+    inputs = VariableInputs(files=(document,))
+    text = f"{HEAD}variables: {{n: {{type: integer}}}}\n"
+    if value is None:
+        assert [p.code for p in problems(text, inputs=inputs)] == ["variable-value"]
+    else:
+        found = built(text, inputs=inputs).variables["n"]
+        assert (found, type(found)) == (value, int)

@@ -119,7 +119,10 @@ def test_a_value_for_a_variable_that_may_be_null_is_checked() -> None:
     for given in ("x", "2"):
         inputs = VariableInputs(arguments={"n": given})
         assert [p.code for p in problems(text, inputs=inputs)] == ["variable-value"]
-    # For a text, the command line has no null.
+    # For a string, the command line has no null; no other type has a value that is spelled so.
+    for kind in ("cidr", "port", "duration", "list", "map"):
+        text = f"{HEAD}variables: {{n: {{type: {kind}, default: null}}}}\n"
+        assert built(text, inputs=VariableInputs(arguments={"n": "null"})).variables["n"] is None
     assert built(TOP, inputs=VariableInputs(process={"x": "null"})).variables["x"] == "null"
     assert the_problem(
         HEAD + "variables: {n: {type: integer, default: 1}}\n"

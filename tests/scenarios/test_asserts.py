@@ -75,6 +75,12 @@ assert:
     ]
 
 
+def test_a_condition_without_a_usable_message_says_that_it_is_false() -> None:
+    for message in ("", "${null}"):
+        found = [p.message for p in problems(HEAD + check("false", message)) if p.code == "assert"]
+        assert found == ["check failed: the condition is false"]
+
+
 def test_conditions_of_a_component_hold_for_each_use(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(
         "version: 1\ncomponent: box\nparameters: {n: {type: integer}}\n"
@@ -124,6 +130,8 @@ def test_a_false_condition_after_a_step_ends_the_run_with_an_error(tmp_path: Pat
         ("assert", "instances.web")
     ]
     assert again.steps == ()
+    (false,) = [p for p in again.problems if p.code == "assert"]
+    assert false.hint is not None and false.hint.endswith("add --replace instances.web")
     harness.cloud.forget_quota()
     mended = harness.stack(web("self.private_ip != 'none'"), tmp_path)
     assert harness.apply(mended).exit_code == 0

@@ -305,7 +305,7 @@ def explain(console: Console, *, field: str | None) -> int:
     from reconciler.config import reference
     from reconciler.render import explain_text
 
-    path = tuple(part for part in (field or "").split(".") if part)
+    path = _path(field or "")
     found = reference.find(path)
     if found is None:
         known = (
@@ -331,6 +331,21 @@ def explain(console: Console, *, field: str | None) -> int:
             )
         )
     return exit_codes.DONE
+
+
+def _path(field: str) -> tuple[str, ...]:
+    """The path of a field in the language. The address of a rule, or of one of several objects,
+    stands for its kind.
+    """
+    from reconciler.model.address import typed
+    from reconciler.resources import rule
+
+    address = typed(field)
+    if address is not None and address.rule is not None:
+        return address.kind, rule.NAME
+    if address is not None and address.index is not None:
+        return (address.kind,)
+    return tuple(part for part in field.split(".") if part)
 
 
 SCHEMAS: Mapping[str, str] = {

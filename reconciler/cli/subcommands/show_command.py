@@ -75,16 +75,28 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
 
 
 def _show_state(session: Session, address: Address | None) -> int:
+    from dataclasses import replace
+
     from reconciler.commands import session as opening
     from reconciler.render import escape, state_text
     from reconciler.render.documents import state_json
+    from reconciler.render.format import phrase
     from reconciler.render.plan import plan_text
 
     console = session.console
     name, environment = session.identify()
     store = session.store(name, environment)
     state = opening.read_state(store)
-    if address is not None:
+    rules = {} if state is None or address is None else state_text.rules_of(state, address)
+    if state is not None and rules and str(address) not in state.entries:
+        if console.json:
+            part = replace(state, entries=rules, deposed={}, open={})
+            console.result_json(
+                state_json.state_document(part, stack=name, environment=environment)
+            )
+        else:
+            console.result(list(state_text.rule_lines(rules, escape.outside(address))))
+    elif address is not None:
         entry = opening.entry_of(state, address)
         live = _live(session, entry)
         if console.json:
@@ -96,7 +108,11 @@ def _show_state(session: Session, address: Address | None) -> int:
             cost = _monthly(session, entry, stack)
             written = None if stack is None else stack.resources.get(address)
             console.result(
-                [*state_text.entry_lines(entry, cost, live), *state_text.written_lines(written)]
+                [
+                    *state_text.entry_lines(entry, cost, live),
+                    *state_text.written_lines(written),
+                    *(state_text.rule_lines(rules, phrase("its rules")) if rules else ()),
+                ]
             )
     elif console.json:
         found = session.exposed(store, state)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler.common import suggestions
 from reconciler.common.text import msg
 from reconciler.config import expand, expression
 from reconciler.config.build_context import BuildContext, Invalid, waited_for
@@ -89,14 +90,25 @@ def violation(check: Assertion, stack: Stack, attributes: Attributes) -> Problem
 
 
 def _failed(check: Assertion, message: Any) -> Problem:
-    if message is None:
-        written = check.value.text if isinstance(check.value, Deferred) else "false"
-        message = msg("{check} is false", check=written)
+    if not message:
+        message = msg("the condition is false")
+        if isinstance(check.value, Deferred):
+            message = msg("{check} is false", check=check.value.text)
     text = msg("check failed: {message}", message=message)
     if check.address is not None:
         text = msg("{address}: check failed: {message}", address=check.address, message=message)
     address = None if check.address is None else str(check.address)
-    return error(CODE, text, place=check.place, address=address)
+    return error(CODE, text, place=check.place, address=address, hint=_way_out(check))
+
+
+def _way_out(check: Assertion) -> str | None:
+    """What to do if the condition is right and the object is not."""
+    if check.address is None or not isinstance(check.value, Deferred):
+        return None
+    return msg(
+        "correct the condition or what it reads; to replace the object, add --replace {address}",
+        address=suggestions.pasted(str(check.address)),
+    )
 
 
 def _not_boolean(value: Any) -> str:

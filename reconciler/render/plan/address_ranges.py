@@ -19,7 +19,7 @@ def span(addresses: Sequence[Address], *, head: str | None = None) -> str:
     bracket.
     """
     first = addresses[0]
-    if len(addresses) > 1 and first.rule != first.rule_key:
+    if any(address.rule != first.rule for address in addresses):
         return _span_of_rules(addresses)
     rule = ""
     if first.rule is not None:
