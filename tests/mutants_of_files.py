@@ -73,8 +73,8 @@ MUTANTS_OF_FILES = (
     Mutant(
         "apply lines that exchange objects with every plan",
         "reconciler/planner/compare/moves.py",
-        " and _spelled(line) not in applied]\n",
-        "]\n",
+        "    lines = [line for line in counting if _spelled(line) not in applied]\n",
+        "    lines = counting\n",
         ("tests/planner/test_exchanges.py",),
     ),
     Mutant(
@@ -90,6 +90,27 @@ MUTANTS_OF_FILES = (
         "        owners = owners.without(_incomplete(state, owners, MoveLines((), defined)))\n",
         "",
         ("tests/planner/test_exchanges.py",),
+    ),
+    Mutant(
+        "forget what a removal says of an object that gave up its address",
+        "reconciler/planner/compare/moves.py",
+        "            start = before if is_left and before != removal.address else None\n",
+        "            start = None\n",
+        ("tests/planner/test_exchanges.py",),
+    ),
+    Mutant(
+        "exchange what a new state received from another stack",
+        "reconciler/commands/relocation/moving.py",
+        "    before = [*moves.move(other.stack, taker.state).effects]\n",
+        "    before = list[StateChange]()\n",
+        ("tests/store/test_hand_over.py",),
+    ),
+    Mutant(
+        "hide where a changed object was before",
+        "reconciler/render/plan/change_text.py",
+        'reason if edits and kind is ReasonKind.MOVED else ""',
+        '""',
+        ("tests/planner/test_moves.py",),
     ),
     Mutant(
         "refuse an old move whose target was retired",

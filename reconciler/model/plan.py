@@ -61,6 +61,7 @@ class ReasonKind(Enum):
     ACCEPTED_AS_GONE = "accepted-as-gone"
     UNKNOWN_OUTCOME = "unknown-outcome"
     SHARED = "shared"
+    MOVED = "moved"
 
 
 REASONS: Mapping[ReasonKind, LiteralString] = {
@@ -73,6 +74,7 @@ REASONS: Mapping[ReasonKind, LiteralString] = {
     ReasonKind.ACCEPTED_AS_GONE: "accepted as gone",
     ReasonKind.UNKNOWN_OUTCOME: "unknown outcome of {operation}, sent by an earlier run",
     ReasonKind.SHARED: "belongs to the stack {stack}",
+    ReasonKind.MOVED: "moved from {source}",
 }
 
 

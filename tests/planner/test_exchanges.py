@@ -294,6 +294,26 @@ def test_a_removed_object_whose_address_is_taken_can_be_kept() -> None:
     ]
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_removal_still_counts_if_the_run_that_moved_did_not_do_it(keep: bool) -> None:
+    # Goal: `--only` left it out, or the run was killed after the moves.
+    text = "instances: {web: {count: COUNT}}\n" + GAP
+    removal = f"\nremoved: [{{from: 'instances.web[1]', keep: {str(keep).lower()}}}]"
+    file = stack(text.replace("COUNT", "3") + removal)
+    before = state({f"instances.web[{n}]": id for n, id in enumerate("ABCD")})
+    now = after(moves.move(file, before), before)
+    for _ in range(2):
+        found = moves.move(file, now)
+        assert [(str(each.address), each.keep) for each in found.removals] == [
+            ("instances.web[3]", keep)
+        ]
+        assert found.effects == ()
+    done = replace(now, entries={t: e for t, e in now.entries.items() if t != "instances.web[3]"})
+    assert moves.move(file, done).removals == ()
+    larger = stack(text.replace("COUNT", "4") + removal)
+    assert moves.move(larger, now).removals == ()
+
+
 def test_a_damaged_note_is_read_as_none() -> None:
     for text in ("{", '"x"', "1"):
         now = replace(state({}), facts={moves.APPLIED: text})

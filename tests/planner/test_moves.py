@@ -15,6 +15,7 @@ from reconciler.model.state import Deposed, Entry, Intent, fold
 from reconciler.model.state import Note as StateNote
 from reconciler.planner.compare import moves
 from reconciler.recovery import addresses
+from reconciler.render.plan import change_text
 from tests.builders import Case, at, firewall, rule, server, settled, told, volume
 
 
@@ -181,6 +182,13 @@ def test_a_moved_row_says_that_only_the_deposed_object_is_deleted() -> None:
         "moved from instances.web; the deposed i-old of an earlier replacement is deleted"
     )
     assert reason_kind(change.reason) is ReasonKind.DEPOSED
+
+
+def test_a_row_that_changes_a_moved_object_shows_its_former_address() -> None:
+    case = settled(server("web")).leave_out("instances.web").add(server("app", flavor="c4"))
+    (change,) = moved(case, ("instances.web", "instances.app")).plan().changes
+    assert change.action is Action.RESIZE
+    assert "moved from instances.web" in change_text.line(change)
 
 
 CONFLICTS: list[tuple[str, Case, list[tuple[str, str]], str]] = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from reconciler.commands import session
 from reconciler.commands.relocation.transfer import End, Opening, Transfer
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address, parse
-from reconciler.model.resource import Resource, Stack
+from reconciler.model.resource import Move, Resource, Stack
 from reconciler.model.state import Deposed, Entry, Intent, Note, State, StateChange
+from reconciler.planner.compare import moves
 from reconciler.recovery import hand_over
 from tests.doubles.memory_store import Crash, Fault, Kept, MemoryDisk, MemoryStore
 from tests.store.builders import HOLDER
@@ -252,6 +254,66 @@ def test_a_move_that_would_harm_one_of_the_stacks_is_refused(
         transfer(disk, words[0], name=words[1]).run(OPENING, lambda found: None, "t-1")
     assert any(text in problem.message for problem in stop.value.problems)
     assert [state(disk, folder) for folder in (SHOP, DATA)] == before
+
+
+SWAP = (("instances.main", "instances.db"), ("instances.db", "instances.main"))
+SHIFT = (("instances.db", "instances.main"), ("instances.main", "instances.old"))
+OLD = StateChange(put=Entry("instances.x", "instances", "i-9"))
+LINES = [
+    ("an exchange that a new state has not noted", SWAP, (), ""),
+    ("a chain that a new state has not noted", SHIFT[:1], (), ""),
+    (
+        "an address that an object of the target gets",
+        (("instances.x", "instances.main"),),
+        (OLD,),
+        "already has an object at instances.main",
+    ),
+    (
+        "lines that stop the target anyway",
+        (("instances.x", "instances.main"), ("instances.y", "instances.main")),
+        (OLD, StateChange(put=Entry("instances.y", "instances", "i-8"))),
+        "both instances.x and instances.y would become instances.main",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("lines", "there", "refused"), [row[1:] for row in LINES], ids=[row[0] for row in LINES]
+)
+def test_lines_of_the_target_are_not_about_what_it_gets(
+    lines: tuple[tuple[str, str], ...], there: tuple[StateChange, ...], refused: str
+) -> None:
+    file = stack("data", "prod", "instances.main", "instances.db")
+    file = replace(file, moved=tuple(Move(address(a), address(b)) for a, b in lines))
+    disk = disk_with_a_stack()
+    if there:
+        put(disk, DATA, file, *there)
+    source = End(SOURCE, Path("shop.yaml"), MemoryStore(disk, folder=SHOP))
+    target = End(file, Path("data.yaml"), MemoryStore(disk, folder=DATA))
+    made = Transfer(source, target, [address("instances.db")], address("instances.main"))
+    if refused:
+        with pytest.raises(Abort, match=refused):
+            made.run(OPENING, lambda found: None, "t-1")
+        return
+    made.run(OPENING, lambda found: None, "t-1")
+    found = moves.move(file, state(disk, DATA))
+    assert found.problems == () and found.effects == ()
+    assert found.state.entries["instances.main"].id == "i-db"
+
+
+def test_what_the_source_would_create_under_its_new_address_stays() -> None:
+    # Goal: a line of the source that no apply has followed yet leads to an address of its file.
+    file = replace(
+        stack("shop", None, "instances.data"),
+        moved=(Move(address("instances.db"), address("instances.data")),),
+    )
+    disk = disk_with_a_stack()
+    source = End(file, Path("shop.yaml"), MemoryStore(disk, folder=SHOP))
+    made = Transfer(
+        source, transfer(disk).target, [address("instances.db")], address("instances.main")
+    )
+    with pytest.raises(Abort, match=r"still contains instances\.data"):
+        made.run(OPENING, lambda found: None, "t-1")
 
 
 def test_an_object_with_an_open_request_stays() -> None:

@@ -18,6 +18,7 @@ from reconciler.model.diagnostics import Problem, error, notice
 from reconciler.model.owners import SHARED
 from reconciler.model.resource import Stack
 from reconciler.model.state import SWITCHED_OFF, Entry, Note, Phase, State, StateChange
+from reconciler.planner.compare import moves
 from reconciler.recovery import hand_over
 from reconciler.recovery.hand_over import HandOver, Side
 
@@ -134,8 +135,9 @@ def _of_account(source: Party, target: Party) -> Iterator[Problem]:
 
 def _of_source(source: Party, places: Mapping[str, str]) -> Iterator[Problem]:
     state = source.state
+    now = {moves.place(source.stack, state, text) for text in places}
     for address, resource in source.stack.resources.items():
-        if str(address) in places and address.rule is None:
+        if str(address) in now and address.rule is None:
             message = msg(
                 "the file of {stack} still contains {address}: its next apply would create it "
                 "again",
@@ -260,7 +262,9 @@ def carry_out(
     made = HandOver(token, one.side, other.side, tuple(moving.entries), entries, facts)
     if one.state.account is not None and one.state.endpoint is not None:
         taker.belong(account=one.state.account, endpoint=one.state.endpoint)
-    before = [
+    # Without them, lines of the target's file would take what it gets for objects of before.
+    before = [*moves.move(other.stack, taker.state).effects]
+    before += [
         StateChange(fact=(hand_over.INCOMING + old.token, None))
         for old in hand_over.incoming(taker.state)
         if old.ids & made.ids

@@ -18,6 +18,7 @@ from reconciler.model.diagnostics import has_errors
 from reconciler.model.events import Activity
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
+from reconciler.planner.compare import moves
 from reconciler.recovery import hand_over
 
 
@@ -87,8 +88,11 @@ class Transfer:
 
     def _checked(self, source: State, target: State) -> tuple[Party, Party, Moving]:
         """The parties and what moves. Stops if something speaks against it."""
+        lines = moves.move(self.target.stack, target)
+        if has_errors(lines.problems):
+            raise Abort(*lines.problems)
         one = self.source.seen_from(self.target, source)
-        other = self.target.seen_from(self.source, target)
+        other = self.target.seen_from(self.source, lines.state)
         found = moving.plan(one, other, self.addresses, self.name)
         if has_errors(found.problems):
             raise Abort(*found.problems)

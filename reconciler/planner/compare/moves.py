@@ -28,13 +28,14 @@ APPLIED = "moved"
 
 class Followed(NamedTuple):
     """The lines of a file that still count for a state. `once` are those of them that count only
-    once; `applied` are all that must be noted as applied.
+    once; `applied` are all that must be noted as applied. `done` are lines of objects that were.
     """
 
     owners: MoveLines
     rules: MoveLines
     once: tuple[Move, ...]
     applied: frozenset[str]
+    done: MoveLines
 
     def line(self, text: str) -> Move | None:
         """The line that is about an address."""
@@ -73,15 +74,10 @@ def move(stack: Stack, state: State) -> Moved:
     if made.problems:
         placed = (_placed(problem, targets, followed) for problem in made.problems)
         return replace(made, problems=tuple(placed))
-    removals = tuple(
-        Removal(freed[removal.address], removal.keep, removal.place)
-        for removal in stack.removed
-        if removal.address in freed
-    )
     return replace(
         made,
         effects=(*made.effects, *_notes(stack, state, followed, freed)),
-        removals=removals,
+        removals=tuple(_removals(stack, state, followed, freed)),
     )
 
 
@@ -126,7 +122,9 @@ def _followed(stack: Stack, state: State) -> Followed:
             is_resource and (address.kind, address.name) in stack.cardinalities
         )
 
-    lines = [line for line in stack.moved if not line.past and _spelled(line) not in applied]
+    counting = [line for line in stack.moved if not line.past]
+    lines = [line for line in counting if _spelled(line) not in applied]
+    done = [line for line in counting if _spelled(line) in applied and line.source.rule is None]
     owners = MoveLines((line for line in lines if line.source.rule is None), defined)
     rules = MoveLines((line for line in lines if line.source.rule is not None), defined)
     once = [line for found in (owners, rules) for group in found.groups() for line in group]
@@ -134,7 +132,8 @@ def _followed(stack: Stack, state: State) -> Followed:
     if once:
         owners = owners.without(_incomplete(state, owners, MoveLines((), defined)))
         rules = rules.without(_incomplete(state, rules, owners))
-    return Followed(owners, rules, tuple(once), known | frozenset(map(_spelled, once)))
+    noted_now = known | frozenset(map(_spelled, once))
+    return Followed(owners, rules, tuple(once), noted_now, MoveLines(done, defined))
 
 
 def _incomplete(state: State, lines: MoveLines, owners: MoveLines) -> Iterator[Move]:
@@ -205,6 +204,22 @@ def _freed(
         if (closes_gap or address in removals) and start not in stack.resources:
             found[address] = start
     return found
+
+
+def _removals(
+    stack: Stack, state: State, followed: Followed, freed: Mapping[Address, Address]
+) -> Iterator[Removal]:
+    """The removals of the file whose objects gave up their address: now, or when the lines were
+    applied, if no run has done the rest since (it was not chosen, or the run was stopped).
+    """
+    for removal in stack.removed:
+        start = freed.get(removal.address)
+        if start is None and removal.address in stack.resources:
+            before = followed.done.first(removal.address)
+            is_left = before not in stack.resources and str(before) in state.entries
+            start = before if is_left and before != removal.address else None
+        if start is not None:
+            yield Removal(start, removal.keep, removal.place)
 
 
 def _contradictions(stack: Stack, state: State, followed: Followed) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import (
     Action,
@@ -194,12 +194,11 @@ def moves(builder: PlanBuilder, places: Mapping[str, str]) -> None:
         if item is None or item.disposition is Disposition.GONE:
             continue
         change = builder.changes.get(address)
-        reason = msg("moved from {source}", source=source)
+        reason: Text = Reason.of(ReasonKind.MOVED, source=source)
         if change is not None and change.action is not Action.NONE:
             if change.reason:
-                reason = msg("{moved}; {reason}", moved=reason, reason=change.reason)
-            if reason_kind(change.reason) is ReasonKind.DEPOSED:
-                reason = Reason.worded(ReasonKind.DEPOSED, reason)
+                both = msg("{moved}; {reason}", moved=reason, reason=change.reason)
+                reason = Reason.worded(reason_kind(change.reason) or ReasonKind.MOVED, both)
             builder.changes[address] = replace(change, reason=reason)
             continue
         if (

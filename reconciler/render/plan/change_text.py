@@ -147,7 +147,7 @@ def _effect(change: Change, context: RowContext) -> list[str]:
         return [cause, edits and phrase("then {edits}", edits=edits)]
     if kind is ReasonKind.IMPORT:
         return [phrase("import it, then {edits}", edits=edits)]
-    return [edits or reason]
+    return [edits or reason, reason if edits and kind is ReasonKind.MOVED else ""]
 
 
 def _created(change: Change, reason: str) -> list[str]:
