@@ -156,15 +156,24 @@ def identifier(value: object) -> str | None:
     return None
 
 
-def key(value: object) -> str | None:
-    """What is wrong with a key of `for_each`: 1 to 16 characters that are allowed in an address."""
+KEY_MAX, RULE_KEY_PART_MAX = 16, 18
+"""The most characters of a key of `for_each`: of a resource, whose names contain it, and of a rule,
+where an IPv4 range fits.
+"""
+
+
+def key(value: object, most: int = KEY_MAX) -> str | None:
+    """What is wrong with a key of `for_each`: characters that are allowed in an address, at least
+    one and at most `most`.
+    """
     if not isinstance(value, str):
         return msg("a key of for_each must be a string")
-    if not 1 <= len(value) <= 16:
+    if not 1 <= len(value) <= most:
         return msg(
-            "the key `{key}` has {length} characters; a key has 1 to 16",
+            "the key `{key}` has {length} characters; a key has 1 to {most}",
             key=value[:50],
             length=len(value),
+            most=most,
         )
     if '"' in value or "\\" in value or _CONTROL.search(value):
         return msg(

@@ -41,7 +41,7 @@ class Waiting(Exception):
 
 
 def shape(
-    ctx: BuildContext, table: Table
+    ctx: BuildContext, table: Table, *, key_max: int = validators.KEY_MAX
 ) -> tuple[Cardinality, Mapping[str, Any]] | Invalid | None:
     """How many objects a resource has, and the value of each key of its `for_each`. None if its
     `when` leaves it out, `INVALID` if the number cannot be computed, which is reported. Raises
@@ -68,7 +68,7 @@ def shape(
             return None, EMPTY
         return (number, EMPTY) if number is not None else INVALID
     if each is not None:
-        values = _each(ctx, each)
+        values = _each(ctx, each, key_max)
         return (tuple(values), values) if values is not None else INVALID
     return None, EMPTY
 
@@ -125,7 +125,7 @@ def _count(ctx: BuildContext, node: Node) -> int | Absent | None:
     return value
 
 
-def _each(ctx: BuildContext, node: Node) -> Mapping[str, Any] | None:
+def _each(ctx: BuildContext, node: Node, key_max: int) -> Mapping[str, Any] | None:
     """The value of each key, sorted by key. The elements of a list are both keys and values."""
     value = ctx.members(node, ctx.scope)
     if not isinstance(value, Mapping):
@@ -160,7 +160,8 @@ def _each(ctx: BuildContext, node: Node) -> Mapping[str, Any] | None:
             node.place,
         )
         return None
-    wrong = [message for key in found if (message := validators.key(key)) is not None]
+    checked = (validators.key(key, key_max) for key in found)
+    wrong = [message for message in checked if message is not None]
     for message in wrong:
         ctx.report("bad-format", message, node.place)
     return None if wrong else {key: found[key] for key in sorted(found)}

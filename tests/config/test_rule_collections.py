@@ -208,3 +208,14 @@ def test_rules_of_one_written_rule_are_limited() -> None:
     ports = '["${1 + count.index}", "${9001 + count.index}"]'
     text = f"  w: {{rules: {{r: {{count: 5001, {RULE}, ports: {ports}, cidr: 10.0.0.0/8}}}}}}\n"
     assert [line.split()[1] for line in told(HEAD + text)] == ["out-of-bounds"]
+
+
+@pytest.mark.parametrize(
+    ("key", "fits"), [("255.255.255.255/32", True), ("a" * 18, True), ("a" * 19, False)]
+)
+def test_a_range_is_a_key_of_a_loop_on_a_rule(key: str, fits: bool) -> None:
+    rule = f'{{for_each: ["{key}"], direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}}'
+    text = f"version: 1\nstack: shop\nfirewalls: {{web: {{rules: {{ssh: {rule}}}}}}}\n"
+    assert [p.code for p in problems(text)] == ([] if fits else ["bad-format"])
+    if fits:
+        assert address.parse(f'firewalls.web.rules.ssh["{key}"]') in built(text).resources

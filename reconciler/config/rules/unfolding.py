@@ -112,7 +112,7 @@ class Unfolding:
             yield "", scope
             return
         with self._ctx.inside(scope):
-            found = cardinality.shape(self._ctx, self._table)
+            found = cardinality.shape(self._ctx, self._table, key_max=validators.RULE_KEY_PART_MAX)
         if found is None:
             return
         if isinstance(found, Invalid):
