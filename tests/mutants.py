@@ -545,6 +545,13 @@ MUTANTS = (
         ("tests/scenarios/test_proof_of_deletion.py",),
     ),
     Mutant(
+        "believe lists of several pages after an interrupt",
+        "reconciler/recovery/absence.py",
+        "        if kind in account.paged:\n",
+        "        if False:\n",
+        ("tests/scenarios/test_proof_of_deletion.py",),
+    ),
+    Mutant(
         "drop what is missing",
         "reconciler/planner/compare/classify.py",
         "        return Disposition.UNSETTLED, missing\n",

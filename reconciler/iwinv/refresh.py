@@ -175,7 +175,13 @@ class _AccountReader:
             ruled=frozenset(id for id, part in rules.items() if part.complete),
             catalogue=self._catalogue(),
             calls=calls,
+            paged=frozenset(name for name in complete if self._has_pages(name)),
         )
+
+    def _has_pages(self, name: str) -> bool:
+        """Whether more than the first page of a list had rows."""
+        seen = self.found.get(name)
+        return seen is not None and seen.page_rows is not None and len(seen.rows) > seen.page_rows
 
     def _is_complete(self, name: str) -> bool:
         return name in self.found and self.found[name].complete

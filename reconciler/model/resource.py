@@ -375,9 +375,9 @@ class Account:
     """What one plan has read of the account.
 
     `objects` maps kind to id to object; the attribute `firewall` of a rule is its firewall's id.
-    `members` maps a firewall id to the ids of its instances, for the firewalls whose members were
-    read. `complete` are the kinds whose list was read to its end, `ruled` the ids of the firewalls
-    whose rules were read. `cached` are the lists of the catalog that come from an earlier run.
+    `members` maps a firewall id to the ids of its instances, if its members were read. `complete`
+    are the kinds whose list was read to its end, `ruled` the firewalls whose rules were read.
+    `cached` are lists of the catalog from an earlier run, `paged` kinds with rows after page one.
     """
 
     objects: Mapping[str, Mapping[str, LiveResource]]
@@ -387,10 +387,10 @@ class Account:
     catalogue: Catalogue = Catalogue()
     calls: int = 0
     cached: frozenset[str] = frozenset()
+    paged: frozenset[str] = frozenset()
     _grouped: dict[tuple[str, str], dict[Any, list[LiveResource]]] = field(
         init=False, repr=False, compare=False
     )
-
     _firewalls_of: dict[str, list[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

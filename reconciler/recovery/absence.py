@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import field
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.timing import PAGE_SIZE, absence_provable_at
+from reconciler.common.timing import absence_provable_at
 from reconciler.model.resource import Account
 from reconciler.model.resource_type import deletes
 from reconciler.model.state import Deposed, Entry, Phase, State
@@ -109,7 +109,7 @@ def believed(state: State, account: Account, missing: Mapping[str, str]) -> froz
         if kind != entry.kind or entry.phase is not Phase.DELETING or entry.nonce is None:
             continue
         rows = account.objects[kind]
-        if len(rows) >= PAGE_SIZE:
+        if kind in account.paged:
             continue
         if kind not in zones:
             zones[kind] = zones_of(rows[id] for id in tracked_ids(state, kind) if id in rows)

@@ -236,3 +236,20 @@ def test_no_page_that_shifts_makes_an_existing_object_look_gone(tmp_path: Path) 
     harness.honest()
     assert harness.apply(harness.stack(less, tmp_path)).exit_code == 0
     assert len(harness.cloud.snapshot().instances) == 5
+
+
+@pytest.mark.parametrize(("page_size_cap", "wanted"), [(None, 0), (5, 2)])
+def test_after_an_interrupt_lists_of_several_pages_are_not_enough(
+    tmp_path: Path, page_size_cap: int | None, wanted: int
+) -> None:
+    # Goal: a later run does not know whether rows moved between pages, however short these are.
+    harness = LyingCloud(switches={"page_size_cap": page_size_cap})
+    assert harness.apply(harness.stack(HEAD + "  web: {count: 8}\n", tmp_path)).exit_code == 0
+    stack = harness.stack(HEAD + "  web: {count: 6}\n", tmp_path)
+    harness.interrupted = lambda: harness.deleted
+    assert harness.apply(stack).exit_code == 130
+    harness.interrupted = lambda: False
+    harness.clock.advance_to(harness.clock.monotonic() + 60)
+    harness.read_by_id = []
+    assert harness.apply(stack).exit_code == 0
+    assert len(set(harness.read_by_id)) == wanted and len(harness.cloud.snapshot().instances) == 6
