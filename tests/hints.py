@@ -39,7 +39,7 @@ ACTS = "tests/cli/test_server_acts.py"
 SITUATIONS = {
     "start it with `reconciler server start {}`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
     "wait until the cloud has finished, or run `reconciler plan`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
-    "have the console at hand: `reconciler server console {}`": f"{ACTS}::test_a_rebuild_empties_the_disk_and_changes_nothing_else",
+    "be ready to log in at the console: `reconciler server console {}`": f"{ACTS}::test_a_rebuild_empties_the_disk_and_changes_nothing_else",
     "start it with `reconciler server start {}`, or write `power: on` in the file and apply": (
         f"{ACTS}::test_a_stop_lasts_until_a_start_and_the_next_plan_reports_it"
     ),
@@ -56,8 +56,8 @@ SITUATIONS = {
     ),
     "add --unprotect to lift the protection for this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_with_unprotected",
     "run `reconciler plan` to see what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
-    "take it out of {} first, by `removed: [{from: {}, keep: true}]` in its file and an apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
-    "if {} took it over, replace it here by `removed: [{from: {}, keep: true}]` and apply; if both stacks are to own it: --accept {}": f"{HINTS}::test_what_another_stack_took_over",
+    "take it out of {} first, by `removed: [{from: {}, keep: true}]` in its file and an apply; if both stacks should own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
+    "if {} took it over, replace it here by `removed: [{from: {}, keep: true}]` and apply; if both stacks should own it: --accept {}": f"{HINTS}::test_what_another_stack_took_over",
     "if it is the right object: reconciler import {} {} --accept {}": f"{HINTS}::test_an_object_of_another_stack_that_a_recovery_names",
     "add --yes to {}": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
     "create a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",

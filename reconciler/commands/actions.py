@@ -190,7 +190,7 @@ def _unknown_login(address: Address) -> Problem:
         ),
         address=str(address),
         hint=msg(
-            "have the console at hand: `reconciler server console {address}`",
+            "be ready to log in at the console: `reconciler server console {address}`",
             address=pasted(address),
         ),
     )
@@ -351,7 +351,7 @@ def _at_rest(entry: Entry, account: Account) -> LiveResource:
         raise Abort(error("missing-object", message, address=entry.address, hint=hint))
     if not live.ready:
         message = msg(
-            "{address} is not at rest: its status is {status}",
+            "{address} is still being changed: its status is {status}",
             address=entry.address,
             status=live.attributes.get("status"),
         )

@@ -135,7 +135,7 @@ def _each(ctx: BuildContext, node: Node, key_max: int) -> Mapping[str, Any] | No
     if value is None:
         ctx.report(
             "wrong-type",
-            msg("`for_each` is null, which is neither no objects nor a single one"),
+            msg("`for_each` is null, so the number of objects is unknown"),
             node.place,
             hint=msg("for no objects write [], such as ${{vars.names == null ? [] : vars.names}}"),
         )

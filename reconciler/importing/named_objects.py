@@ -58,7 +58,7 @@ class Naming:
             )
             for live in sorted(found, key=lambda live: (live.kind, live.id))[:_LISTED_MAX]
         ]
-        head = msg("name the one that you mean by its id:")
+        head = msg("name one of them by its id:")
         return error("lookup", message, hint=joined("\n", (head, *lines)))
 
     def _described(self, live: LiveResource) -> str:

@@ -293,7 +293,7 @@ CODES: dict[str, str] = {
     "joined": "An object is included in a narrowed plan because a requested one needs it.",
     "open-to-all": "A new instance will have no firewall, or one that lets the whole internet in.",
     "no-out-rule": "A new firewall has no rule for outgoing traffic.",
-    "empty-rule": "A list of a rule is empty, so that it stands for no rule.",
+    "empty-rule": "A list of a rule is empty, so the rule creates nothing.",
     "output": "An output could not be computed.",
     "undo": "An undo does not restore this, or leaves it to the user.",
     "simulator": "The local cloud could not be started or controlled.",

@@ -150,7 +150,7 @@ def shared(
         )
         hint = msg(
             "if {stack} took it over, replace it here by `removed: [{{from: {address}, keep: "
-            "true}}]` and apply; if both stacks are to own it: --accept {consent}",
+            "true}}]` and apply; if both stacks should own it: --accept {consent}",
             stack=sharer.title,
             address=address,
             consent=consent,
@@ -165,7 +165,7 @@ def shared(
         )
         hint = msg(
             "take it out of {stack} first, by `removed: [{{from: {owner}, keep: true}}]` in its "
-            "file and an apply; if both stacks are to own it: --accept {consent}",
+            "file and an apply; if both stacks should own it: --accept {consent}",
             stack=sharer.title,
             owner=sharer.address or "ADDRESS",
             consent=consent,

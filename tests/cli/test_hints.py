@@ -175,7 +175,7 @@ def test_an_import_of_what_another_stack_owns(capsys: pytest.CaptureFixture[str]
         stack(f"web: import: {id}").replace("stack: shop", "stack: other"), encoding="utf-8"
     )
     hinted(
-        capsys, "if both stacks are to own it: --accept shared=instances.web", "plan", "other.yaml"
+        capsys, "if both stacks should own it: --accept shared=instances.web", "plan", "other.yaml"
     )
 
 

@@ -72,7 +72,7 @@ def test_both_stacks_go_on_with_what_they_have(capsys: pytest.CaptureFixture[str
     code, said = run(capsys, *move, "--yes")
     assert code == 0 and "instances.a -> data  instances.a" in said
     code, said = run(capsys, *move, "--yes")
-    assert code == 0 and "Moved before" in said
+    assert code == 0 and "Nothing to move" in said
     for file in ("shop.yaml", "data.yaml"):
         code, said = run(capsys, "plan", file)
         assert code == 0 and "error" not in said and "warning" not in said

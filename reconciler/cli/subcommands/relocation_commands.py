@@ -91,7 +91,7 @@ def rename_stack(
     files = loader.others_named(session.path, {former, name} - {own})
     if files:
         message = msg(
-            "{file} is a stack of that name: its state stays with it",
+            "{file} is a stack of that name, so its state is not renamed",
             file=joined(", ", map(str, files)),
         )
         raise Abort(error("name-taken", message, hint=msg("choose another name")))
@@ -287,7 +287,7 @@ def _moved(
         found = Transfer(*ends, *what).run(opening, agree, run)
     title = escape.outside(target.title)
     text = (
-        msg(" Moved before: {stack} has it.", stack=title)
+        msg(" Nothing to move: {stack} already has it.", stack=title)
         if found is None
         else msg(" Moved to {stack}. Plan both stacks now.", stack=title)
     )

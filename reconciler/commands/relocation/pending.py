@@ -69,8 +69,8 @@ def _unfinished(each: HandOver, stage: Stage, resources: list[Resource]) -> Prob
     addresses = [str(resource.address) for resource in resources]
     if stage is Stage.UNKNOWN:
         message = msg(
-            "{addresses} was to move here from {source}, whose state cannot be read: creating it "
-            "could duplicate it",
+            "the move of {addresses} from {source} is not complete, and the state of {source} "
+            "cannot be read: creating it could duplicate it",
             addresses=listed(addresses),
             source=each.source.title,
         )
@@ -112,11 +112,11 @@ def _again(each: HandOver, folder: Path) -> str:
 
 def _lost(each: HandOver) -> Problem:
     message = msg(
-        "{addresses} was moved to {target}, whose state does not know it: no stack has it",
+        "{addresses} was moved to {target}, but is not in the state of {target}: no stack has it",
         addresses=listed(each.given),
         target=each.target.title,
     )
-    hint = msg("give the command that moved it to {target} again", target=each.target.title)
+    hint = msg("run the command that moved it to {target} again", target=each.target.title)
     return error("hand-over", message, address=each.given[0], hint=hint)
 
 

@@ -67,10 +67,10 @@ def find(names: Iterable[tuple[Name, Name]], stores: Stores) -> tuple[Rename, ..
 
 def _pending(former: Name) -> Problem:
     message = msg(
-        "the state of {former} waits for a move of objects that was interrupted",
+        "the state of {former} has a move of objects that was interrupted",
         former=title_of(*former),
     )
-    return error("hand-over", message, hint=msg("give the command that moves them again first"))
+    return error("hand-over", message, hint=msg("run the command that moves them again first"))
 
 
 def _taken(former: Name, name: Name, other: State) -> Problem:

@@ -93,8 +93,8 @@ class Unfolding:
         self._ctx.unfolded += more
         if number > validators.COUNT_MAX:
             message = msg(
-                "a rule can stand for at most {limit:,} rules, by its lists and its `count` or "
-                "`for_each`",
+                "the lists and the `count` or `for_each` of a rule can create at most "
+                "{limit:,} rules",
                 limit=validators.COUNT_MAX,
             )
             self._ctx.report("out-of-bounds", message, self._table.place)
@@ -102,7 +102,7 @@ class Unfolding:
         if self._ctx.unfolded <= limit:
             return True
         if before <= limit:
-            message = msg("the lists of the stack stand for more than {limit:,} rules", limit=limit)
+            message = msg("the lists of the stack create more than {limit:,} rules", limit=limit)
             self._ctx.report("out-of-bounds", message, self._table.place)
         return False
 

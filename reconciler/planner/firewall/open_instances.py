@@ -83,7 +83,7 @@ def _emptied(builder: PlanBuilder) -> Iterator[Problem]:
         if written.owner in changed and not stack.rules(written):
             yield notice(
                 "empty-rule",
-                msg("{rule} stands for no rule: one of its lists is empty", rule=written),
+                msg("{rule} creates no rule: one of its lists is empty", rule=written),
                 address=str(written),
             )
 
