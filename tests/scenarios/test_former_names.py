@@ -285,6 +285,26 @@ def test_descriptions_follow_the_name_if_the_api_can_change_them(
     assert servers() == 0
 
 
+def test_a_state_that_is_lost_after_the_rename_is_rebuilt(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    more = BODY.replace("{description: user text}", "{}") + (
+        "block_storages: {d: {instance: a, size: 10, type: ssd}}\n"
+    )
+    write(HEAD + more)
+    assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
+    write(HEAD.replace("shop", "store") + more)
+    assert run(capsys, "state", "rename-stack", "shop", "store", "web.yaml", "--yes")[0] == 0
+    assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
+    shutil.rmtree("state/.simulator/store")
+    code, said = run(capsys, "plan", "web.yaml")
+    assert code == 4 and said.count("error[state-missing]") == 3
+    assert "was created by this stack under a former name ('shop-d')" in said
+    code, said = run(capsys, "recover", "web.yaml", "--rebuild", "--yes")
+    assert code == 0 and "3 objects bound." in said
+    assert run(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
+
+
 def test_all_environments_follow_the_name_of_their_stack(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

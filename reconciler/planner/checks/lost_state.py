@@ -66,20 +66,24 @@ def missing_state(assessment: Assessment) -> Iterator[Problem]:
         former = (
             _formerly_at(assessment, kind, live, created) if assessment.state.is_empty else None
         )
+        renamed = _under_a_former_name(assessment, kind, live)
+        if renamed not in created:
+            renamed = None
         if assessment.state.is_empty:
-            at = str(address) if address is not None else named or former
+            at = str(address) if address is not None else named or former or renamed
         else:
-            at = str(address) if address is not None and live.nonce is not None else None
+            at = str(address) if address is not None and live.nonce is not None else renamed
         if at is None or assessment.options.accepts("duplicate", at):
             continue
         if former is not None:
             yield _of_a_former_environment(live, at)
             continue
-        what = (
-            msg("was created by this stack")
-            if named is not None
-            else msg("has the name of the object to create")
-        )
+        if named is not None:
+            what = msg("was created by this stack")
+        elif address is None:
+            what = msg("was created by this stack under a former name")
+        else:
+            what = msg("has the name of the object to create")
         yield error(
             "state-missing",
             msg(
@@ -112,6 +116,24 @@ def _named_address(assessment: Assessment, kind: str, live: LiveResource) -> str
         return None
     start = marker.owner_text(assessment.stack.name, assessment.stack.environment, "")
     return f"{kind}.{live.marked.removeprefix(start)}" if live.marked.startswith(start) else None
+
+
+def _under_a_former_name(assessment: Assessment, kind: str, live: LiveResource) -> str | None:
+    """The address that a marker names under another stack or environment, if the object is attached
+    to one whose marker names this stack: the API cannot change the description of a block storage
+    (safety#former-name).
+    """
+    parts = None if live.nonce is None else marker.owner_parts(live.marked)
+    ours = (assessment.stack.name, assessment.stack.environment)
+    if parts is None or parts[:2] == ours or _is_elsewhere(assessment, live):
+        return None
+    referred = {value for value in live.attributes.values() if isinstance(value, str)} - {live.id}
+    for rows in assessment.account.objects.values():
+        for host in (rows[id] for id in referred & rows.keys()):
+            owner = marker.owner_parts(host.marked) if host.nonce is not None else None
+            if owner is not None and owner[:2] == ours:
+                return f"{kind}.{parts[2]}"
+    return None
 
 
 def _formerly_at(
@@ -152,9 +174,13 @@ def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
     )
 
 
+def _is_elsewhere(assessment: Assessment, live: LiveResource) -> bool:
+    return any(live.id in other.addresses for other in assessment.options.elsewhere.values())
+
+
 def _names_others(assessment: Assessment, live: LiveResource) -> bool:
     start = marker.owner_text(assessment.stack.name, assessment.stack.environment, "")
-    if any(live.id in other.addresses for other in assessment.options.elsewhere.values()):
+    if _is_elsewhere(assessment, live):
         return True
     return (
         live.marked is not None
@@ -164,8 +190,8 @@ def _names_others(assessment: Assessment, live: LiveResource) -> bool:
 
 
 def propose(assessment: Assessment) -> tuple[Binding, ...]:
-    """A binding for each address to be created that exactly one marked object matches by name and
-    attributes.
+    """A binding for each address to be created that exactly one marked object matches: by its name
+    or by the address in its marker, and by its attributes.
     """
     found: dict[Address, list[LiveResource]] = {}
     unowned = list(unowned_objects(assessment))
@@ -176,8 +202,7 @@ def propose(assessment: Assessment) -> tuple[Binding, ...]:
             if (
                 kind == item.kind.name
                 and live.nonce is not None
-                and not _names_others(assessment, live)
-                and _answers(item, live)
+                and _answers(assessment, item, live)
             ):
                 found.setdefault(address, []).append(live)
     return tuple(
@@ -187,8 +212,11 @@ def propose(assessment: Assessment) -> tuple[Binding, ...]:
     )
 
 
-def _answers(item: ManagedObject, live: LiveResource) -> bool:
-    if remote_name(item) != _name(live):
+def _answers(assessment: Assessment, item: ManagedObject, live: LiveResource) -> bool:
+    named = _named_address(assessment, item.kind.name, live)
+    named = named or _under_a_former_name(assessment, item.kind.name, live)
+    has_name = remote_name(item) == _name(live) and not _names_others(assessment, live)
+    if _is_elsewhere(assessment, live) or not (has_name or named == str(item.address)):
         return False
     return all(
         live.attributes.get(name) == item.wanted[name]
