@@ -115,9 +115,11 @@ def _followed(stack: Stack, state: State) -> Followed:
     there is nothing to exchange, and the others are where they belong.
     """
     applied = noted(state)
+    # A single object that gets an index leaves its address, which then means all of them.
+    indexed = {line.source for line in stack.moved if line.target.index is not None}
 
     def defined(address: Address) -> bool:
-        is_resource = address.index is None and address.rule is None
+        is_resource = address.index is None and address.rule is None and address not in indexed
         return address in stack.resources or (
             is_resource and (address.kind, address.name) in stack.cardinalities
         )
