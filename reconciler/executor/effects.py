@@ -23,6 +23,7 @@ from reconciler.model.state import (
     StateChange,
 )
 from reconciler.planner.steps.state_updates import depends_on
+from reconciler.recovery import settlement_records
 from reconciler.resources.rule import DELETE as DELETE_RULE
 
 
@@ -124,16 +125,24 @@ def deleting(state: State, step: Step) -> tuple[StateChange, ...]:
 
 
 def deleted(state: State, step: Step) -> tuple[StateChange, ...]:
-    """A delete is proved: the object leaves the state, a firewall together with its rules."""
+    """A delete is proved: the object leaves the state, a firewall together with its rules.
+
+    If its marker does not name the stack, because the text before it is the user's, the state keeps
+    its id: a later plan finds it by that, should it come back (safety#absence).
+    """
     if step.deposed:
-        return (StateChange(remove_deposed=step.target),)
+        old = state.deposed.get(step.target or "")
+        known = () if old is None else settlement_records.deleted(state, old.id, old.address)
+        return (StateChange(remove_deposed=step.target), *known)
     entry = state.entries.get(str(step.address))
     if entry is None or (step.target is not None and entry.id != step.target):
         return ()
     others = state.entries.values() if entry.kind == FIREWALLS else ()
+    is_own_text = entry.parent is None and "description" in entry.applied
     return (
         *(StateChange(drop=other.address) for other in others if other.parent == entry.id),
         StateChange(drop=entry.address),
+        *(settlement_records.deleted(state, entry.id, entry.address) if is_own_text else ()),
     )
 
 

@@ -20,6 +20,14 @@ LEFT = "left:"
 reported. Its value is the address that it had.
 """
 
+DELETED = "deleted:"
+"""Begins the name of a fact: the id of an object that this stack deleted, and whose text does not
+name the stack. Its value is the serial of the state then, a space, and the address.
+"""
+
+DELETED_MAX = 500
+"""How many of them a state keeps; the oldest are dropped."""
+
 
 def lost(intent: Intent) -> tuple[StateChange, ...]:
     """What is kept of a create that was settled as not executed: its marker."""
@@ -31,6 +39,28 @@ def lost(intent: Intent) -> tuple[StateChange, ...]:
 def left(id: str, address: str) -> StateChange:
     """The record that an object was forgotten on purpose."""
     return StateChange(fact=(LEFT + id, address))
+
+
+def deleted(state: State, id: str, address: str) -> tuple[StateChange, ...]:
+    """The record that an object was deleted. A list that shows its id later shows an object of this
+    stack, whatever its description says.
+    """
+    kept = [
+        (int(fact.partition(" ")[0]), name)
+        for name, fact in state.facts.items()
+        if name.startswith(DELETED) and name != DELETED + id
+    ]
+    oldest = sorted(kept)[: max(0, len(kept) + 1 - DELETED_MAX)]
+    return (
+        *(StateChange(fact=(name, None)) for _, name in oldest),
+        StateChange(fact=(DELETED + id, f"{state.serial} {address}")),
+    )
+
+
+def deleted_from(state: State, id: str) -> str | None:
+    """The address of an object that this stack deleted; None if it is not known to be one."""
+    fact = state.facts.get(DELETED + id)
+    return None if fact is None else fact.partition(" ")[2]
 
 
 def notes(settlements: Sequence[Settlement], state: State, run: str) -> tuple[Note, ...]:

@@ -173,7 +173,7 @@ def test_an_object_of_another_stack_is_imported_with_the_option_that_is_printed(
         in err
     )
     assert "`removed: [{from: instances.web, keep: true}]`" in err
-    option = err.partition("to own it: ")[2].split("\n")[0]
+    option = err.partition("own it: ")[2].split("\n")[0]
     assert option == "--accept shared=instances.b"
     assert call(capsys, "import", *bound, *option.split())[0] == 0
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.model import http
-from reconciler.model.state import Phase
+from reconciler.model.state import Note, Phase, State, fold
+from reconciler.recovery import settlement_records
+from reconciler.recovery.settlement_records import DELETED_MAX
 from tests.cloud_harness import CloudHarness
 
 HEAD = """
@@ -169,19 +172,30 @@ def test_what_does_not_prove_a_delete(
     assert not kept(harness, last) and last not in harness.cloud.snapshot().instances
 
 
-def test_an_object_that_comes_back_after_the_run_is_untracked(tmp_path: Path) -> None:
-    # Goal: what two lists with a control do not show is believed to be gone. The marker finds it
-    # when it is shown again, in every later plan.
-    harness, ids = up(tmp_path)
+@pytest.mark.parametrize("text", ["", ", description: Orders of Seoul"])
+def test_an_object_that_comes_back_after_the_run_is_untracked(tmp_path: Path, text: str) -> None:
+    # Goal: what two lists with a control do not show is believed to be gone. When it is shown
+    # again, every later plan reports it: by its marker, or by its id if the text is the user's.
+    harness, ids = up(tmp_path, FOUR.replace("4}", f"4{text}}}"))
+    less = harness.stack(THREE.replace("3}", f"3{text}}}"), tmp_path)
     harness.kept, harness.hidden = {ids[3]}, lambda number: (ids[3],)
-    assert harness.apply(harness.stack(THREE, tmp_path)).exit_code == 0
-    assert not kept(harness, ids[3])
+    assert harness.apply(less).exit_code == 0
+    assert not kept(harness, ids[3]) and harness.read_by_id == []
     harness.honest()
-    plan = harness.plan(harness.stack(THREE, tmp_path))
-    assert (
-        codes(plan.problems) == {"untracked"}
-        and harness.plan(harness.stack(THREE, tmp_path), destroy=True).problems
-    )
+    assert codes(harness.plan(less).problems) == {"untracked"}
+    assert codes(harness.plan(less, destroy=True).problems) == {"untracked"}
+    assert harness.apply(less, accept=("duplicate=instances.web[3]",)).exit_code == 0
+    assert codes(harness.plan(less).problems) == set()
+
+
+def test_a_state_keeps_the_ids_of_the_objects_that_were_deleted_last() -> None:
+    state = State("lineage", 1, "shop", None)
+    for number in range(DELETED_MAX + 3):
+        made = settlement_records.deleted(replace(state, serial=number + 1), f"I-{number}", "a.b")
+        state = fold(state, [Note(number + 1, "run", "deleted", made)])
+    assert len(state.facts) == DELETED_MAX
+    assert settlement_records.deleted_from(state, "I-2") is None
+    assert settlement_records.deleted_from(state, f"I-{DELETED_MAX + 2}") == "a.b"
 
 
 def test_an_object_that_comes_back_in_the_run_is_deleted_by_the_next_one(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Objects that this stack created and does not track: they run and cost money, and no apply or
 destroy of the stack ever changes them.
 
-They come from two machines that apply copies of one state, and from a state that was lost. Only a
-marker proves it: the owner's text before a nonce names the stack. Behind a text of the user it does
-not; then an equal name makes it likely.
+They come from two machines that apply copies of one state, from a state that was lost, and from
+deletes that the cloud undid. A marker proves it: the owner's text before a nonce names the stack.
+Behind a text of the user it does not. Then the id of an object that this stack deleted proves it,
+and an equal name makes it likely.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from reconciler.model.resource import LiveResource
 from reconciler.model.state import StateChange
 from reconciler.planner.checks import lost_state
 from reconciler.planner.compare.assessment import Assessment
-from reconciler.recovery.settlement_records import LEFT, LOST, left
+from reconciler.recovery.settlement_records import LEFT, LOST, deleted_from, left
 
 
 @dataclass(frozen=True, slots=True)
 class Untracked:
-    """One object and the address that it was made for. `sure`: its marker names this stack."""
+    """One object and the address that it was made for. `sure`: its marker names this stack, or this
+    stack deleted it.
+    """
 
     live: LiveResource
     address: str
@@ -45,11 +48,13 @@ def find(assessment: Assessment) -> Iterator[Untracked]:
     }
     named = _names(assessment)
     for kind, live in lost_state.unowned_objects(assessment):
-        if (
-            live.nonce is None
-            or live.nonce in known
-            or {LEFT + live.id, LOST + live.nonce} & state.facts.keys()
-        ):
+        if LEFT + live.id in state.facts:
+            continue
+        deleted = deleted_from(state, live.id)
+        if deleted is not None:
+            yield Untracked(live, deleted, sure=True)
+            continue
+        if live.nonce is None or live.nonce in known or LOST + live.nonce in state.facts:
             continue
         parts = marker.owner_parts(live.marked)
         if parts is None:
