@@ -46,7 +46,7 @@ def deleted(state: State, id: str, address: str) -> tuple[StateChange, ...]:
     stack, whatever its description says.
     """
     kept = [
-        (int(fact.partition(" ")[0]), name)
+        (_serial(fact), name)
         for name, fact in state.facts.items()
         if name.startswith(DELETED) and name != DELETED + id
     ]
@@ -55,6 +55,12 @@ def deleted(state: State, id: str, address: str) -> tuple[StateChange, ...]:
         *(StateChange(fact=(name, None)) for _, name in oldest),
         StateChange(fact=(DELETED + id, f"{state.serial} {address}")),
     )
+
+
+def _serial(fact: str) -> int:
+    """The serial in such a fact; 0 if somebody has edited it."""
+    text = fact.partition(" ")[0]
+    return int(text) if text.isdecimal() else 0
 
 
 def deleted_from(state: State, id: str) -> str | None:

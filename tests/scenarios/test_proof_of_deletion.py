@@ -189,7 +189,8 @@ def test_an_object_that_comes_back_after_the_run_is_untracked(tmp_path: Path, te
 
 
 def test_a_state_keeps_the_ids_of_the_objects_that_were_deleted_last() -> None:
-    state = State("lineage", 1, "shop", None)
+    edited = {"deleted:I-by-hand": "no number"}
+    state = State("lineage", 1, "shop", None, facts=edited)
     for number in range(DELETED_MAX + 3):
         made = settlement_records.deleted(replace(state, serial=number + 1), f"I-{number}", "a.b")
         state = fold(state, [Note(number + 1, "run", "deleted", made)])
