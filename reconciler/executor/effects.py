@@ -119,31 +119,40 @@ def deleting(state: State, step: Step) -> tuple[StateChange, ...]:
         return ()
     if step.deposed:
         old = state.deposed.get(step.target or "")
-        return () if old is None else (StateChange(depose=replace(old, phase=Phase.DELETING)),)
+        if old is None:
+            return ()
+        return (StateChange(depose=replace(old, phase=Phase.DELETING)), *_remembered(state, old))
     entry = state.entries.get(str(step.address))
-    return () if entry is None else (StateChange(put=replace(entry, phase=Phase.DELETING)),)
+    if entry is None:
+        return ()
+    return (StateChange(put=replace(entry, phase=Phase.DELETING)), *_remembered(state, entry))
 
 
 def deleted(state: State, step: Step) -> tuple[StateChange, ...]:
-    """A delete is proved: the object leaves the state, a firewall together with its rules.
-
-    If its marker does not name the stack, because the text before it is the user's, the state keeps
-    its id: a later plan finds it by that, should it come back (safety#absence).
-    """
+    """A delete is proved: the object leaves the state, a firewall together with its rules."""
     if step.deposed:
         old = state.deposed.get(step.target or "")
-        known = () if old is None else settlement_records.deleted(state, old.id, old.address)
+        known = () if old is None else _remembered(state, old)
         return (StateChange(remove_deposed=step.target), *known)
     entry = state.entries.get(str(step.address))
     if entry is None or (step.target is not None and entry.id != step.target):
         return ()
     others = state.entries.values() if entry.kind == FIREWALLS else ()
-    is_own_text = entry.parent is None and "description" in entry.applied
     return (
         *(StateChange(drop=other.address) for other in others if other.parent == entry.id),
         StateChange(drop=entry.address),
-        *(settlement_records.deleted(state, entry.id, entry.address) if is_own_text else ()),
+        *_remembered(state, entry),
     )
+
+
+def _remembered(state: State, kept: Entry | Deposed) -> tuple[StateChange, ...]:
+    """The record of a delete by the id of its object, if the object's marker may not name the
+    stack, because the text before it is the user's. A later plan finds it by that, should it come
+    back (safety#absence).
+    """
+    if isinstance(kept, Entry) and (kept.parent or "description" not in kept.applied):
+        return ()
+    return settlement_records.deleted(state, kept.id, kept.address)
 
 
 def stale_outputs(state: State) -> list[StateChange]:

@@ -53,6 +53,7 @@ def deleted(state: State, id: str, address: str) -> tuple[StateChange, ...]:
     oldest = sorted(kept)[: max(0, len(kept) + 1 - DELETED_MAX)]
     return (
         *(StateChange(fact=(name, None)) for _, name in oldest),
+        *((StateChange(fact=(LEFT + id, None)),) if LEFT + id in state.facts else ()),
         StateChange(fact=(DELETED + id, f"{state.serial} {address}")),
     )
 

@@ -172,13 +172,21 @@ def test_what_does_not_prove_a_delete(
     assert not kept(harness, last) and last not in harness.cloud.snapshot().instances
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
 @pytest.mark.parametrize("text", ["", ", description: Orders of Seoul"])
-def test_an_object_that_comes_back_after_the_run_is_untracked(tmp_path: Path, text: str) -> None:
+def test_an_object_that_comes_back_after_the_run_is_untracked(
+    tmp_path: Path, text: str, interrupted: bool
+) -> None:
     # Goal: what two lists with a control do not show is believed to be gone. When it is shown
     # again, every later plan reports it: by its marker, or by its id if the text is the user's.
     harness, ids = up(tmp_path, FOUR.replace("4}", f"4{text}}}"))
     less = harness.stack(THREE.replace("3}", f"3{text}}}"), tmp_path)
     harness.kept, harness.hidden = {ids[3]}, lambda number: (ids[3],)
+    if interrupted:
+        harness.interrupted = lambda: harness.deleted
+        assert harness.apply(less).exit_code == 130
+        harness.interrupted = lambda: False
+        harness.clock.advance_to(harness.clock.monotonic() + 60)
     assert harness.apply(less).exit_code == 0
     assert not kept(harness, ids[3]) and harness.read_by_id == []
     harness.honest()

@@ -125,7 +125,7 @@ def _under_a_former_name(assessment: Assessment, kind: str, live: LiveResource) 
     """
     parts = None if live.nonce is None else marker.owner_parts(live.marked)
     ours = (assessment.stack.name, assessment.stack.environment)
-    if parts is None or parts[:2] == ours or _is_elsewhere(assessment, live):
+    if parts is None or parts[:2] == ours or is_elsewhere(assessment, live):
         return None
     referred = {value for value in live.attributes.values() if isinstance(value, str)} - {live.id}
     for rows in assessment.account.objects.values():
@@ -174,13 +174,14 @@ def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
     )
 
 
-def _is_elsewhere(assessment: Assessment, live: LiveResource) -> bool:
+def is_elsewhere(assessment: Assessment, live: LiveResource) -> bool:
+    """Whether the state of another stack in the same place has the object."""
     return any(live.id in other.addresses for other in assessment.options.elsewhere.values())
 
 
 def _names_others(assessment: Assessment, live: LiveResource) -> bool:
     start = marker.owner_text(assessment.stack.name, assessment.stack.environment, "")
-    if _is_elsewhere(assessment, live):
+    if is_elsewhere(assessment, live):
         return True
     return (
         live.marked is not None
@@ -216,7 +217,7 @@ def _answers(assessment: Assessment, item: ManagedObject, live: LiveResource) ->
     named = _named_address(assessment, item.kind.name, live)
     named = named or _under_a_former_name(assessment, item.kind.name, live)
     has_name = remote_name(item) == _name(live) and not _names_others(assessment, live)
-    if _is_elsewhere(assessment, live) or not (has_name or named == str(item.address)):
+    if is_elsewhere(assessment, live) or not (has_name or named == str(item.address)):
         return False
     return all(
         live.attributes.get(name) == item.wanted[name]

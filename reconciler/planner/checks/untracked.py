@@ -51,7 +51,7 @@ def find(assessment: Assessment) -> Iterator[Untracked]:
         if LEFT + live.id in state.facts:
             continue
         deleted = deleted_from(state, live.id)
-        if deleted is not None:
+        if deleted is not None and not lost_state.is_elsewhere(assessment, live):
             yield Untracked(live, deleted, sure=True)
             continue
         if live.nonce is None or live.nonce in known or LOST + live.nonce in state.facts:
