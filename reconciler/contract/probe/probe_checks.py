@@ -143,7 +143,7 @@ def _receipt(answers: AnswerSet) -> Judgement:
     rows = [row for each in sent for row in each.answer.rows]
     failed = [each.answer for each in sent if not each.answer.rows]
     return judged(
-        Verdict.SETTLES,
+        Verdict.SETTLES if rows else Verdict.UNANSWERED,
         status=tuple(sorted({each.answer.status or 0 for each in sent})),
         error=_errors(sent),
         result=tuple(sorted({shape.error_form(answer) for answer in failed})),

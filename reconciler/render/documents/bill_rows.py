@@ -131,7 +131,7 @@ def history_lines(bills: Sequence[Mapping[str, Any]], style: Style) -> Iterable[
     months = sums_by_month(bills)
     yield Line()
     columns = [
-        TableColumn("month", phrase("month"), [each["month"] for each in months]),
+        TableColumn("month", phrase("month"), [_shown(each["month"]) for each in months]),
         TableColumn("bills", phrase("bills"), [str(each["bills"]) for each in months], right=True),
         *_amounts(months),
     ]
