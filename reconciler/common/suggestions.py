@@ -55,6 +55,12 @@ def pasted(text: object) -> str:
     return f"'{word}'" if word.startswith("=") and shlex.quote(word) == word else shlex.quote(word)
 
 
+def in_yaml(address: object) -> str:
+    """An address as a value inside `{...}` of YAML: in quotes if it has an index or a key."""
+    text = str(address)
+    return "'" + text.replace("'", "''") + "'" if "[" in text else text
+
+
 def command_line(words: Iterable[object]) -> str:
     """A command line that has these words in bash, zsh and fish."""
     return " ".join(map(pasted, words))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.suggestions import pasted
+from reconciler.common.suggestions import in_yaml, pasted
 from reconciler.common.text import msg
 from reconciler.model import marker
 from reconciler.model.address import parse
@@ -152,7 +152,7 @@ def shared(
             "if {stack} took it over, replace it here by `removed: [{{from: {address}, keep: "
             "true}}]` and apply; if both stacks should own it: --accept {consent}",
             stack=sharer.title,
-            address=address,
+            address=in_yaml(address),
             consent=consent,
         )
     else:
@@ -167,7 +167,7 @@ def shared(
             "take it out of {stack} first, by `removed: [{{from: {owner}, keep: true}}]` in its "
             "file and an apply; if both stacks should own it: --accept {consent}",
             stack=sharer.title,
-            owner=sharer.address or "ADDRESS",
+            owner=in_yaml(sharer.address or "ADDRESS"),
             consent=consent,
         )
     if is_recovery:

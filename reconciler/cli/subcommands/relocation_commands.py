@@ -4,6 +4,7 @@ to another stack (commands#overview).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -264,7 +265,7 @@ def _moved(
         End(source, session.path, session.store(source.name, source.environment)),
         End(target, other.path, other.store(target.name, target.environment)),
     )
-    if ends[0].store.location == ends[1].store.location:
+    if len({os.path.realpath(end.store.location) for end in ends}) == 1:
         raise stop_usage(msg("--to names the same state: use `reconciler state mv`"))
 
     def agree(found: Moving) -> None:

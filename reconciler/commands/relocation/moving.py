@@ -292,13 +292,18 @@ def _facts(state: State, entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
 def take_again(giver: ports.StateWriter, taker: ports.StateWriter, run: str) -> tuple[str, ...]:
     """Hands over what was given and is in neither state, to the state that it was given to. Returns
     the addresses.
+
+    It does not use the places that were recorded: the folder of a stack may have moved since.
     """
     found: list[str] = []
     for each in hand_over.outgoing(giver.state):
-        if hand_over.stage_of_outgoing(each, taker.state) is hand_over.Stage.LOST:
+        stage = hand_over.stage_of_outgoing(each, taker.state)
+        if stage is hand_over.Stage.UNKNOWN:
+            continue
+        if stage is not hand_over.Stage.RECEIVED:
             record(taker, run, "received", received(each, taker.state))
-            record(giver, run, "hand-over completed", [_closed(hand_over.OUTGOING, each.token)])
             found += each.given
+        record(giver, run, "hand-over completed", [_closed(hand_over.OUTGOING, each.token)])
     return tuple(found)
 
 

@@ -82,12 +82,16 @@ def _unfinished(each: HandOver, stage: Stage, resources: list[Resource]) -> Prob
             source=each.source.title,
         )
     place = resources[0].place
+    command = _again(each, Path() if place is None else Path(place.file).parent)
     hint = msg(
         "to complete the move: {command}\nor let {source} keep it: write it in that file again "
         "and remove it from this one",
-        command=_again(each, Path() if place is None else Path(place.file).parent),
+        command=command,
         source=each.source.title,
     )
+    if stage is Stage.UNKNOWN:
+        # The source may have given it away already, and would create it again.
+        hint = msg("to complete the move: {command}", command=command)
     return error("hand-over", message, place=place, address=addresses[0], hint=hint)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from reconciler.common.suggestions import in_yaml
 from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
@@ -202,7 +203,7 @@ def _traffic(assessment: Assessment, item: ManagedObject) -> frozenset[Any]:
 def _problem(old: Group, new: Group, pairs: list[tuple[Address, Address]]) -> Problem:
     before, after = ".".join(old[:2]), ".".join(new[:2])
     if before == after or any(source.index != target.index for source, target in pairs):
-        lines = [f"{{from: {_quoted(source)}, to: {_quoted(target)}}}" for source, target in pairs]
+        lines = [f"{{from: {in_yaml(source)}, to: {in_yaml(target)}}}" for source, target in pairs]
     else:
         lines = [f"{{from: {before}, to: {after}}}"]
     first = pairs[0]
@@ -211,7 +212,7 @@ def _problem(old: Group, new: Group, pairs: list[tuple[Address, Address]]) -> Pr
         old=first[0],
         new=first[1],
     )
-    gone = [_quoted(source) for source, _ in pairs] if before == after else [before]
+    gone = [in_yaml(source) for source, _ in pairs] if before == after else [before]
     no = ", ".join(f"{{from: {source}, keep: false}}" for source in gone)
     hint = msg(
         "moved: [{moved}]\nif it is not a rename: removed: [{removed}]",
@@ -219,8 +220,3 @@ def _problem(old: Group, new: Group, pairs: list[tuple[Address, Address]]) -> Pr
         removed=no,
     )
     return error("rename", message, address=str(first[0]), hint=hint)
-
-
-def _quoted(address: Address) -> str:
-    text = str(address)
-    return f"'{text}'" if address.index is not None else text

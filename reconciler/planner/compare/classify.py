@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.suggestions import pasted
+from reconciler.common.suggestions import in_yaml, pasted
 from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
@@ -202,8 +202,8 @@ class _Classifier:
                 msg(
                     "to give it this address: moved: [{{from: {owner}, to: {text}}}], without "
                     "`import`",
-                    owner=owner,
-                    text=text,
+                    owner=in_yaml(owner),
+                    text=in_yaml(text),
                 )
                 if parse(owner)
                 else None

@@ -91,7 +91,7 @@ def deleted(
             hint = msg(
                 "keep it in the file and refer to it by its key; or, to hand it to another stack: "
                 "removed: [{{from: {owner}, keep: true}}]",
-                owner=owner,
+                owner=suggestions.in_yaml(owner),
             )
             yield error(
                 "bad-combination",
