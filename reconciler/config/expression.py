@@ -92,9 +92,11 @@ def read_members(
 
 
 def member_text(text: str, key: str) -> str:
-    """The text whose value is one member of the value of another text, which is one expression."""
+    """The text whose value is one member of the value of another text, which is one expression and
+    may end with a comment.
+    """
     quoted = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'${{({text[2:-1]})["{quoted}"]}}'
+    return f'${{({text[2:-1]}\n)["{quoted}"]}}'
 
 
 def resolve(deferred: Deferred, stack: Stack, attributes: Attributes) -> Plain | Unknown:

@@ -59,8 +59,10 @@ def is_one_expression(text: str) -> bool:
 
 
 def element_text(text: str, position: int) -> str:
-    """The text for one element of the list that a text of one expression gives."""
-    return f"${{({text.removeprefix('${').removesuffix('}')})[{position}]}}"
+    """The text for one element of the list that a text of one expression gives. The expression may
+    end with a comment.
+    """
+    return f"${{({text.removeprefix('${').removesuffix('}')}\n)[{position}]}}"
 
 
 @lru_cache(maxsize=16384)

@@ -123,11 +123,16 @@ RuleOrder: TypeAlias = "tuple[str, tuple[tuple[int, tuple[int | str, ...]], ...]
 
 @lru_cache(maxsize=65536)
 def _rule_order(rule: str) -> RuleOrder:
-    """The key of a rule, then the parts in brackets, with numbers as numbers."""
+    """The key of a rule, then the parts in brackets, with numbers as numbers: every second text of
+    a split is one.
+    """
     if "[" not in rule:
         return rule, ()
     parts = tuple(
-        (int(number or -1), tuple(int(s) if s.isdecimal() else s for s in _NUMBER.split(text)))
+        (
+            int(number or -1),
+            tuple(int(s) if place % 2 else s for place, s in enumerate(_NUMBER.split(text))),
+        )
         for number, text in _PART.findall(rule)
     )
     return rule.partition("[")[0], parts

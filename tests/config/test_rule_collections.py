@@ -113,6 +113,12 @@ UNFOLDED = [
         },
     ),
     ("when", 'when: "${vars.open}", cidr: 10.0.0.0/8', {}),
+    (
+        "keys with digits of other scripts",
+        'for_each: {"\u0663": 10.0.0.0/8, a: 9.0.0.0/8}, cidr: "${each.value}"',
+        {'w.r["\u0663"]': ("22", "10.0.0.0/8"), 'w.r["a"]': ("22", "9.0.0.0/8")},
+    ),
+    ("a comment at the end", 'cidr: "${locals.webs // all}"', WEBS),
 ]
 
 
