@@ -100,6 +100,8 @@ def unknown_key(key: str, known: tuple[str, ...], place: Place, path: tuple[str,
         else _SYNONYMS.get(key) or hint_for(key, known)
     )
     where = msg(" in {path}", path=".".join(path)) if path else ""
+    if path and path[-1] == "user_script":
+        key = "..."  # a line of a script without its `|`, which may hold a secret
     return error(
         "unknown-key",
         msg("`{key}` is not a known key{section}", key=_short(key), section=where),

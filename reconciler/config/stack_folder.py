@@ -4,6 +4,7 @@ stack but is not read is reported.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -80,6 +81,13 @@ def load_values(path: Path) -> tuple[Document, tuple[Problem, ...]]:
     file = str(path)
     text = _text(path, problems) if files(path, problems).read else None
     if text is None:
+        return Document(document.empty(file), (), whole=False), tuple(problems)
+    if piped.is_named(path) and file != os.devnull and not text.strip():
+        # The program that should write the values failed: the defaults would be taken silently.
+        hint = msg(
+            "look at the program before the pipe; for no values, write {nothing}", nothing="{}"
+        )
+        problems.append(missing(msg("{file} gave no text", file=file), hint))
         return Document(document.empty(file), (), whole=False), tuple(problems)
     is_yaml = path.suffix.lower() in _ALIKE
     if path.suffix.lower() == ".json" or (not is_yaml and json_reader.is_json(text)):

@@ -248,7 +248,7 @@ def _of_json(kind: str, text: str, source: str) -> Plain:
     if kind == "list" and not text.lstrip().startswith("["):
         return tuple(part.strip() for part in text.split(",")) if text.strip() else ()
     try:
-        return _frozen(json.loads(text))
+        return _frozen(json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError):
         such = '`a,b` or `["a", "b"]`' if kind == "list" else '`{"a": 1}`'
         raise _Unfit(
@@ -259,6 +259,15 @@ def _of_json(kind: str, text: str, source: str) -> Plain:
                 source=source,
             )
         ) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises `_Unfit` for a key that is given twice."""
+    found = dict(pairs)
+    for key, _ in pairs if len(found) < len(pairs) else ():
+        if [name for name, _ in pairs].count(key) > 1:
+            raise _Unfit(msg("the key `{key}` is given twice", key=key[:50]))
+    return found
 
 
 def _frozen(value: Any) -> Plain:

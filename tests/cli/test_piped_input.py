@@ -121,6 +121,18 @@ def test_values_from_a_pipe_serve_every_stack_of_a_command(
     assert found[0] == 0 and found[1].count("n     9") == 2
 
 
+def test_values_from_a_program_that_gave_none_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    # Goal: a program that failed must not turn every value into its default.
+    (folder / "shop.yaml").write_text(STACK)
+    feed(monkeypatch, "\n")
+    code, out, err = run(capsys, "plan", "shop.yaml", *ENV, "--var-file", "-", *sessions.SCALE)
+    assert code == 1 and "gave no text" in out + err and "to create" not in out
+    feed(monkeypatch, "{}")
+    assert run(capsys, "plan", "shop.yaml", *ENV, "--var-file", "-", *sessions.SCALE)[0] == 0
+
+
 def test_a_named_pipe_is_read_if_it_is_named_and_never_in_a_folder(
     folder: Path, capsys: Capture
 ) -> None:

@@ -26,6 +26,7 @@ FORMS = {
     "folded": ">\n      echo\n\n      hunter2\n",
     "an id": '{id: "#!hunter2"}\n',
     "another key": '{text: "#!hunter2"}\n',
+    "without a mark": "\n      echo hunter2: abc\n",
     "a list": '["#!hunter2", "hunter2"]\n',
     "a variable": '"${vars.script}"\n',
     "quoted over lines": '"#!/bin/sh\n\n      hunter2"\n',
@@ -56,7 +57,7 @@ def test_the_text_of_a_script_is_refused_and_never_shown(
         assert code == 1
         assert CANARY not in out + err
         refused += out + err
-    if form not in ("another key", "a list", "not valid"):
+    if form not in ("another key", "without a mark", "a list", "not valid"):
         assert "`user_script` is the name or id of a script, not its text" in refused
         assert "save the script in the iwinv console" in refused
     for path in tmp_path.rglob("*"):

@@ -69,6 +69,8 @@ def test_a_text_is_read_by_the_type(kind: str, text: str, value: object) -> None
         ("list", "[1"),
         ("map", "a=b"),
         ("map", "[1]"),
+        ("map", '{"a": 1, "a": 2}'),
+        ("list", '[{"a": 1, "b": {"c": 1, "c": 1}}]'),
         ("map", "[" * 5000),
         ("cidr", "10.0.0.1"),
         ("cidr", "::/0"),
