@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -65,10 +65,12 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """An account and its state at rest, to start from again and again."""
+    """An account and its state at rest, to start from again and again. `content` is the disk or
+    the place of the state.
+    """
 
     world: World
-    disk: MemoryDisk
+    content: Any
     passed: float
     numbers: int
 
@@ -116,7 +118,7 @@ class Bench(CloudHarness):
         self._deeds = 0
         if saved is not None:
             self._restore(saved)
-        self.store.disk.fault = self._at_deed
+        self.begin_store(None if saved is None else saved.content)
         self.check: AtSend = AtSend(self)
 
     def _restore(self, saved: Saved) -> None:
@@ -125,7 +127,6 @@ class Bench(CloudHarness):
         self.cloud = Cloud(
             saved.world.copy(), clock=self.clock.time, switches=self.cloud.switches, seed=7
         )
-        self.store = MemoryStore(saved.disk.after_crash(names=True, data=Kept.ALL))
         self._numbers = itertools.count(saved.numbers)
 
     def save(self) -> Saved:
@@ -133,10 +134,41 @@ class Bench(CloudHarness):
         numbers = next(self._numbers)
         return Saved(
             self.cloud.snapshot(),
-            self.store.disk.after_crash(names=True, data=Kept.ALL),
+            self.content(),
             self.clock.monotonic(),
             numbers,
         )
+
+    # The state: on a disk in memory here, in a shared place in `shared_bench`
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def begin_store(self, content: Any) -> None:
+        """Takes a copy of what `content` gave; None is nothing."""
+        if content is not None:
+            self.store = MemoryStore(content.after_crash(names=True, data=Kept.ALL))
+        self.store.disk.fault = self._at_deed
+
+    def content(self) -> Any:
+        """A copy of what there is of the state."""
+        return self.store.disk.after_crash(names=True, data=Kept.ALL)
+
+    def open_store(self) -> None:
+        """A new process uses the state."""
+
+    def stop_store(self, number: int) -> None:
+        """The process ends at this instant, at a send of that number."""
+        self.kept = (True, Kept.ALL) if number % 2 else (False, Kept.NOTHING)
+        self.store.disk.stop()
+
+    def restart_store(self) -> None:
+        """The machine of a process that has ended starts again."""
+        self.store.disk.reboot(names=self.kept[0], data=self.kept[1])
+        self.store = MemoryStore(self.store.disk, folder=self.store.folder)
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """Everything that is kept, by name."""
+        for path, data in self.store.disk.files_after_crash(names=True):
+            yield path.name, data
 
     def durable(self) -> State | None:
         """The state that a power cut at this instant would leave."""
@@ -181,6 +213,7 @@ class Bench(CloudHarness):
         )
         wait = wait and (armed is None or not armed.fault.endswith(faults.NOT_WAITED))
         began = self.clock.monotonic()
+        self.open_store()
         self.events.clear()
         self.check.begin()
         code: int | None = None
@@ -196,8 +229,7 @@ class Bench(CloudHarness):
         except Crash:
             if self.line is not None:
                 self.line.die()
-            self.store.disk.reboot(names=self.kept[0], data=self.kept[1])
-            self.store = MemoryStore(self.store.disk, folder=self.store.folder)
+            self.restart_store()
         except Endless as endless:
             self.violations.append(f"11: {endless}")
         self.armed = None
@@ -207,6 +239,7 @@ class Bench(CloudHarness):
 
     def recover(self, stack: Stack, words: Answers) -> None:
         """A `recover` with a person's words."""
+        self.open_store()
         number = next(self._runs)
         holder = ports.Holder("tester", "lab", number, "recover", self.clock.time())
         run = context.Run(
@@ -300,8 +333,7 @@ class Bench(CloudHarness):
         after = instant == "leaving" and self._fault_of(number - 1) == faults.KILLED_NEXT
         if after or (fault is not None and faults.kills(fault) == instant):
             self._strike()
-            self.kept = (True, Kept.ALL) if number % 2 else (False, Kept.NOTHING)
-            self.store.disk.stop()
+            self.stop_store(number)
             raise Crash(f"{instant} send {number}")
 
     def _strike(self) -> None:

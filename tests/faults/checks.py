@@ -230,9 +230,9 @@ class AtSend:
 
     def _no_secrets(self) -> None:
         secret = self._bench.cloud.secret_key.encode()
-        for path, data in self._bench.store.disk.files_after_crash(names=True):
+        for name, data in self._bench.files():
             if b"example-" in data or secret in data:
-                self._violated(9, f"{path.name} holds a secret")
+                self._violated(9, f"{name} holds a secret")
 
     def _durable(self) -> State | None:
         """What a power cut now would leave: always whole, never older than before (6)."""

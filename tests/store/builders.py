@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.model.ports import Holder
+from reconciler.model.ports import Holder, StateWriter
 from reconciler.model.state import (
     Deposed,
     Entry,
@@ -71,7 +71,7 @@ def note(sequence: int, *, name: str = "web_ips", value: Any = ("203.0.113.7",))
     return Note(sequence, "run-1", "output", (StateChange(output=(name, value, None)),))
 
 
-def add_server(writer: FileWriter, index: int, *, size: int = 0) -> None:
+def add_server(writer: StateWriter, index: int, *, size: int = 0) -> None:
     """Intent and outcome of one server."""
     at = writer.state.sequence
     writer.append(intent(at + 1, index=index))

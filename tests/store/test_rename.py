@@ -5,12 +5,11 @@ under one of the two names, whole, and the same rename completes it.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reconciler.model.ports import Locked, NameTaken, RecordFailed
+from reconciler.model.ports import RecordFailed
 from reconciler.model.state import State
 from tests.doubles.memory_store import Crash, Fault, Kept, MemoryDisk, MemoryStore
 from tests.store.builders import HOLDER, created, intent, note, open_writer
@@ -36,35 +35,6 @@ def rename(
     return MemoryStore(disk, folder=source).rename(
         HOLDER, timeout_seconds=0.0, stack=stack, environment=environment
     )
-
-
-def test_the_state_keeps_all_but_its_name() -> None:
-    disk = disk_with_a_state()
-    before = MemoryStore(disk, folder=SHOP).read()
-    history = MemoryStore(disk, folder=SHOP).history()
-    after = rename(disk)
-    assert before is not None and after == replace(
-        before, stack="store", environment="prod", serial=before.serial + 1
-    )
-    store = MemoryStore(disk, folder=STORE)
-    assert store.read() == after and MemoryStore(disk, folder=SHOP).read() is None
-    assert store.history() == (after.serial, *history) and store.holder() is None
-    assert rename(disk) is None
-    assert rename(disk, STORE, "shop", None) == replace(before, serial=before.serial + 2)
-
-
-def test_a_state_with_objects_is_never_replaced() -> None:
-    disk = disk_with_a_state()
-    other = MemoryStore(disk, folder=STORE)
-    writer = other.open(HOLDER, timeout_seconds=0.0, stack="store", environment="prod")
-    with pytest.raises(Locked):
-        rename(disk)
-    writer.append(intent(1))
-    writer.close()
-    kept = other.read()
-    with pytest.raises(NameTaken):
-        rename(disk)
-    assert other.read() == kept and MemoryStore(disk, folder=SHOP).read() is not None
 
 
 def test_a_state_without_objects_is_put_aside() -> None:

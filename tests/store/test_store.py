@@ -1,5 +1,5 @@
-"""The contract of a store, over every implementation: what is recorded stays, whole, in order, by
-one writer.
+"""The store of folders, in memory and on a real disk: its files, and what others do to them. What
+every store does is in `contract/`.
 """
 
 from __future__ import annotations
@@ -10,23 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from reconciler.model.ports import Locked, LostLock, RecordFailed, StateDamaged, StateNewer
-from reconciler.model.state import Record, fold
 from reconciler.store import folder_writer
 from reconciler.store.folder_store import FileStore
 from reconciler.store.state_format import Snapshot, encode_snapshot
 from tests.doubles.memory_store import MemoryDisk, MemoryStore
 from tests.store.builders import (
-    HOLDER,
     add_server,
     created,
     intent,
     note,
     open_writer,
-    records,
 )
 
 Make = Callable[[], FileStore]
@@ -60,120 +55,6 @@ def test_a_store_gives_its_location_for_people(make: Make) -> None:
     assert make().location == str(make().folder)
 
 
-def test_a_store_without_records_has_no_state(make: Make) -> None:
-    assert make().read() is None
-    assert make().history() == ()
-    assert make().holder() is None
-
-
-def test_opening_and_closing_leaves_no_state_behind(make: Make) -> None:
-    writer = open_writer(make())
-    assert (writer.state.serial, writer.state.stack, writer.state.is_empty) == (0, "shop", True)
-    writer.close()
-    assert make().read() is None
-
-
-def test_a_record_is_there_for_others_as_soon_as_append_returns(make: Make) -> None:
-    writer = open_writer(make())
-    writer.append(intent(1))
-    seen = make().read()
-    assert seen == writer.state
-    assert seen is not None and seen.open[1][0] == intent(1)
-
-
-def test_a_run_raises_the_serial_at_its_first_record_and_at_its_end(make: Make) -> None:
-    writer = open_writer(make())
-    serials = [writer.state.serial]
-    add_server(writer, 0)
-    serials.append(writer.state.serial)
-    serials.append(writer.commit(account="9f41", endpoint="https://api.example").serial)
-    writer.close()
-    assert serials == [0, 1, 2]
-    found = make().read()
-    assert found is not None
-    assert (found.serial, found.account, found.endpoint, found.sequence) == (
-        2,
-        "9f41",
-        "https://api.example",
-        2,
-    )
-    assert list(found.entries) == ["instances.web[0]"]
-
-
-def test_a_commit_without_a_change_leaves_the_serial(make: Make) -> None:
-    writer = open_writer(make())
-    add_server(writer, 0)
-    writer.commit(account="9f41")
-    assert writer.commit(account="9f41").serial == writer.commit().serial == 2
-    writer.close()
-    again = open_writer(make())
-    assert again.commit().serial == 2
-    assert again.commit(account="other").serial == 3
-
-
-def test_an_empty_stack_gets_a_state_by_commit(make: Make) -> None:
-    writer = open_writer(make())
-    assert writer.commit().serial == 1
-    writer.close()
-    found = make().read()
-    assert found is not None and found.is_empty and found.lineage
-
-
-def test_records_that_were_not_committed_are_there_after_the_run(make: Make) -> None:
-    """Goal: a run that dies is the normal case; the next one goes on with the sequence and folds
-    what it found.
-    """
-    writer = open_writer(make())
-    add_server(writer, 0)
-    writer.append(intent(3, index=1))
-    writer.close()
-    again = open_writer(make())
-    assert sorted(again.state.open) == [3]
-    again.append(created(4, of=3, index=1))
-    assert again.state.serial == 2
-    again.close()
-    found = make().read()
-    assert (
-        found is not None
-        and sorted(found.entries) == ["instances.web[0]", "instances.web[1]"]
-        and not found.open
-    )
-
-
-def test_lineage_stays_for_life(make: Make) -> None:
-    lineages = set()
-    for index in range(3):
-        writer = open_writer(make())
-        add_server(writer, index)
-        lineages.add(writer.commit().lineage)
-        writer.close()
-    assert len(lineages) == 1
-
-
-def test_a_record_out_of_sequence_is_an_internal_error(make: Make) -> None:
-    writer = open_writer(make())
-    with pytest.raises(AssertionError):
-        writer.append(intent(2))
-
-
-def test_a_record_that_could_not_be_read_again_is_not_written(make: Make) -> None:
-    writer = open_writer(make())
-    with pytest.raises(AssertionError):
-        writer.append(
-            replace(created(1, of=0), result="perhaps")  # type: ignore[arg-type]
-        )
-    writer.append(intent(1))
-    assert make().read() == writer.state
-
-
-def test_nothing_is_recorded_by_a_closed_writer(make: Make) -> None:
-    writer = open_writer(make())
-    writer.close()
-    writer.close()
-    with pytest.raises(AssertionError):
-        writer.append(intent(1))
-
-
 def test_every_thousand_records_are_folded_into_a_snapshot(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,90 +78,7 @@ def test_an_answer_is_recorded_before_a_snapshot_is_tried(
     assert writer.state.serial == 2
 
 
-@settings(max_examples=40, deadline=None)
-@given(found=st.lists(records, max_size=6), commits=st.sets(st.integers(0, 6)))
-def test_any_records_come_back_as_they_were_folded(found: list[Record], commits: set[int]) -> None:
-    """Goal: save and load is identity, wherever snapshots fall between the records."""
-    disk = MemoryDisk()
-    writer = open_writer(MemoryStore(disk))
-    numbered = [replace(record, sequence=number) for number, record in enumerate(found, start=1)]
-    empty = writer.state
-    for place, record in enumerate(numbered):
-        if place in commits:
-            writer.commit()
-        writer.append(record)
-    wanted = fold(empty, numbered)
-    assert replace(writer.state, serial=0) == wanted
-    writer.close()
-    read = MemoryStore(disk).read()
-    assert read is None if not numbered else read is not None and replace(read, serial=0) == wanted
-
-
 # --- one writer ---
-
-
-def test_a_second_writer_is_reported_who_holds_the_lock(make: Make) -> None:
-    writer = open_writer(make())
-    writer.append(intent(1, index=4))
-    with pytest.raises(Locked) as caught:
-        open_writer(make())
-    assert caught.value.holder == replace(HOLDER, step="instance.create instances.web[4]")
-    for part in (
-        "kim",
-        "build-7",
-        "4121",
-        "reconciler apply shop.yaml",
-        "instances.web[4]",
-        "2025-11-23 13:00 KST",
-    ):
-        assert part in str(caught.value)
-    assert "state unlock" in (caught.value.hint or "")
-
-
-def test_a_plan_sees_who_works_and_disturbs_nobody(make: Make) -> None:
-    writer = open_writer(make())
-    writer.append(intent(1))
-    held = make().holder()
-    assert (
-        held is not None
-        and held.alive
-        and held.holder is not None
-        and held.holder.step == "instance.create instances.web[0]"
-    )
-    writer.append(created(2, of=1))
-    writer.close()
-    assert make().holder() is None
-
-
-def test_a_lock_that_was_let_go_is_free(make: Make) -> None:
-    open_writer(make()).close()
-    open_writer(make()).close()
-
-
-def test_unlock_stops_the_holder_before_its_next_record_and_lets_another_in(make: Make) -> None:
-    stale = open_writer(make())
-    stale.append(intent(1))
-    lost = make().unlock()
-    assert lost is not None and lost.alive and lost.holder is not None and lost.holder.user == "kim"
-    fresh = open_writer(make(), holder=replace(HOLDER, user="lee"))
-    for deed in (stale.check, lambda: stale.append(created(2, of=1)), stale.commit):
-        with pytest.raises(LostLock):
-            deed()
-    fresh.append(created(2, of=1, index=9))
-    stale.close()
-    held = make().holder()
-    assert held is not None and held.holder is not None and held.holder.user == "lee"
-    with pytest.raises(Locked):
-        open_writer(make())
-    assert fresh.commit() == make().read()
-
-
-def test_unlock_without_a_holder_changes_nothing(make: Make) -> None:
-    writer = open_writer(make())
-    add_server(writer, 0)
-    writer.close()
-    assert make().unlock() is None
-    open_writer(make()).close()
 
 
 def test_an_unreadable_holder_record_hides_no_lock(make: Make) -> None:
@@ -425,15 +223,6 @@ def test_a_newer_format_is_refused_and_left_alone(make: Make) -> None:
             deed()
         assert "format 2" in str(caught.value) and caught.value.hint
     assert take(store, "state.json") == newer
-
-
-def test_the_state_of_another_stack_is_not_taken_for_ours(make: Make) -> None:
-    writer = open_writer(make())
-    writer.commit()
-    writer.close()
-    with pytest.raises(StateDamaged, match="shop"):
-        make().open(HOLDER, timeout_seconds=0, stack="shop", environment="prod")
-    open_writer(make()).close()
 
 
 # --- the file store alone ---

@@ -1,0 +1,101 @@
+"""The places over which the contract is tested. Each opens the state of a stack as a process of its
+own would.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.model.ports import Holder, StateWriter, Store
+from reconciler.store.folder_store import FileStore
+from reconciler.store.place import folder_name
+from tests.doubles.memory_store import Kept, MemoryDisk
+from tests.store.builders import HOLDER
+
+
+class Place(Protocol):
+    """A place that keeps states."""
+
+    name: str
+    used: frozenset[str]
+    """The names of the states that a file uses."""
+
+    def store(self, stack: str = "shop", environment: str | None = None) -> Store:
+        """The state of a stack, opened as another process would."""
+        ...
+
+    def pass_time(self, seconds: float) -> None:
+        """Time passes for everybody."""
+        ...
+
+    def kill(self) -> None:
+        """Every process that has opened a state is killed at this instant."""
+        ...
+
+
+class FolderPlace:
+    """Folders on the real disk; a killed process lets go of its lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name, self.used, self._folder = "folder", frozenset[str](), folder
+
+    def store(self, stack: str = "shop", environment: str | None = None) -> FileStore:
+        return FileStore(self._folder / folder_name(stack, environment), used=lambda: self.used)
+
+    def pass_time(self, seconds: float) -> None:
+        """Nothing in a folder depends on time."""
+
+    def kill(self) -> None:
+        """The system closes the files of a killed process, and with them its locks."""
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for link in list(Path("/proc/self/fd").iterdir()):
+            held = link.resolve()
+            if held.name == "lock" and held.is_relative_to(self._folder.resolve()):
+                os.dup2(nothing, int(link.name))
+        os.close(nothing)
+
+
+class MemoryFolderPlace:
+    """Folders on a disk in memory."""
+
+    def __init__(self, disk: MemoryDisk | None = None) -> None:
+        self.name, self.used = "folder in memory", frozenset[str]()
+        self.disk = MemoryDisk() if disk is None else disk
+
+    def store(self, stack: str = "shop", environment: str | None = None) -> FileStore:
+        return FileStore(
+            Path("/state") / folder_name(stack, environment),
+            disk=self.disk,
+            token=self.disk.token,
+            used=lambda: self.used,
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        """Nothing in a folder depends on time."""
+
+    def kill(self) -> None:
+        self.disk.reboot(names=True, data=Kept.ALL)
+
+
+MAKERS: dict[str, Callable[[Path], Place]] = {
+    "folder": FolderPlace,
+    "folder in memory": lambda folder: MemoryFolderPlace(),
+}
+"""How each place is made for one test, in a folder of its own."""
+
+
+def open_at(
+    place: Place,
+    stack: str = "shop",
+    environment: str | None = None,
+    *,
+    holder: Holder = HOLDER,
+    timeout_seconds: float = 0.0,
+) -> StateWriter:
+    """A writer, in a process of its own."""
+    return place.store(stack, environment).open(
+        holder, timeout_seconds=timeout_seconds, stack=stack, environment=environment
+    )
