@@ -14,6 +14,14 @@ from hypothesis import settings
 
 from tests import hints
 from tests.house.hint_templates import pattern
+from tests.servers.fixtures import (  # noqa: F401
+    place,
+    places,
+    pytest_deselected,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")

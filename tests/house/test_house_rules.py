@@ -156,6 +156,7 @@ SLEEPERS = {
     "reconciler/simulator/cloud.py": "the local cloud answers slowly where a fault says so",
     "reconciler/simulator/worldfile.py": "the world's keeper waits for its file",
     "tests/processes/": "real processes, interrupted and killed in real time",
+    "tests/servers/": "real servers, which need some time to start",
 }
 """Where `time.sleep` stands; the program itself waits only in the Network port, whose sleep is an
 event with a time limit.
