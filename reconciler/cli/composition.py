@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli import state_places
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import joined, msg
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from reconciler.iwinv.endpoint import Endpoint
     from reconciler.iwinv.signing import Keys
     from reconciler.model.kinds import Kinds
-    from reconciler.model.ports import Store
     from reconciler.model.resource import Catalogue
 
 SIMULATED_TIME_SCALE = 60.0
@@ -38,16 +38,6 @@ _WORLD_LOCK_SECONDS = 10.0
 _NONCE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NONCE_LENGTH = 12
 """The marker's nonce: 12 characters of `a-z2-7` (stack-files#marker)."""
-
-
-@dataclass(frozen=True, slots=True)
-class StateLocation:
-    """A stack and an environment whose state is stored on this machine."""
-
-    path: Path
-    stack: str
-    environment: str | None
-    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +56,6 @@ class Folders:
 
     quota: Path
     cache: Path | None
-
-
-def store(place: StateLocation, environ: Mapping[str, str]) -> Store:
-    """The store of a stack's state."""
-    from reconciler.config import loader
-    from reconciler.store.folder_store import FileStore
-    from reconciler.store.place import folder_name, state_folder
-
-    folder = state_folder(
-        place.path, place.stack, place.environment, simulated=place.simulated, environ=environ
-    )
-    return FileStore(
-        folder, used=lambda: frozenset(folder_name(*each) for each in loader.neighbors(place.path))
-    )
-
-
-def kept_environments(
-    path: Path, stack: str, environ: Mapping[str, str], *, simulated: bool
-) -> tuple[str, ...]:
-    """The environments of a stack that have a state, sorted."""
-    from reconciler.store import place
-
-    return place.kept_environments(path, stack, simulated=simulated, environ=environ)
 
 
 @contextmanager
@@ -386,9 +353,7 @@ def world_of(place: Path, environ: Mapping[str, str]) -> Path:
 
 
 def _simulator(place: Path, environ: Mapping[str, str]) -> Path:
-    from reconciler.store.place import simulator_folder
-
-    return simulator_folder(place, environ=environ)
+    return state_places.chosen(place, environ)[0].simulator
 
 
 def quota_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Path:

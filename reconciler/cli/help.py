@@ -75,6 +75,7 @@ Environment
   IWINV_ENDPOINT                       another endpoint (https, or http on this machine)
   IWINV_FIREWALL_API                   security-groups (default) or firewall
   RECONCILER_VAR_<name>                the value of a variable
+  RECONCILER_STATE                     place of the states, before reconciler.yaml
   RECONCILER_STATE_DIR                 folder for states (default: next to the stack)
   RECONCILER_LANG                      same as --lang
   RECONCILER_SIMULATE=1                same as --simulate

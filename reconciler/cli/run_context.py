@@ -12,7 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli import composition, options
+from reconciler.cli import composition, options, state_places
 from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.arguments.piped_arguments import stop_usage as stop_usage  # noqa: PLC0414
 from reconciler.cli.console import Console
@@ -30,7 +30,7 @@ from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection, Planned
-    from reconciler.model.ports import Store
+    from reconciler.model.ports import StatePlace, Store
     from reconciler.model.resource import Catalogue, Stack
     from reconciler.model.state import State
     from reconciler.planner.compare.assessment import PlanOptions
@@ -108,11 +108,7 @@ class Session:
         from reconciler.commands import session
 
         name, environment = loader.identify(path, environment)
-        state = session.read_state(
-            composition.store(
-                composition.StateLocation(path, name, environment, self.simulate), self.environ
-            )
-        )
+        state = session.read_state(replace(self, path=path).store(name, environment))
         if state is None:
             other = Session(self.console, Path(os.path.relpath(path)), environment, self.simulate)
             message = msg("stack `{name}` has no state yet, so it has no outputs", name=name)
@@ -144,9 +140,7 @@ class Session:
 
     def kept_environments(self, stack: str) -> tuple[str, ...]:
         """The environments of a stack that have a state, sorted."""
-        return composition.kept_environments(
-            self.path, stack, self.environ, simulated=self.simulate
-        )
+        return state_places.kept_environments(self.state_place, stack)
 
     def removed(self) -> tuple[str, ...]:
         """The environments that are no longer in the file and have a state, sorted."""
@@ -206,13 +200,16 @@ class Session:
         """The catalogue cached by an earlier run."""
         return composition.kept_catalogue(self.path, self.environ, simulated=self.simulate)
 
-    def place(self, stack: str, environment: str | None) -> composition.StateLocation:
-        """Where the state of that stack and environment is stored."""
-        return composition.StateLocation(self.path, stack, environment, self.simulate)
+    @property
+    def state_place(self) -> StatePlace:
+        """The place of the states of the stack's project."""
+        return state_places.place_of(
+            self.path, self.environ, simulated=self.simulate, problems=self.problems
+        )
 
     def store(self, stack: str, environment: str | None) -> Store:
         """The store of the state of that stack and environment."""
-        return composition.store(self.place(stack, environment), self.environ)
+        return self.state_place.store(stack, environment)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -339,7 +336,9 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
         console = Console(format=format, verbose=verbose, color=color)
         console.sources = SourceLines(hidden=values.get("variable_files", ()))
         try:
-            return _written(console, function(console, **values))
+            with state_places.open_places():
+                code = function(console, **values)
+            return _written(console, code)
         except Abort as stop:
             _show(console, stop)
             return stop.exit_code

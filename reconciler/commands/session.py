@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,6 +28,10 @@ if TYPE_CHECKING:
     from reconciler.planner.compare.assessment import PlanOptions
 
 
+JUDGEMENT_SECONDS = 30.0
+"""The longest time after which a holder that gives no sign of life counts as dead."""
+
+
 class Writing:
     """Holds the lock of a stack while a block runs. Stops if the lock cannot be had, or the state
     cannot be read or written.
@@ -46,7 +49,11 @@ class Writing:
     ) -> None:
         def opened(timeout_seconds: float) -> ports.StateWriter:
             return store.open(
-                holder, timeout_seconds=timeout_seconds, stack=stack, environment=environment
+                holder,
+                timeout_seconds=timeout_seconds,
+                stack=stack,
+                environment=environment,
+                waiting=lambda text: notify(LockWait(text, JUDGEMENT_SECONDS)),
             )
 
         try:
@@ -56,10 +63,9 @@ class Writing:
                 if timeout_seconds <= 0.0:
                     raise
                 notify(LockWait(str(locked), timeout_seconds))
-                try:
-                    self._writer = opened(timeout_seconds)
-                finally:
-                    notify(ActivityEnded())
+                self._writer = opened(timeout_seconds)
+            finally:
+                notify(ActivityEnded())
             pending.complete(store, self._writer, holder.run or "")
         except ports.StoreError as failure:
             stop_for_store(failure)
@@ -132,13 +138,13 @@ def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, st
 
 def elsewhere(store: ports.StateReader) -> Elsewhere:
     """What other states in the same place contain."""
-    place, found = Path(store.location).parent, {}
-    for state in store.others():
-        title = title_of(state.stack, state.environment)
+    found = {}
+    for other in store.others():
+        state = other.state
         deposed = {old.id: old.address for old in state.deposed.values()}
         current = {entry.id: entry.address for entry in state.entries.values()}
-        folder = shown_path(str(place / title.replace("/", ".")))
-        found[title] = OtherState(deposed | current, folder)
+        title = title_of(state.stack, state.environment)
+        found[title] = OtherState(deposed | current, shown_path(other.where))
     return found
 
 
@@ -305,5 +311,6 @@ _CODES: tuple[tuple[type[ports.StoreError], str], ...] = (
     (ports.StateNewer, "state-newer"),
     (ports.NameTaken, "name-taken"),
     (ports.RecordFailed, "state-write"),
+    (ports.PlaceUnusable, "state-place"),
     (ports.StateDamaged, "state-damaged"),
 )

@@ -60,7 +60,9 @@ def leaves_repository(path: Path, folder: Path) -> bool:
 
 
 def shown_path(path: str) -> str:
-    """A path relative to the current folder, if it is inside."""
+    """A path relative to the current folder, if it is inside. A URL is returned unchanged."""
+    if "://" in path:
+        return path
     try:
         return str(Path(path).resolve().relative_to(Path.cwd()))
     except ValueError:
@@ -78,7 +80,9 @@ _TEXT_BEGINS = re.compile(r"(?:^|\s)[|>][-+0-9]{0,2}\s*(?:#.*)?$")
 _ENTRY = re.compile(r"""(?:- +)*(?:"[^"]*"|'[^']*'|[\w.-]+)\s*:(?:\s|$)|-(?:\s|$)|[]}]""")
 """How a line begins that cannot belong to the text above it."""
 
-_SECRET = re.compile(r"user_script|passw|passphrase|secret|token|credential|private_?key", re.I)
+_SECRET = re.compile(
+    r"user_script|passw|passphrase|secret|token|credential|private_?key|://[^\s/]*@", re.I
+)
 """A word of a line whose value may be a secret."""
 
 

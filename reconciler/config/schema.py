@@ -82,6 +82,11 @@ def mistakes(document: Document) -> tuple[Problem, ...]:
     return in_order(found)
 
 
+def check_table(root: Table, name: str) -> tuple[Problem, ...]:
+    """Every mistake of form in a mapping by the schema `<name>`, each at its place, in order."""
+    return in_order(_mistakes_in(root, name)) if not _fits(name, all_kinds())(root) else ()
+
+
 def _foreign_files(document: Document) -> dict[str, Problem]:
     """Files of a folder without any key of a stack, or similar, such as values for `--var-file`.
     Each is reported once, instead of each key.

@@ -24,6 +24,9 @@ from reconciler.resources import all_kinds
 SUFFIX = ".yaml"
 _ALIKE = frozenset({".yaml", ".yml"})
 
+PROJECT_FILE = "reconciler.yaml"
+"""The name of the file of a project, which is part of no stack."""
+
 _AUTO = ("auto.vars.yaml", "auto.vars.json")
 """How the names of files of variables end that are read by themselves."""
 
@@ -124,8 +127,10 @@ def is_auto(file: Path) -> bool:
 def stack_of(path: Path) -> Path | None:
     """The stack that a file belongs to: the file itself, or its folder if another file of it names
     the stack, or if other files of it are parts of the stack that this file names. None for the
-    file of a component. Reads the files of the folder.
+    file of a component or of a project. Reads the files of the folder.
     """
+    if path.name == PROJECT_FILE:
+        return None
     root = _root(path, []) if path.is_file() else None
     if root is None or path.suffix != SUFFIX:
         return path
@@ -266,7 +271,7 @@ def _in_folder(folder: Path, problems: list[Problem]) -> Files:
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() not in _ALIKE or file.name.startswith(".") or file.is_dir():
             continue
-        if is_auto(file):
+        if is_auto(file) or file.name == PROJECT_FILE:
             continue
         if _is_regular(file, problems):
             (read if file.suffix == SUFFIX else alike).append(file)

@@ -279,6 +279,7 @@ CODES: dict[str, str] = {
     "state-damaged": "The state or its journal cannot be read.",
     "state-newer": "The state was written by a newer version.",
     "state-write": "The state or its journal could not be written.",
+    "state-place": "The place of the state cannot be used or reached.",
     "locked": "Another process is working on this stack.",
     "plan-stale": "The saved plan is stale: something changed since it was created.",
     "plan-unreadable": "The saved plan cannot be read.",

@@ -63,6 +63,7 @@ _OF_CODE: Mapping[str, int] = {
     "clock": ACCOUNT,
     "endpoint": ACCOUNT,
     "account": ACCOUNT,
+    "state-place": ACCOUNT,
     "locked": LOCKED,
     "state-write": NOT_RECORDED,
     "interrupted": INTERRUPTED,

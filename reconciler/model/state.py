@@ -229,7 +229,7 @@ class State:
 @dataclass(frozen=True, slots=True)
 class Neighbor:
     """A state of the same place under a name that no file uses: `stack` and `environment`, which
-    differ from those in the state if a rename was interrupted. `where` is its folder.
+    differ from those in the state if a rename was interrupted. `where` is its location.
     """
 
     state: State

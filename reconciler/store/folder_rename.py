@@ -19,9 +19,9 @@ from reconciler.model.resource import title_of
 from reconciler.model.state import State
 from reconciler.store import lock as locks
 from reconciler.store.disk import Disk
+from reconciler.store.folder_name import folder_name
 from reconciler.store.folder_reader import StateFolder, StateReading
 from reconciler.store.folder_writer import HINT_FAILED, FileWriter
-from reconciler.store.place import folder_name
 
 
 @dataclass(frozen=True, slots=True)

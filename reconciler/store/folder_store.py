@@ -12,15 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.common.text import msg
-from reconciler.model.ports import Held, Holder, RecordFailed, StateDamaged, StateReader, StoreError
+from reconciler.model.ports import (
+    Held,
+    Holder,
+    RecordFailed,
+    StateDamaged,
+    StateReader,
+    StoreError,
+    Waiting,
+)
 from reconciler.model.resource import title_of
 from reconciler.model.state import Neighbor, State
 from reconciler.store import lock as locks
 from reconciler.store.disk import Disk, RealDisk
+from reconciler.store.folder_name import folder_name, name_of_folder
 from reconciler.store.folder_reader import StateFolder, StateReading
 from reconciler.store.folder_rename import FolderRename
 from reconciler.store.folder_writer import HINT_FAILED, FileWriter
-from reconciler.store.place import folder_name, name_of_folder
 from reconciler.store.state_format import Moment
 
 _HINT_LINK = msg(
@@ -54,6 +62,11 @@ class FileStore:
         """The path of the folder."""
         return str(self.folder)
 
+    @property
+    def identity(self) -> str:
+        """The path of the folder, with links followed."""
+        return os.path.realpath(self.folder)
+
     def read(self) -> State | None:
         """The state with its journal folded in, or None if there is none. Raises `StateDamaged` or
         `StateNewer`.
@@ -71,22 +84,21 @@ class FileStore:
 
     def neighbors(self) -> tuple[Neighbor, ...]:
         """The states of the same place that can be read and whose names no file uses."""
-        place = self.folder.parent
         used = self._used() if self._sibling_folders() else frozenset[str]()
-        return tuple(
-            Neighbor(state, str(place / name), *name_of_folder(name))
-            for name, state in self._siblings(used)
-        )
+        return tuple(self._neighbor(name, state) for name, state in self._siblings(used))
 
-    def others(self) -> tuple[State, ...]:
+    def others(self) -> tuple[Neighbor, ...]:
         """The states of other stacks and environments in the same place, without copies and without
         those that cannot be read.
         """
         return tuple(
-            state
+            self._neighbor(name, state)
             for name, state in self._siblings()
             if folder_name(state.stack, state.environment) == name
         )
+
+    def _neighbor(self, name: str, state: State) -> Neighbor:
+        return Neighbor(state, str(self.folder.parent / name), *name_of_folder(name))
 
     def _siblings(self, skipped: frozenset[str] = frozenset()) -> Iterator[tuple[str, State]]:
         """The states in the folders beside this one that can be read, by the name of the folder."""
@@ -127,9 +139,16 @@ class FileStore:
         return self._files.read()
 
     def open(
-        self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None
+        self,
+        holder: Holder,
+        *,
+        timeout_seconds: float,
+        stack: str,
+        environment: str | None,
+        waiting: Waiting = lambda text: None,
     ) -> FileWriter:
-        """Takes the lock. The first record, or `commit`, is the first write.
+        """Takes the lock. The first record, or `commit`, is the first write. The lock of a process
+        that died is free, so `waiting` is never called.
 
         If there is no state, the writer's is new, with its own lineage and serial 0. Raises
         `Locked`, `StateDamaged` (also if the folder contains another stack's state), `StateNewer`,

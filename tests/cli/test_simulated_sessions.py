@@ -157,10 +157,10 @@ def test_outputs_alone_are_changes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_another_run_of_the_stack_is_reported_and_exits_6(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    from reconciler.cli import composition
+    from reconciler.cli import composition, state_places
 
-    place = composition.StateLocation(Path("web.yaml"), "shop", None, simulated=True)
-    writer = composition.store(place, os.environ).open(
+    place = state_places.place_of(Path("web.yaml"), os.environ, simulated=True)
+    writer = place.store("shop", None).open(
         composition.holder("reconciler apply"), timeout_seconds=0, stack="shop", environment=None
     )
     try:

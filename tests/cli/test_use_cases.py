@@ -17,7 +17,7 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem
 from reconciler.model.kinds import Kinds
 from reconciler.model.resource import Account, LiveResource, Resource, Stack
-from reconciler.model.state import Entry, State
+from reconciler.model.state import Entry, Neighbor, State
 from reconciler.planner.compare.assessment import PlanOptions
 from tests.doubles.memory_store import MemoryStore
 
@@ -89,6 +89,7 @@ def test_a_state_is_used_only_with_the_account_it_belongs_to(
         (ports.StateDamaged("torn"), "state-damaged", exit_codes.ERROR),
         (ports.StateNewer("newer"), "state-newer", exit_codes.ERROR),
         (ports.RecordFailed("full"), "state-write", exit_codes.NOT_RECORDED),
+        (ports.PlaceUnusable("away"), "state-place", exit_codes.ACCOUNT),
     ],
 )
 def test_a_failure_of_the_store_ends_with_its_own_code(
@@ -98,7 +99,7 @@ def test_a_failure_of_the_store_ends_with_its_own_code(
         def read(self) -> State | None:
             raise failure
 
-        def others(self) -> tuple[State, ...]:
+        def others(self) -> tuple[Neighbor, ...]:
             return ()
 
     with pytest.raises(Abort) as stop:

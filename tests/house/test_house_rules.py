@@ -55,13 +55,14 @@ STARTS_SIMULATOR = {
     "reconciler/cli/subcommands/simulator_commands.py",
 }
 
-CHOOSES_STORE = {"reconciler/cli/composition.py"}
+CHOOSES_STORE = {"reconciler/cli/composition.py", "reconciler/cli/state_places.py"}
 """All other modules reach a store through its port."""
 
 FILE_READERS = {
     "reconciler.common.paths",
     "reconciler.config.inputs.piped",
     "reconciler.config.loader",
+    "reconciler.config.project.project_file",
     "reconciler.config.schema",
     "reconciler.config.stack_folder",
     "reconciler.config.yaml_reader",

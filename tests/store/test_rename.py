@@ -49,7 +49,7 @@ def test_a_state_without_objects_is_put_aside() -> None:
     assert after is not None and MemoryStore(disk, folder=STORE).read() == after
     aside = [name for name in disk.names(SHOP.parent) if name.startswith(".store.prod.")]
     assert len(aside) == 1
-    assert MemoryStore(disk, folder=SHOP).others() == (after,)
+    assert [each.state for each in MemoryStore(disk, folder=SHOP).others()] == [after]
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["a crash", "a failing disk"])

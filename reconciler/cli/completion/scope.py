@@ -64,15 +64,13 @@ class Scope:
 
     def environments(self) -> Iterator[str]:
         """The environments in the file, and removed ones that still have a state."""
-        from reconciler.cli import composition
+        from reconciler.cli import state_places
         from reconciler.config import loader
 
         with suppress(Exception):
             name, known = loader.identities(self.path)
-            kept = composition.kept_environments(
-                self.path, name, self.environ, simulated=self.simulated
-            )
-            yield from dict.fromkeys((*known, *kept))
+            place = state_places.place_of(self.path, self.environ, simulated=self.simulated)
+            yield from dict.fromkeys((*known, *place.environments(name)))
 
     def names(self) -> Iterator[str]:
         """The name of the stack in the file."""
@@ -84,17 +82,15 @@ class Scope:
     @cached_property
     def store(self) -> Store | None:
         """The store of the state, or None if the command line does not name a stack."""
-        from reconciler.cli import composition
+        from reconciler.cli import state_places
         from reconciler.config import loader
 
         with suppress(Exception):
             name, known = loader.identities(self.path)
             if self.environment is None and known:
                 return None
-            return composition.store(
-                composition.StateLocation(self.path, name, self.environment, self.simulated),
-                self.environ,
-            )
+            place = state_places.place_of(self.path, self.environ, simulated=self.simulated)
+            return place.store(name, self.environment)
         return None
 
     @cached_property

@@ -351,6 +351,7 @@ def _path(field: str) -> tuple[str, ...]:
 SCHEMAS: Mapping[str, str] = {
     "stack": msg("a stack file"),
     "component": msg("a component that stacks include"),
+    "reconciler": msg("the file of a project"),
     "event": msg("one line of `apply --format json` and `destroy --format json`"),
     **{
         type.schema: msg("the output of {commands}", commands=commands)

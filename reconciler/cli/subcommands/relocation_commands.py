@@ -4,7 +4,6 @@ to another stack (commands#overview).
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from reconciler.cli import option_types, options
 from reconciler.cli.asking import ask
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
 from reconciler.common.dataclass import dataclass
+from reconciler.common.paths import shown_path
 from reconciler.common.suggestions import listed
 from reconciler.common.text import joined, msg
 from reconciler.config import loader
@@ -265,7 +265,7 @@ def _moved(
         End(source, session.path, session.store(source.name, source.environment)),
         End(target, other.path, other.store(target.name, target.environment)),
     )
-    if len({os.path.realpath(end.store.location) for end in ends}) == 1:
+    if len({end.store.identity for end in ends}) == 1:
         raise stop_usage(msg("--to names the same state: use `reconciler state mv`"))
 
     def agree(found: Moving) -> None:
@@ -338,7 +338,7 @@ def _nothing(session: Session, pairs: list[tuple[Name, Name]]) -> bool:
         message = msg(
             "{former} has no state in {place}",
             former=title_of(*former),
-            place=Path(store.location).parent,
+            place=shown_path(session.state_place.location),
         )
         names = sorted(title_of(each.stack, each.environment) for each in store.others())
         hint = msg("the states there are {names}", names=listed(names)) if names else None

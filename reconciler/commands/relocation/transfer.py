@@ -72,12 +72,10 @@ class Transfer:
             self._checked(before, target)
         with ExitStack() as held:
             writers = dict[str, ports.StateWriter]()
-            for end in sorted(
-                (self.source, self.target), key=lambda end: os.path.realpath(end.store.location)
-            ):
-                writers[end.store.location] = held.enter_context(_writing(end, opening))
-            giver = writers[self.source.store.location]
-            taker = writers[self.target.store.location]
+            for end in sorted((self.source, self.target), key=lambda end: end.store.identity):
+                writers[end.store.identity] = held.enter_context(_writing(end, opening))
+            giver = writers[self.source.store.identity]
+            taker = writers[self.target.store.identity]
             moving.take_again(giver, taker, token)
             if self._is_done(giver.state, taker.state):
                 taker.commit()

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.model.ports import Holder, StateWriter, Store
+from reconciler.store.folder_name import folder_name
 from reconciler.store.folder_store import FileStore
-from reconciler.store.place import folder_name
 from tests.doubles.memory_store import Kept, MemoryDisk
 from tests.store.builders import HOLDER
 

@@ -1,0 +1,181 @@
+"""`reconciler.yaml` at the root of a repository: the name of the project and the place of its
+states (stack-files#project-file).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.common import paths
+from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import nearest
+from reconciler.common.text import enumerated, msg
+from reconciler.config import yaml_errors, yaml_reader
+from reconciler.config.document import Scalar, Table
+from reconciler.config.stack_folder import PROJECT_FILE as NAME
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order
+from reconciler.resources import all_kinds
+
+NO_PROJECT = "default"
+"""The name of a project without a file."""
+
+FILE_BYTES_MAX = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What the file of a project says. Without a file, its path is None; without `state`, so are
+    the text and the place of that key's value.
+    """
+
+    name: str = NO_PROJECT
+    file: Path | None = None
+    state: str | None = None
+    state_at: Place | None = None
+
+
+def load(stack: Path) -> Project:
+    """The project of a stack, which is the file or folder that the user named. Stops with all
+    mistakes of its file.
+    """
+    file = find(stack)
+    if file is None:
+        return Project()
+    problems: list[Problem] = []
+    root = _root(file, problems)
+    if root is not None:
+        problems += _mistakes(root, str(file))
+    if root is None or has_errors(problems):
+        raise Abort(*in_order(problems))
+    name, state = root.get("project"), root.get("state")
+    return Project(
+        name.text if isinstance(name, Scalar) else NO_PROJECT,
+        file,
+        state.text if isinstance(state, Scalar) else None,
+        None if state is None else state.place,
+    )
+
+
+def find(stack: Path) -> Path | None:
+    """The file of the project: the nearest in the stack's folder and those above it, up to the root
+    of the repository; None if there is none. A path below the current folder stays relative.
+    """
+    try:
+        start = (stack if stack.is_dir() else stack.parent).resolve()
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle
+        return None
+    for folder in (start, *start.parents):
+        file = folder / NAME
+        if os.path.lexists(file):
+            return Path(paths.shown_path(str(folder))) / NAME
+        if (folder / ".git").exists():
+            break
+    return None
+
+
+def _root(file: Path, problems: list[Problem]) -> Table | None:
+    data = _data(file, problems)
+    text = None if data is None else yaml_errors.decode(data, str(file), problems)
+    if text is None:
+        return None
+    found: list[Problem] = []
+    root = yaml_reader.parse(text, str(file), found)
+    problems += map(_of_project, found)
+    return root
+
+
+def _data(file: Path, problems: list[Problem]) -> bytes | None:
+    """The bytes of the file, or None with a problem."""
+    hint: str | None = None
+    try:
+        if file.is_symlink():
+            message = msg("{file} is not read: it is a symbolic link", file=file)
+            hint = msg("replace the link with the file itself")
+        elif not _is_trusted(file):
+            message = msg("{file} is not read: it belongs to another user", file=file)
+            hint = msg("delete it, or move the stack into a repository (`git init`)")
+        else:
+            data = paths.read_ordinary(file, FILE_BYTES_MAX + 1)
+            if len(data) <= FILE_BYTES_MAX:
+                return data
+            message = msg("{file} is larger than 256 KiB", file=file)
+            problems.append(error("file-too-large", message, place=Place(str(file), 1, 1)))
+            return None
+    except OSError as failure:
+        reason = failure.strerror or str(failure)
+        message = msg("{file} cannot be read: {reason}", file=file, reason=reason)
+        hint = msg("it names the place of the states, so nothing is done without it")
+    problems.append(error("file-missing", message, hint=hint))
+    return None
+
+
+def _is_trusted(file: Path) -> bool:
+    """Whether the file may say where states are. Outside a repository, anybody could put one into a
+    folder above, such as `/tmp`.
+    """
+    folder = file.absolute().parent
+    if any((above / ".git").exists() for above in (folder, *folder.parents)):
+        return True
+    return file.stat().st_uid in (os.geteuid(), 0)
+
+
+def _mistakes(root: Table, file: str) -> Iterator[Problem]:
+    from reconciler.config import schema
+
+    known = tuple(schema.load("reconciler")["properties"])
+    sections = ("stack", "component", *all_kinds().sections)
+    of_stack = next((key for key in root.entries if key in sections), None)
+    if of_stack is not None:
+        message = msg(
+            "{name} is the file of the project, and the key `{key}` belongs into a stack",
+            name=NAME,
+            key=of_stack,
+        )
+        hint = msg("rename the file of the stack, for example to stack.yaml")
+        yield error("unknown-key", message, place=root.key_place(of_stack), hint=hint)
+        return
+    missing = [key for key in ("version", "project") if key not in root.entries]
+    if missing:
+        keys = enumerated([f"`{key}`" for key in missing])
+        message = msg("{file} has no {keys}", file=file, keys=keys)
+        hint = msg("start it with `version: 1` and `project: NAME`")
+        yield error("missing-key", message, place=root.place, hint=hint)
+    for problem in schema.check_table(root, "reconciler"):
+        if problem.code == "unknown-key":
+            yield _unknown(problem, root, known)
+        elif problem.code != "missing-key":
+            yield problem
+    state = root.get("state")
+    if isinstance(state, Scalar) and "${" in state.text:
+        hint = msg("set the variable RECONCILER_STATE instead")
+        message = msg("`state` is taken as it is written: it has no expressions")
+        yield error("bad-format", message, place=state.place, hint=hint)
+
+
+def _unknown(problem: Problem, root: Table, known: Iterable[str]) -> Problem:
+    """The problem of an unknown key, with the keys of this file in the hint."""
+    known = tuple(known)
+    key = next((key for key in root.entries if root.key_place(key) == problem.place), "")
+    close = nearest(key, known)
+    if close is not None:
+        return replace(problem, hint=msg("did you mean `{close}`?", close=close))
+    hint = msg(
+        "the keys of this version are {keys}",
+        keys=enumerated([f"`{each}`" for each in known]),
+    )
+    return replace(problem, hint=hint)
+
+
+def _of_project(problem: Problem) -> Problem:
+    """A problem with the text, reworded, because the file is read like a stack file."""
+    if problem.code == "wrong-type":
+        return replace(
+            problem,
+            message=msg("{name} must be a mapping", name=NAME),
+            hint=msg("start it with `version: 1` and `project: NAME`"),
+        )
+    return problem
