@@ -136,6 +136,7 @@ it there.
 """
 
 NOT_PASTED = {
+    'run: eval "$(aws configure export-credentials --profile {} --format env)"': "the program of AWS is not installed",
     "complete it first: reconciler apply": "a replacement has to be interrupted: tests/store/test_hand_over.py",
     "choose another address with --as": "which address is free is for the user to say",
     "write it there first, or choose another address with --as": "the other file has to change",

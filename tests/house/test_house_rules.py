@@ -120,6 +120,11 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": ("reconciler/cli/",),
     "rich": ("reconciler/render/",),
     "babel": ("reconciler/render/format.py",),
+    "psycopg": (
+        "reconciler/store/objects/postgres.py",
+        "reconciler/store/objects/postgres_errors.py",
+    ),
+    "obstore": ("reconciler/store/objects/s3.py", "reconciler/store/objects/credentials.py"),
 }
 """Each library that is not Python's own, and where it may be imported."""
 

@@ -7,6 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+CONNECT_SECONDS = 10.0
+OPERATION_SECONDS = 30.0
+"""How long connecting, and one operation, may take."""
+
 
 class ObjectStore(Protocol):
     """Objects by key in a place that many machines see. What was put by `create` never changes.

@@ -1,0 +1,1 @@
+"""Places that many machines see, as memory, databases and buckets keep them."""
