@@ -111,15 +111,19 @@ def encode_record(record: Record) -> bytes:
 def decode_record(data: bytes, *, name: str = "record") -> Record:
     """The record that the bytes spell. Raises `StateDamaged`."""
     try:
-        row = decode_object(data)
-        kind = _RECORDS.get(str(row.get("type")))
-        if kind is None:
-            raise DecodeError("a record is neither intent nor outcome nor note")
-        record: Record = CODEC.decode(kind, row)
-        return record
+        return record_of(decode_object(data))
     except (ValueError, RecursionError) as error:
         message = msg("{name} cannot be read: {reason}", name=name, reason=str(error))
         raise StateDamaged(message, hint=HINT_DAMAGED) from None
+
+
+def record_of(row: Mapping[str, Any]) -> Record:
+    """The record of a plain object. Raises `ValueError`."""
+    kind = _RECORDS.get(str(row.get("type")))
+    if kind is None:
+        raise DecodeError("a record is neither intent nor outcome nor note")
+    record: Record = CODEC.decode(kind, row)
+    return record
 
 
 def encode_object(row: Mapping[str, Any]) -> bytes:

@@ -1,0 +1,138 @@
+"""The holder's sign of life: an object that the holder replaces every few seconds, and how somebody
+who waits judges it. Only the waiter's own clock counts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
+from enum import Enum
+
+from reconciler.common.dataclass import dataclass
+from reconciler.store import state_format
+from reconciler.store.objects.port import ObjectStore
+from reconciler.store.shared.log.log_writer import Epoch, LogPlace
+
+BEAT_SECONDS = 10.0
+DEAD_SECONDS = 30.0
+"""A holder that gave no sign of life for so long is dead or cut off."""
+
+_TEXT_MAX = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life. `at` is the unix second of the holder's clock, for people only."""
+
+    epoch: int
+    token: str
+    count: int
+    at: int
+    step: str | None = None
+
+
+def encode_beat(beat: Beat) -> bytes:
+    """The bytes of a sign of life."""
+    return state_format.encode_object(asdict(beat)) + b"\n"
+
+
+def decode_beat(data: bytes | None) -> Beat | None:
+    """The sign of life that the bytes spell, or None if they spell none."""
+    with suppress(ValueError, RecursionError):
+        found: Beat = state_format.CODEC.decode(Beat, state_format.decode_object(data or b""))
+        return found
+    return None
+
+
+class Life(Enum):
+    """What a waiter knows of a holder."""
+
+    UNKNOWN = "unknown"
+    ALIVE = "alive"
+    DEAD = "dead"
+
+
+@dataclass(slots=True)
+class LifeWatch:
+    """Judges whether the holder of an epoch lives, from what is seen at moments of the waiter's own
+    monotonic clock.
+
+    A count that changes is a sign of life if the beat is of this very epoch and token: a former
+    holder that does not know yet that it lost may write there, too.
+    """
+
+    epoch: int
+    token: str
+    since: float
+    count: int | None = None
+    is_first: bool = True
+    life: Life = Life.UNKNOWN
+
+    def see(self, beat: Beat | None, now: float) -> Life:
+        """The judgement after one more look at the beat."""
+        own = beat is not None and (beat.epoch, beat.token) == (self.epoch, self.token)
+        count = beat.count if own and beat is not None else self.count
+        if not self.is_first and count != self.count:
+            self.life, self.since = Life.ALIVE, now
+        elif now - self.since >= DEAD_SECONDS:
+            self.life = Life.DEAD
+        self.count, self.is_first = count, False
+        return self.life
+
+
+class Pulse:
+    """Beats for a writer, over a connection of its own. `is_lost` becomes true when a later epoch
+    beats. `step` is shown to others.
+    """
+
+    def __init__(self, connect: Callable[[], ObjectStore], place: LogPlace, epoch: Epoch) -> None:
+        self.is_lost = False
+        self.step: str | None = None
+        self._connect, self._place = connect, place
+        self._last = Beat(epoch.number, epoch.token, 0, 0)
+        self._objects: ObjectStore | None = None
+        self._busy = threading.Lock()
+        self._end: Callable[[], None] | None = place.clock.every(BEAT_SECONDS, self.beat)
+
+    def beat(self) -> None:
+        """Beats once, or notices that the lock is lost. Raises nothing."""
+        with self._busy:
+            if self._end is None or self.is_lost:
+                return
+            try:
+                self._beat()
+            except Exception:  # the next beat tries again, over a new connection
+                self._disconnect()
+
+    def stop(self) -> None:
+        """Ends the beat. A beat that is under way ends by itself."""
+        end, self._end = self._end, None
+        if end is not None:
+            end()
+        if self._busy.acquire(blocking=False):
+            try:
+                self._disconnect()
+            finally:
+                self._busy.release()
+
+    def _beat(self) -> None:
+        if self._objects is None:
+            self._objects = self._connect()
+        key = self._place.keys.beat
+        found = decode_beat(self._objects.read(key).get(key))
+        if found is not None and found.epoch > self._last.epoch:
+            self.is_lost = True
+            return
+        step = None if self.step is None else self.step[:_TEXT_MAX]
+        at = int(self._place.clock.time())
+        self._last = replace(self._last, count=self._last.count + 1, at=at, step=step)
+        self._objects.replace(key, encode_beat(self._last))
+        if self._end is None:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._objects is not None:
+            self._objects.close()
+            self._objects = None
