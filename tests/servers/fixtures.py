@@ -30,7 +30,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Counts the tests that no one asked for by `-m servers`."""
     for item in items:
         mark = item.get_closest_marker("servers")
-        if mark is not None:
+        if mark is not None and item.config.option.markexpr == "not servers":
             _left_out[mark.args[0]] = _left_out.get(mark.args[0], 0) + 1
 
 

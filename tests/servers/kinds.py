@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tests.servers.ceph import Ceph
 from tests.servers.moto import Moto
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.places import Place, Places
@@ -31,6 +32,7 @@ SERVERS: Mapping[str, Callable[[Places], Server]] = {
     "postgres": lambda _: Postgres(),
     "pgbouncer": lambda places: PgBouncer(_postgres(places)),
     "debian-postgres": _debian,
+    "ceph": lambda _: Ceph(),
     "moto": lambda _: Moto(),
     "moto-unconditional": lambda _: Moto(is_conditional=False),
     "rclone": lambda _: Rclone(),
@@ -46,7 +48,7 @@ def fresh(places: Places, kind: str, name: str) -> Place:
         password = owner.create(name)
         url = f"postgresql://127.0.0.1:{server.port}/{name}"
         return Place(kind, url, {"PGUSER": name, "PGPASSWORD": password}, server)
-    assert isinstance(server, Moto | Rclone)
+    assert isinstance(server, Ceph | Moto | Rclone)
     endpoint = server.endpoint
     endpoint.create_bucket(name)
     url = f"s3://{name}/state?region={REGION}&endpoint={endpoint.url}"

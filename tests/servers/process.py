@@ -98,7 +98,9 @@ def give(path: Path, user: str) -> None:
 def clean_environment() -> dict[str, str]:
     """The environment of a server: none of the settings of database and cloud clients."""
     kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("PG", "AWS_", "LC_"))
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PG", "AWS_", "LC_", "CEPH_", "PYTHONPATH"))
     }
     return kept | {"LANG": "C", "LC_ALL": "C"}
 
@@ -200,6 +202,10 @@ class Process:
     def log_end(self) -> str:
         """The last lines of what the process wrote."""
         return _end(self._log.read_text(encoding="utf-8", errors="replace"))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal; nothing if the process has ended."""
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """Ends the process at once, as a crash of the machine does."""

@@ -72,6 +72,11 @@ class Server:
         """The id of its main process, None if it does not run."""
         return self._process.pid if self._process and self._process.is_running else None
 
+    @property
+    def pids(self) -> list[int]:
+        """The ids of all processes that were started for it and run."""
+        return [] if self.pid is None else [self.pid]
+
     def kill(self) -> None:
         """Ends the server with kill -9; `start` starts it again."""
         if self._process is not None:

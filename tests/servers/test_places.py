@@ -15,7 +15,6 @@ import pytest
 from tests.servers import places
 from tests.servers.process import Process, Unavailable, descendants, wait_until
 from tests.servers.s3 import Endpoint
-from tests.servers.server import Server
 
 
 def endpoint(place: places.Place) -> Endpoint:
@@ -90,7 +89,7 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(tmp_path: Path) -
 def test_servers_end_with_the_block_and_leave_no_folder() -> None:
     with places.Places() as all_places:
         server = all_places.fresh("postgres").server
-        ids = process_ids(server)
+        ids = [each for pid in server.pids for each in (pid, *descendants(pid))]
     assert not alive(ids)
     assert not server.folder.exists()
 
@@ -99,15 +98,24 @@ PROGRAM = """
 import sys
 from tests.servers.places import Places
 places = Places()
-servers = [places.server(kind) for kind in ("postgres", "moto")]
-print(*(f"{server.pid} {server.folder}" for server in servers), flush=True)
+servers = [places.server(kind) for kind in sys.argv[1:]]
+print(*(f"{pid} {server.folder}" for server in servers for pid in server.pids), flush=True)
 sys.stdin.read()
 """
 
 
-def test_servers_end_with_tests_that_are_killed() -> None:
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param(("postgres", "moto", "rclone"), id="first-part"),
+        pytest.param(
+            tuple(places.SECOND_PART), marks=pytest.mark.servers("Ceph"), id="second-part"
+        ),
+    ],
+)
+def test_servers_end_with_tests_that_are_killed(kinds: tuple[str, ...]) -> None:
     tests = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", PROGRAM, *kinds],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -117,7 +125,7 @@ def test_servers_end_with_tests_that_are_killed() -> None:
     words = tests.stdout.readline().split()
     folders = [Path(each) for each in words[1::2]]
     ids = [each for pid in map(int, words[::2]) for each in (pid, *descendants(pid))]
-    assert len(folders) == 2
+    assert len(set(folders)) == len(kinds)
     tests.kill()
     tests.communicate()
     limit = time.monotonic() + 20
@@ -125,11 +133,6 @@ def test_servers_end_with_tests_that_are_killed() -> None:
         time.sleep(0.05)
     assert not alive(ids)
     assert not any(map(Path.exists, folders))
-
-
-def process_ids(server: Server) -> list[int]:
-    assert server.pid is not None
-    return [server.pid, *descendants(server.pid)]
 
 
 def alive(ids: list[int]) -> list[int]:
