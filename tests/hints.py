@@ -35,10 +35,16 @@ HINTS = "tests/cli/test_hints.py"
 REPAIR = "tests/cli/test_repair_commands.py"
 DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_failure_is_reported_as_documented_and_its_fix_works"
 TROUBLE = "tests/cli/test_hints_after_trouble.py"
+WHOLE = "tests/cli/test_whole_state.py"
 ACTS = "tests/cli/test_server_acts.py"
 SITUATIONS = {
     "start it with `reconciler server start {}`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
     "wait until the cloud has finished, or run `reconciler plan`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
+    "give a whole file, as `reconciler state pull` writes it": f"{WHOLE}::test_a_copy_that_does_not_continue_the_state_is_refused",
+    "settle them first: `reconciler recover`": f"{WHOLE}::test_a_copy_that_does_not_continue_the_state_is_refused",
+    "to return to what an older state describes: `reconciler apply --undo SERIAL`": (
+        f"{WHOLE}::test_a_copy_that_does_not_continue_the_state_is_refused"
+    ),
     "be ready to log in at the console: `reconciler server console {}`": f"{ACTS}::test_a_rebuild_empties_the_disk_and_changes_nothing_else",
     "start it with `reconciler server start {}`, or write `power: on` in the file and apply": (
         f"{ACTS}::test_a_stop_lasts_until_a_start_and_the_next_plan_reports_it"
@@ -138,6 +144,11 @@ it there.
 NOT_PASTED = {
     'run: eval "$(aws configure export-credentials --profile {} --format env)"': "the program of AWS is not installed",
     "complete it first: reconciler apply": "a replacement has to be interrupted: tests/store/test_hand_over.py",
+    "run that command again first: RECONCILER_STATE={} reconciler state move --to {}": "a move has to "
+    "be interrupted, and another one to follow: tests/store/test_relocation.py",
+    "if nobody is moving it now, run that command again: RECONCILER_STATE={} reconciler state move --to {}": (
+        "it names another place: tests/cli/test_whole_state.py pastes it"
+    ),
     "choose another address with --as": "which address is free is for the user to say",
     "write it there first, or choose another address with --as": "the other file has to change",
     "start it with `reconciler server start {}`, or finish the earlier change with an apply": "a run "
@@ -297,8 +308,8 @@ def _is_copied() -> bool:
     """Whether all that a command works on lies in the current folder, and little enough to be
     copied.
     """
-    place = os.environ.get("RECONCILER_STATE_DIR")
-    if place is not None and Path(place).is_absolute():
+    places = map(os.environ.get, ("RECONCILER_STATE_DIR", "RECONCILER_STATE"))
+    if any(place is not None and ("://" in place or Path(place).is_absolute()) for place in places):
         return False
     return (
         sum(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reconciler.iwinv.signing import Keys
     from reconciler.model.kinds import Kinds
     from reconciler.model.resource import Catalogue
+    from reconciler.model.state import State
 
 SIMULATED_TIME_SCALE = 60.0
 _WORLD_LOCK_SECONDS = 10.0
@@ -56,6 +57,22 @@ class Folders:
 
     quota: Path
     cache: Path | None
+
+
+def state_text(state: State) -> bytes:
+    """The text of a state as its place stores it (state#statejson)."""
+    from reconciler.store.state_format import Snapshot, encode_snapshot
+
+    return encode_snapshot(Snapshot(state))
+
+
+def state_of(data: bytes, name: str) -> State:
+    """The state that such a text spells. `name` is its file for messages. Raises `StateDamaged`,
+    `StateNewer`.
+    """
+    from reconciler.store.state_format import decode_snapshot
+
+    return decode_snapshot(data, name=name).state
 
 
 @contextmanager

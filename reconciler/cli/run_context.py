@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LOCK_SECONDS_AT_TERMINAL = 60.0
 
 _BARE = re.compile(
-    r"\breconciler (?:(apply|destroy|plan|recover|doctor|catalog [\w-]+|state unlock)"
+    r"\breconciler (?:(apply|destroy|plan|recover|doctor|catalog [\w-]+|state unlock|state move)"
     r"(?=$|[`\n,;:)]| --(?!stack|env|var|only|except|simulate))"
     r"|(state (?:forget|rename-stack|rename-env)|import)(?= (?:[^-]|- )))"
 )

@@ -78,6 +78,18 @@ def _opened(
         raise Abort(error("state-place", str(failure), place=place, hint=failure.hint)) from failure
 
 
+@contextmanager
+def named(stack: Path, environ: Mapping[str, str], text: str) -> Iterator[StatePlace]:
+    """The place that a text names as `RECONCILER_STATE` does, while the block runs. Raises `Abort`
+    if it cannot be used.
+    """
+    place = _opened(stack, {**environ, "RECONCILER_STATE": text}, False, None)
+    try:
+        yield place
+    finally:
+        place.close()
+
+
 def chosen(stack: Path, environ: Mapping[str, str]) -> tuple[PlaceChoice, Project]:
     """Which place has the states of a stack, and its project. Raises `Abort` if the file of the
     project has mistakes.

@@ -20,6 +20,7 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, notice
 from reconciler.model.events import Activity, ActivityEnded, LockWait
 from reconciler.model.owners import Elsewhere, OtherState
+from reconciler.model.ports import StateMoved
 from reconciler.model.resource import Account, RefreshScope, Stack, title_of
 from reconciler.model.state import Entry, State
 
@@ -309,6 +310,7 @@ _CODES: tuple[tuple[type[ports.StoreError], str], ...] = (
     (ports.Locked, "locked"),
     (ports.LostLock, "locked"),
     (ports.StateNewer, "state-newer"),
+    (StateMoved, "state-moved"),
     (ports.NameTaken, "name-taken"),
     (ports.RecordFailed, "state-write"),
     (ports.PlaceUnusable, "state-place"),

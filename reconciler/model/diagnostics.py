@@ -278,6 +278,8 @@ CODES: dict[str, str] = {
     "quota": "The request log is unavailable.",
     "state-damaged": "The state or its journal cannot be read.",
     "state-newer": "The state was written by a newer version.",
+    "state-moved": "The state is in another place, or a move of it is not complete.",
+    "push": "A file does not continue the state that it should become.",
     "state-write": "The state or its journal could not be written.",
     "state-place": "The place of the state cannot be used or reached.",
     "locked": "Another process is working on this stack.",

@@ -53,6 +53,8 @@ _OF_CODE: Mapping[str, int] = {
     "rename": REFUSED,
     "mass-absence": REFUSED,
     "state-missing": REFUSED,
+    "state-moved": REFUSED,
+    "push": REFUSED,
     "former-name": REFUSED,
     "name-taken": REFUSED,
     "hand-over": REFUSED,

@@ -63,6 +63,10 @@ class Disk(Protocol):
         """A value that changes with the file or its content; None if there is no file."""
         ...
 
+    def modified(self, path: Path) -> float | None:
+        """When a file was written last, in unix seconds; None if there is no file."""
+        ...
+
     def make_folder(self, folder: Path) -> None:
         """Creates a folder that only its owner can read, and those above it, durably. An existing
         one gets the same permissions.
@@ -154,6 +158,12 @@ class RealDisk:
         except FileNotFoundError:
             return None
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def modified(self, path: Path) -> float | None:
+        try:
+            return path.stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def make_folder(self, folder: Path) -> None:
         # it would set permissions and remove old states in a folder that is not its own

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model.ports import StateDamaged
+from reconciler.model.ports import Departure, StateDamaged, Transit, Version
 from reconciler.model.state import State, fold
 from reconciler.store.disk import Disk
 from reconciler.store.journal import JOURNAL_BYTES_MAX, Written, decode_journal
+from reconciler.store.moving.transit_format import decode_transit, moved_away, not_arrived
 from reconciler.store.state_format import (
     HINT_DAMAGED,
     STATE_BYTES_MAX,
@@ -60,7 +61,7 @@ class StateFolder:
 
     def read(self) -> StateReading | None:
         """The state with its journal folded in, or None if there is no state. Raises
-        `StateNewer`, too.
+        `StateNewer` and `StateMoved`, too.
         """
         before: object = None
         for _ in range(_READ_ATTEMPTS_MAX):
@@ -73,6 +74,11 @@ class StateFolder:
             # A line that is being written may look torn, with whole lines after it: read again.
             before = pair
         return self._combine(*self._load())
+
+    def transit(self) -> Transit | None:
+        """Whether the state was moved away, or is being moved here. Raises `StateNewer`, too."""
+        data = self._bytes(self.state, 2 * STATE_BYTES_MAX)
+        return None if data is None else decode_transit(data, name=str(self.state))
 
     def snapshot(self, serial: int) -> Snapshot:
         """The kept snapshot of that serial. Raises `StateNewer`, too."""
@@ -95,6 +101,15 @@ class StateFolder:
         serials = [s for s in stems if s.isdecimal() and s.isascii() and len(s) < 16]
         return tuple(sorted(map(int, serials), reverse=True))
 
+    def versions(self) -> tuple[Version, ...]:
+        """The kept snapshots with the times of their files, newest first."""
+        try:
+            return tuple(
+                Version(serial, self.disk.modified(self.past(serial))) for serial in self.serials()
+            )
+        except OSError as error:
+            raise _unreadable(self.path / "history", error) from error
+
     def identity(self) -> Hashable | None:
         """What identifies the content of `state.json`, or None if there is none."""
         try:
@@ -106,7 +121,7 @@ class StateFolder:
         # The journal first: read after the state, it could be that of a later snapshot, which looks
         # like an older state put back.
         journal = self._bytes(self.journal, JOURNAL_BYTES_MAX)
-        return self._bytes(self.state, STATE_BYTES_MAX), journal
+        return self._bytes(self.state, 2 * STATE_BYTES_MAX), journal
 
     def _bytes(self, path: Path, limit_bytes: int) -> bytes | None:
         try:
@@ -120,6 +135,11 @@ class StateFolder:
                 return None
             message = msg("{state} is missing, but its journal exists", state=self.state)
             raise StateDamaged(message, hint=HINT_DAMAGED)
+        transit = decode_transit(state_data, name=str(self.state))
+        if isinstance(transit, Departure):
+            raise moved_away(transit)
+        if transit is not None:
+            raise not_arrived(transit, str(self.path.absolute().parent))
         state = decode_snapshot(state_data, name=str(self.state)).state
         if journal_data is None:
             return StateReading(state)

@@ -13,12 +13,16 @@ from pathlib import Path
 
 from reconciler.common.text import msg
 from reconciler.model.ports import (
+    Arrival,
     Held,
     Holder,
+    KeptStates,
     RecordFailed,
     StateDamaged,
     StateReader,
     StoreError,
+    Transit,
+    Version,
     Waiting,
 )
 from reconciler.model.resource import title_of
@@ -29,6 +33,7 @@ from reconciler.store.folder_name import folder_name, name_of_folder
 from reconciler.store.folder_reader import StateFolder, StateReading
 from reconciler.store.folder_rename import FolderRename
 from reconciler.store.folder_writer import HINT_FAILED, FileWriter
+from reconciler.store.moving.folder_arrival import FolderArrival
 from reconciler.store.state_format import Moment
 
 _HINT_LINK = msg(
@@ -217,6 +222,40 @@ class FileStore:
         except OSError as error:
             message = msg("the lock cannot be broken: {reason}", reason=error)
             raise RecordFailed(message, hint=HINT_FAILED) from error
+
+    def transit(self) -> Transit | None:
+        """Whether the state was moved away, or is being moved here; None if neither, also if there
+        is no state. Raises `StateDamaged`, `StateNewer`.
+        """
+        return self._files.transit()
+
+    def receive(
+        self,
+        arrival: Arrival,
+        holder: Holder,
+        *,
+        instead_of: Transit | None,
+        kept: KeptStates = KeptStates(),  # noqa: B008
+    ) -> None:
+        """Puts an arrival, durably, where `instead_of` was found and there is no state. Raises
+        `NameTaken` if there is anything else, `Locked`, `RecordFailed`.
+
+        `kept` are its former states, which become the history here.
+        """
+        arriving = FolderArrival(self._files, arrival, holder, self._token)
+        arriving.put(instead_of=instead_of, kept=kept)
+
+    def complete(self, arrival: Arrival, holder: Holder) -> None:
+        """Makes that arrival the state. Nothing happens if it is no longer there, because it was
+        completed before. Raises `Locked`, `RecordFailed`, `StateDamaged`.
+        """
+        FolderArrival(self._files, arrival, holder, self._token).complete()
+
+    def versions(self) -> tuple[Version, ...]:
+        """The kept states and when they were written, newest first. Raises `StateDamaged` if they
+        cannot be listed.
+        """
+        return self._files.versions()
 
     def history(self) -> tuple[int, ...]:
         """The serials of the kept states, newest first. Raises `StateDamaged` if they cannot be

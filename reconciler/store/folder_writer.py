@@ -19,12 +19,13 @@ from dataclasses import replace
 from enum import Enum
 
 from reconciler.common.text import msg
-from reconciler.model.ports import LostLock, RecordFailed, StateDamaged
+from reconciler.model.ports import Departure, LostLock, RecordFailed, StateDamaged
 from reconciler.model.state import Intent, Outcome, Record, State, fold
 from reconciler.store import lock as locks
 from reconciler.store.disk import replace_whole, write_whole
 from reconciler.store.folder_reader import StateFolder, StateReading
 from reconciler.store.journal import Header, Journal
+from reconciler.store.moving.transit_format import encode_transit
 from reconciler.store.state_format import (
     HINT_DAMAGED,
     STATE_BYTES_MAX,
@@ -119,6 +120,40 @@ class FileWriter:
         if self._unsaved or before.serial == 0 or not is_same:
             self._snapshot(after, Moment.END)
         return self.state
+
+    def replace(self, state: State) -> State:
+        """Makes another state the state, with the serial after both, and returns it. The one before
+        it is kept. Raises `RecordFailed`, `LostLock`.
+        """
+        self.check()
+        if self.state.serial:
+            self._snapshot(self.state, Moment.START)
+        before = self.state
+        self._folded = replace(
+            state,
+            serial=max(state.serial, before.serial),
+            # a journal of more records would not belong to it
+            sequence=max(state.sequence, before.sequence),
+        )
+        self._snapshot(self._folded, Moment.END)
+        return self.state
+
+    def depart(self, departure: Departure) -> None:
+        """Replaces the state by the record that it was moved away. Nothing can be written
+        afterwards. Raises `RecordFailed` (it may have happened), `LostLock`.
+        """
+        self.check()
+        self._require_known()
+        self._status = _Status.UNKNOWN
+        disk, fresh = self._files.disk, self._files.path / "state.json.new"
+        try:
+            write_whole(disk, fresh, encode_transit(departure))
+            self._require_own()
+            disk.rename(fresh, self._files.state)
+            disk.sync_folder(self._files.path)
+        except OSError as error:
+            message = msg("the state cannot be written: {reason}", reason=error)
+            raise RecordFailed(message, hint=HINT_FAILED) from error
 
     def check(self) -> None:
         """Raises `LostLock` if somebody else broke the lock."""

@@ -53,7 +53,8 @@ def begin(
     """Begins a session: in that folder with those files, on the local cloud, with no key and no
     setting of whoever runs the tests.
     """
-    for name in (*CREDENTIALS, "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
+    places = ("RECONCILER_STATE", "RECONCILER_STATE_DIR")
+    for name in (*CREDENTIALS, "RECONCILER_TIME_SCALE", *places):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECONCILER_SIMULATE", "1")
     monkeypatch.chdir(folder)

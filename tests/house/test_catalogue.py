@@ -24,6 +24,7 @@ SAME_IN_BOTH = frozenset(
         "[HTTP {status}]",
         "null ({reason})",
         "reconciler apply",
+        "state history",
         "reconciler recover",
         "reconciler recover --adopt {value}",
         "IWINV_FIREWALL_API: {reason}",

@@ -15,6 +15,7 @@ import click
 from reconciler.cli import option_types, options
 from reconciler.cli.asking import ask
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
+from reconciler.cli.subcommands.whole_state import to_place_command
 from reconciler.common.dataclass import dataclass
 from reconciler.common.paths import shown_path
 from reconciler.common.suggestions import listed
@@ -165,21 +166,21 @@ class Target:
 Examples:
   reconciler state move instances.db block_storages.data --to ../data
   reconciler state move instances.db --to data.yaml --as instances.main shop.yaml
-  reconciler state move firewalls.web --env prod --to ../net --to-env prod --yes"""
+  reconciler state move firewalls.web --env prod --to ../net --to-env prod --yes
+  reconciler state move --to postgresql://db.internal/reconciler shop.yaml"""
 )
 @click.argument(
     "addresses",
     nargs=-1,
-    required=True,
-    metavar="ADDRESS... [STACK]",
+    metavar="[ADDRESS...] [STACK]",
     type=option_types.AddressOrStack(),
 )
 @click.option(
     "--to",
     required=True,
-    metavar="STACK",
-    type=click.Path(readable=False),
-    help="The file or folder of the stack that gets the objects.",
+    metavar="STACK|PLACE",
+    help="The file or folder of the stack that gets the objects; without ADDRESS, the folder or "
+    "URL that gets the state.",
 )
 @click.option("--to-env", "to_environment", metavar="NAME", help="Its environment.")
 @click.option(
@@ -210,10 +211,17 @@ def move(
 
     Before this, move them from one file to the other, without an apply in between. An interrupted
     move is completed by the same command, or by the next apply of either stack.
+
+    Without ADDRESS, the whole state moves to another place: that of one environment with --env,
+    else those of all environments. An interrupted move is completed by the same command.
     """
     from reconciler.cli import composition
     from reconciler.model.address import parse
 
+    if not addresses:
+        if choices.to_environment is not None or choices.name is not None:
+            raise stop_usage(msg("--to-env and --as need an ADDRESS"))
+        return to_place_command.move_states(session, choices.to, yes=yes, lock_timeout=lock_timeout)
     chosen = tuple(address for text in addresses if (address := parse(text)) is not None)
     as_name = None if choices.name is None else parse(choices.name)
     _require_move(chosen, as_name)

@@ -14,6 +14,7 @@ from reconciler.cli import option_types, options
 from reconciler.cli.asking import ask
 from reconciler.cli.run_context import Session, lock_seconds, on_stack
 from reconciler.cli.subcommands import relocation_commands
+from reconciler.cli.subcommands.whole_state import copy_commands
 from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -39,6 +40,9 @@ def state() -> None:
 state.add_command(relocation_commands.rename_stack)
 state.add_command(relocation_commands.rename_env)
 state.add_command(relocation_commands.move)
+state.add_command(copy_commands.pull)
+state.add_command(copy_commands.push)
+state.add_command(copy_commands.history)
 
 
 @state.command(

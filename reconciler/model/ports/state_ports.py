@@ -42,6 +42,47 @@ Waiting: TypeAlias = Callable[[str], None]
 """Takes a text that says what is waited for, before a wait that may last longer than 2 s."""
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A kept state. `made` is when it was written, in unix seconds, `by` the process that wrote it;
+    None if the place does not record that.
+    """
+
+    serial: int
+    made: float | None = None
+    by: Holder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptStates:
+    """The former states of a state that moves, newest first. `start` is the serial of the one
+    before the last run.
+    """
+
+    states: tuple[State, ...] = ()
+    start: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The state that is being moved here, whole, and `origin`, the place that it comes from."""
+
+    state: State
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The state was moved away to the place `to`, where it began with that serial."""
+
+    to: str
+    lineage: str
+    serial: int
+
+
+Transit: TypeAlias = "Arrival | Departure"
+
+
 class StateReader(Protocol):
     """Reads a state and its history; takes no lock."""
 
@@ -184,6 +225,57 @@ class Store(StateReader, Protocol):
         ...
 
 
+class MovableWriter(StateWriter, Protocol):
+    """The one writer of a state that can be replaced as a whole."""
+
+    def replace(self, state: State) -> State:
+        """Makes another state of this stack the state, with the serial after both, and returns it.
+        The one before it is kept. Raises `RecordFailed`, `LostLock`.
+        """
+        ...
+
+    def depart(self, departure: Departure) -> None:
+        """Records that the state was moved away. Nothing can be written afterwards. Raises
+        `RecordFailed` (it may have happened), `LostLock`.
+        """
+        ...
+
+
+class MovableStore(Store, Protocol):
+    """A store from which and to which a state can be moved."""
+
+    def transit(self) -> Transit | None:
+        """Whether the state was moved away, or is being moved here; None if neither, also if there
+        is no state. Raises `StateDamaged`, `StateNewer`.
+        """
+        ...
+
+    def receive(
+        self,
+        arrival: Arrival,
+        holder: Holder,
+        *,
+        instead_of: Transit | None,
+        kept: KeptStates = KeptStates(),  # noqa: B008
+    ) -> None:
+        """Puts an arrival, durably, where `instead_of` was found and there is no state. Raises
+        `NameTaken` if there is anything else, `Locked`, `RecordFailed`.
+
+        `kept` are its former states, for a place that can take them into its history.
+        """
+        ...
+
+    def complete(self, arrival: Arrival, holder: Holder) -> None:
+        """Makes that arrival the state. Nothing happens if it is no longer there, because it was
+        completed before. Raises `Locked`, `RecordFailed`, `StateDamaged`.
+        """
+        ...
+
+    def versions(self) -> tuple[Version, ...]:
+        """The kept states, newest first. Raises `StateDamaged` if they cannot be listed."""
+        ...
+
+
 class StatePlace(Protocol):
     """The place that contains the states of a project: a folder, a database or a bucket."""
 
@@ -227,6 +319,10 @@ class PlaceUnusable(StoreError):
 
 class StateNewer(StoreError):
     """The state was written by a newer version of the program."""
+
+
+class StateMoved(StoreError):
+    """The state is in another place, or on its way here: nobody may use it here."""
 
 
 class RecordFailed(StoreError):

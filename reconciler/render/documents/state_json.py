@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.model import serialize
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import Problem
+from reconciler.model.ports import Version
 from reconciler.model.resource import LiveResource
 from reconciler.model.serialize import shown
 from reconciler.model.state import STALE, Entry, State
@@ -91,6 +92,30 @@ def _open(state: State) -> list[dict[str, Any]]:
         }
         for intent, result in state.open.values()
     ]
+
+
+def history_document(kept: Sequence[Version], *, stack: str, environment: str | None) -> Document:
+    """The states that are kept, newest first. `made` is in unix seconds; `by` is who wrote it, null
+    if the place does not record that.
+    """
+    rows = [
+        {
+            "serial": version.serial,
+            "made": None if version.made is None else int(version.made),
+            "by": None
+            if version.by is None
+            else {
+                "user": version.by.user,
+                "host": version.by.host,
+                "command": version.by.command,
+                "run": version.by.run,
+            },
+        }
+        for version in kept
+    ]
+    return document(
+        DocumentType.HISTORY, {"stack": stack, "environment": environment, "states": rows}
+    )
 
 
 def entry_document(
