@@ -128,11 +128,13 @@ class Ceph(Server):
 
     def kill(self) -> None:
         """Ends the gateway and the storage daemon with kill -9."""
+        self.resume()
         for program in STORING:
             self._parts[program].kill()
 
     def restart(self) -> None:
         """Ends the gateway and the storage daemon in an orderly way and starts them again."""
+        self.resume()
         for program in reversed(STORING):
             self._parts[program].stop()
         self.start()
@@ -142,6 +144,7 @@ class Ceph(Server):
         # Nothing of it is used again, and each end in order waits for the others.
         for part in reversed(self._parts.values()):
             part.kill()
+        self._is_stalled = False
         super().stop()
 
     @property

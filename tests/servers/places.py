@@ -6,6 +6,7 @@
     def test_two_machines(place: places.Place) -> None:
         subprocess.run([...], env=os.environ | place.environment)   # place.url is the place
         place.server.kill()                            # kill -9; started again after the test
+        place.server.stall()                           # no answers until resume()
 
 `PLACES` and `BAD_PLACES` name the kinds. The fixture `place` (of `tests/servers/fixtures.py`) starts
 a server when the first test asks for it and keeps it for the worker. Kinds of `SECOND_PART` need
@@ -15,6 +16,8 @@ Outside pytest:
 
     with places.Places() as all_places:
         place = all_places.fresh("ceph")
+
+Files of servers are in memory; `SERVERS_FOLDER=/var/tmp` puts them on a disk, for figures.
 """
 
 from __future__ import annotations

@@ -109,6 +109,7 @@ class Postgres(Server):
 
     def stop(self) -> None:
         """Ends the server and removes its folder and, after `kill`, its piece of shared memory."""
+        self.resume()
         if self._process is not None:
             self._process.stop()
         left = self.folder / "data" / "postmaster.pid"

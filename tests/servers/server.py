@@ -35,6 +35,7 @@ class Server:
         self._user = user
         self.folder = new_folder(self.name, user=user)
         self._process: Process | None = None
+        self._is_stalled = False
         self.port = 0
         try:
             self._prepare()
@@ -79,16 +80,20 @@ class Server:
 
     def kill(self) -> None:
         """Ends the server with kill -9; `start` starts it again."""
+        self.resume()
         if self._process is not None:
             self._process.kill()
 
     def stall(self) -> None:
         """Stops all its processes without ending them: connections stay and get no answer."""
+        self._is_stalled = True
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Lets them continue; nothing if they are not stalled."""
-        self._signal(signal.SIGCONT)
+        if self._is_stalled:
+            self._is_stalled = False
+            self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.is_running:
@@ -98,12 +103,14 @@ class Server:
 
     def restart(self) -> None:
         """Ends the server in an orderly way, which cuts all connections, and starts it again."""
+        self.resume()
         if self._process is not None:
             self._process.stop()
         self.start()
 
     def stop(self) -> None:
         """Ends the server and removes its folder."""
+        self.resume()
         if self._process is not None:
             self._process.stop()
         remove(self.folder)

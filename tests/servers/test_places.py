@@ -70,7 +70,7 @@ def test_a_killed_server_starts_again_with_all_that_it_acknowledged(place: place
     assert count(place) == 1
 
 
-@places.each("moto", "postgres")
+@places.each("moto", "postgres", "ceph")
 def test_a_stalled_server_answers_again_when_it_resumes(place: places.Place) -> None:
     place.server.stall()
     assert place.server.pid is not None
@@ -86,10 +86,11 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(tmp_path: Path) -
     process.stop()
 
 
-def test_servers_end_with_the_block_and_leave_no_folder() -> None:
+def test_even_stalled_servers_end_with_the_block_and_leave_no_folder() -> None:
     with places.Places() as all_places:
         server = all_places.fresh("postgres").server
         ids = [each for pid in server.pids for each in (pid, *descendants(pid))]
+        server.stall()
     assert not alive(ids)
     assert not server.folder.exists()
 
