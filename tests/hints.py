@@ -36,6 +36,7 @@ REPAIR = "tests/cli/test_repair_commands.py"
 DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_failure_is_reported_as_documented_and_its_fix_works"
 TROUBLE = "tests/cli/test_hints_after_trouble.py"
 WHOLE = "tests/cli/test_whole_state.py"
+KEPT = "tests/cli/test_kept_plans.py"
 ACTS = "tests/cli/test_server_acts.py"
 SITUATIONS = {
     "start it with `reconciler server start {}`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
@@ -67,6 +68,8 @@ SITUATIONS = {
     "if it is the right object: reconciler import {} {} --accept {}": f"{HINTS}::test_an_object_of_another_stack_that_a_recovery_names",
     "add --yes to {}": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
     "create a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",
+    "make a new one: `reconciler plan --save`": f"{KEPT}::test_what_cannot_be_applied_is_refused_and_nothing_is_sent",
+    "`reconciler state plans` lists the saved plans": f"{KEPT}::test_what_cannot_be_applied_is_refused_and_nothing_is_sent",
     "check the console; if it is gone: --accept {}": f"{HINTS}::test_the_only_server_that_is_missing",
     "choose one with --env: {}": f"{REPAIR}::test_what_is_asked_of_a_stack_with_environments_names_one",
     "leave out --env, or define `environments:`": f"{HINTS}::test_an_environment_of_a_stack_without_any",

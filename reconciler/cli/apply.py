@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli import composition, plan_output
-from reconciler.cli.arguments import piped_arguments
+from reconciler.cli.arguments import piped_arguments, plan_reference
 from reconciler.cli.interrupts import SignalHandler
 from reconciler.cli.options import Choices, part_arguments
 from reconciler.cli.run_context import Session, lock_seconds
 from reconciler.commands import actions
 from reconciler.commands import apply as applying
-from reconciler.commands import plan_file as planfile
 from reconciler.commands.context import Applied, Connection, Execution, Planned, Prompter, Run
 from reconciler.commands.password_file import FirstPasswords
 from reconciler.common.dataclass import dataclass
@@ -27,13 +26,14 @@ from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.address import parse
 from reconciler.model.events import Event, Message, ProblemFound, Summary
+from reconciler.model.ports.plan_ports import short_id
 from reconciler.model.resource import Stack
 from reconciler.model.serialize import shown
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, Decision, GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.render import escape, state_text
-from reconciler.render.format import count
+from reconciler.render.format import count, moment
 from reconciler.render.plan import plan_json, plan_sections, plan_text
 from reconciler.render.plan.tally import NO_RESOURCES, tally
 from reconciler.render.run import events_json, live_area, progress, run_end
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from reconciler.cli.console import Console
     from reconciler.model.plan import Step
     from reconciler.model.ports import Store
+    from reconciler.planner.saved_plan import SavedPlan
     from reconciler.render.plan.plan_rows import PlanRow
     from reconciler.render.plan.tally import Tally
 
@@ -79,6 +80,9 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
             prompter.at(stack) as (connection, store),
         ):
             stack, chosen = session.back(stack, store, connection, options, choices.undo)
+            prompter.identify = lambda planned: (
+                plan_output.saved(session, planned, connection, chosen, choices.accept).id
+            )
             execution = Execution(run, given, prompter.conversation)
             return applying.apply(stack, connection, store, chosen, execution)
 
@@ -90,7 +94,8 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
     prompter = _Prompter(session)
 
     def work() -> Applied:
-        saved = planfile.read(Path(plan_file))
+        saved = plan_reference.read(session, plan_file)
+        prompter.identify = lambda planned: saved.id
         piped_arguments.saved_from(str(session.path), plan_file, saved.options.stack)
         options, values = saved.options, shown(saved.plan.variables)
         here = prompter.session = replace(
@@ -103,6 +108,8 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
             part=part_arguments(options.only, options.without),
         )
         stack = replace(here, variables=()).load(values=values)
+        if not here.console.json:
+            here.console.note([_origin(saved)])
         merged = replace(choices, accept=(*saved.accept, *choices.accept))
         given = _given(here, stack.accept, merged, destroy=options.destroy)
         with (
@@ -115,6 +122,18 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
             return applying.apply_saved(stack, connection, store, saved, execution)
 
     return _carry_out(prompter, work)
+
+
+def _origin(saved: SavedPlan) -> Line:
+    """The line that says which saved plan is applied."""
+    return Line(
+        msg(
+            "Saved plan {id}, made {moment} by {who}.",
+            id=escape.outside(short_id(saved.id)),
+            moment=moment(saved.made.at),
+            who=escape.outside(saved.made.by),
+        )
+    )
 
 
 def act(session: Session, verb: str, address: str, choices: Choices, *, unprotect: bool) -> int:
@@ -241,6 +260,7 @@ class _Prompter:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.run = composition.run_id()
+        self.identify: Callable[[Planned], str] | None = None
         self._opened: tuple[Connection, Store] | None = None
         self._view: progress.ProgressView | None = None
         self._began = False
@@ -268,6 +288,7 @@ class _Prompter:
         """Shows the plan before the question."""
         assert self._opened is not None
         console = self.session.console
+        id = None if self.identify is None else self.identify(planned)
         plan = plan_output.with_problems(planned, self.session)
         rows = [
             row
@@ -278,13 +299,12 @@ class _Prompter:
         self._run = self._followed(rows, plan.steps, tally(plan))
         if console.json:
             given = [Acceptance(item.risk, item.address) for item in decision.given]
-            self._json.plan(
-                plan_json.plan_document(
-                    plan, given=given, exit_code=planned.exit_code, verbose=console.verbose
-                )
+            document = plan_json.plan_document(
+                plan, given=given, exit_code=planned.exit_code, verbose=console.verbose
             )
+            self._json.plan(plan_json.with_id(document, id))
         else:
-            header = self.session.header(planned, *self._opened)
+            header = replace(self.session.header(planned, *self._opened), id=id)
             console.result(
                 list(
                     plan_text.plan_lines(

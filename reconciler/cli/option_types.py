@@ -196,7 +196,7 @@ def is_path(text: str) -> bool:
     """
     before, slash, _ = text.partition("/")
     suffix = text.rpartition(".")[2]
-    if suffix == "plan":
+    if suffix == "plan" or text.startswith("plan://"):
         return False
     return (
         text in (".", "..", "-") or suffix in ("yaml", "yml") or bool(slash and "[" not in before)

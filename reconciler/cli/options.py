@@ -95,7 +95,7 @@ def _by_option(context: click.Context, parameter: click.Parameter, value: str | 
 
 def _one_stack(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
     """The stack from the argument or from `--stack`, which is parsed first. Both are an error."""
-    if value is not None and value.endswith(".plan"):
+    if value is not None and (value.endswith(".plan") or value.startswith("plan://")):
         raise click.UsageError(
             msg(
                 "{file} is a saved plan, not a stack: write `reconciler apply --plan {file}` or "

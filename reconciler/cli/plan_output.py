@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli import composition
+from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session
-from reconciler.commands.context import ConcurrentRun, Planned
+from reconciler.commands.context import ConcurrentRun, Connection, Planned
+from reconciler.commands.saved_plans import kept_plans, plan_file
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.diagnostics import in_order
 from reconciler.model.plan import Plan, unstated
+from reconciler.model.ports.plan_ports import KEPT_DAYS, short_id
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, GivenConsent
+from reconciler.planner.saved_plan import Made, SavedOptions, SavedPlan
 from reconciler.render import escape
 from reconciler.render.documents.json_document import DocumentType
 from reconciler.render.plan import plan_json, plan_text
@@ -23,6 +29,7 @@ from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.model.ports import Store
+    from reconciler.planner.compare.assessment import PlanOptions
     from reconciler.render.plan.plan_text import PlanHeader
 
 
@@ -73,7 +80,7 @@ def show_plan(
         document = plan_json.plan_document(
             plan, given=given, exit_code=code, verbose=console.verbose, unmanaged=planned.unmanaged
         )
-        console.result_json(document)
+        console.result_json(plan_json.with_id(document, header.id))
         return
     decision = approval.decide(
         plan,
@@ -141,12 +148,12 @@ def saved_command(file: str, stack: str, *, simulate: bool) -> str:
     )
 
 
-def command(session: Session, choices: Choices, *, out: str | None) -> str:
+def command(session: Session, choices: Choices, *, saved: str | None) -> str:
     """The command line that applies the plan, with the options that the plan was made with: the
-    saved plan if there is one, else a new plan.
+    saved plan if there is one, by its file or its reference, else a new plan.
     """
-    if out is not None:
-        return saved_command(out, str(session.path), simulate=session.simulate)
+    if saved is not None:
+        return saved_command(saved, str(session.path), simulate=session.simulate)
     given = [
         *choices.part,
         *(text for address in choices.replace for text in ("--replace", address)),
@@ -158,9 +165,48 @@ def command(session: Session, choices: Choices, *, out: str | None) -> str:
     return replace(session, part=given).again("apply")
 
 
-def saved_lines(out: str) -> list[Line]:
-    """Lines that say that the plan was saved; the plan names the command that applies it."""
-    return [Line(msg("Saved in {file}.", file=escape.outside(out)), Tone.GOOD)]
+def saved(
+    session: Session,
+    planned: Planned,
+    connection: Connection,
+    options: PlanOptions,
+    accept: Sequence[Acceptance],
+    *,
+    code: int = 0,
+) -> SavedPlan:
+    """The plan as it is saved, with what it was made for and by whom. `code` is the exit code of
+    `plan`.
+    """
+    who = composition.holder("reconciler plan")
+    return SavedPlan(
+        planned.plan,
+        account=connection.account,
+        endpoint=connection.endpoint,
+        simulated=connection.simulated,
+        made=Made(int(planned.at), f"{who.user}@{who.host}"),
+        accept=tuple(accept),
+        options=SavedOptions.of(options, piped_arguments.pasted(session.path)),
+        exit_code=code,
+    )
+
+
+def save(session: Session, plan: SavedPlan, store: Store | None, file: str | None) -> None:
+    """Keeps a plan in a store, a file or both, and shows its id and how it is applied. Stops if
+    that is not possible.
+    """
+    id, note = escape.outside(short_id(plan.id)), session.console.note
+    if store is not None:
+        kept_plans.keep(store, plan)
+        path, simulate = str(session.path), session.simulate
+        command = saved_command(kept_plans.reference(plan.id), path, simulate=simulate)
+        text = msg(
+            "Saved as plan {id}, kept for {days} days. Apply it with:", id=id, days=KEPT_DAYS
+        )
+        note([Line(text, Tone.GOOD), Line(f"  {escape.outside(command)}")])
+    if file is not None:
+        plan_file.write(Path(file), plan)
+        text = msg("Saved in {file}, as plan {id}.", file=escape.outside(file), id=id)
+        note([Line(text, Tone.GOOD)])
 
 
 def _given(planned: Planned, accept: Sequence[Acceptance]) -> GivenConsent:

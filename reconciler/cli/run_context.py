@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 LOCK_SECONDS_AT_TERMINAL = 60.0
 
 _BARE = re.compile(
-    r"\breconciler (?:(apply|destroy|plan|recover|doctor|catalog [\w-]+|state unlock|state move)"
+    r"\breconciler (?:"
+    r"(apply|destroy|plan|recover|doctor|catalog [\w-]+|state (?:unlock|move|plans))"
     r"(?=$|[`\n,;:)]| --(?!stack|env|var|only|except|simulate))"
     r"|(state (?:forget|rename-stack|rename-env)|import)(?= (?:[^-]|- )))"
 )
@@ -402,7 +403,7 @@ def on_each_stack(function: Callable[..., int]) -> Callable[..., int]:
         choices = values.get("choices")
         single = {
             "--format json": values.get("format") == "json",
-            "--out": values.get("out"),
+            "--out": values.get("out") not in (None, "plan://"),
             "--undo": choices is not None and choices.undo,
         }
         if len(stacks) > 1:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from reconciler.commands import context, session
 from reconciler.commands.context import Connection
 from reconciler.commands.plan import plan
-from reconciler.commands.plan_file import replace_file
+from reconciler.commands.saved_plans.plan_file import replace_file
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg

@@ -86,6 +86,11 @@ def drift(
     return replace(found, plan=shown, outputs=())
 
 
+def is_recordable(planned: Planned) -> bool:
+    """Whether a plan may be saved: it has no errors, and no other run was active."""
+    return not exit_codes.stops(planned.plan.problems) and planned.provisional is None
+
+
 def check_recordable(planned: Planned) -> None:
     """Stops if a plan may not be saved: it has errors, or was made while another run was active."""
     if exit_codes.stops(planned.plan.problems):

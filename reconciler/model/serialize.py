@@ -90,6 +90,16 @@ _COMPARED = Codec(
     ),
 )
 
+_CONTENT = Codec(
+    values=VALUES,
+    forms=_FORMS,
+    without=(
+        *("place", "scope", "deferred", "reason", "cause", "stated"),
+        *("downtime_seconds", "exposure_seconds"),
+    ),
+)
+"""As `_COMPARED`, with what people consent to: lost data, opened and closed traffic."""
+
 
 _SHOWN = Codec(
     forms={
@@ -114,14 +124,10 @@ def document(plan: Plan) -> dict[str, Any]:
     """The members of the JSON plan (plan-format#the-plan) without what only the caller knows:
     consent given and the exit code.
     """
-    summary = {action.value: 0 for action in Action}
-    for change in plan.changes:
-        summary[change.action.value] += 1
-    summary[Action.NONE.value] = plan.unchanged
     count, monthly = plan.unmanaged
     return {
         **_members(plan, "stack", "environment", "digest"),
-        "summary": summary,
+        "summary": summary(plan),
         "changes": [change_row(item) for item in plan.changes],
         "steps": [*map(_moved, plan.moves), *map(_step, plan.steps)],
         "drift": [_drift(change) for change in plan.drift],
@@ -139,6 +145,14 @@ def document(plan: Plan) -> dict[str, Any]:
         "problems": [problem(item) for item in plan.problems],
         "exit_code": 0,
     }
+
+
+def summary(plan: Plan) -> dict[str, int]:
+    """How many addresses have each action."""
+    found = {action.value: 0 for action in Action}
+    for change in plan.changes:
+        found[change.action.value] += 1
+    return {**found, Action.NONE.value: plan.unchanged}
 
 
 def output(value: Any) -> dict[str, Any]:
@@ -168,6 +182,20 @@ def changes_exactly(plan: Plan) -> list[dict[str, Any]]:
     needs.
     """
     return [_COMPARED.encode(change) for change in plan.changes if change.action is not Action.NONE]
+
+
+def content(plan: Plan) -> dict[str, Any]:
+    """What the id of a saved plan stands for: changes, steps in their order, effects on the state,
+    and what the touched objects were. Places, reasons, prices and times are not in it.
+    """
+    changes = [change for change in plan.changes if change.action is not Action.NONE]
+    return {
+        "changes": _CONTENT.encode(changes),
+        "steps": _CONTENT.encode(plan.steps),
+        "records": _CONTENT.encode(plan.records),
+        "moves": _CONTENT.encode(plan.moves),
+        "fingerprints": _CONTENT.encode(plan.fingerprints),
+    }
 
 
 def change_row(item: Change) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 would do now (planning#saved-plans).
 
 A saved plan contains no secret: keys are never in a plan, and the account is named by the digest of
-its key.
+its key. Its id is that of its content: of all that decides what an apply of it does, and to whom.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from reconciler.common import json_text
@@ -17,6 +17,7 @@ from reconciler.common.json_codec import DecodeError, Form
 from reconciler.common.text import msg
 from reconciler.model import serialize
 from reconciler.model.plan import Plan
+from reconciler.model.ports.plan_ports import KeptPlan
 from reconciler.model.resource import title_of
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance
@@ -24,7 +25,8 @@ from reconciler.planner.compare import diff, fingerprint
 from reconciler.planner.compare.assessment import PlanOptions
 
 KIND = "reconciler-plan"
-FORMAT = 2
+FORMAT = 3
+"""The format of a saved plan, and of what its id is made from."""
 _DIFFERENCES_SHOWN_MAX = 20
 
 
@@ -61,22 +63,51 @@ class SavedOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """When a plan was made, in unix seconds, and by whom: the user and the host, for people."""
+
+    at: int
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """What `plan --out` writes.
+    """What `plan --out` and `plan --save` write.
 
     `account` is the digest of the access key, `endpoint` the origin, `simulated` whether that was
-    the local cloud. `accept` is the consent given with the plan, `made_at` the unix second at which
-    it was made, and `exit_code` that of `plan`.
+    the local cloud. `accept` is the consent given with the plan, and `exit_code` that of `plan`.
     """
 
     plan: Plan
     account: str
     endpoint: str
     simulated: bool
-    made_at: int
+    made: Made
     accept: tuple[Acceptance, ...] = ()
     options: SavedOptions = SavedOptions()
     exit_code: int = 0
+
+    @property
+    def id(self) -> str:
+        """The hex SHA-256 over the content. The same plan, made at another time, by somebody else
+        or in another folder, has the same id; one that differs in anything that an apply would do
+        has another one.
+        """
+        plan, options = self.plan, replace(self.options, stack="")
+        return json_text.checksum(
+            {
+                "kind": KIND,
+                "format": FORMAT,
+                "stack": [plan.stack, plan.environment, plan.digest],
+                "state": [plan.lineage, plan.serial],
+                "cloud": [self.account, self.endpoint, self.simulated],
+                "variables": CODEC.encode(plan.variables),
+                "lookups": CODEC.encode(plan.lookups),
+                "accept": sorted(set(map(str, self.accept))),
+                "options": CODEC.encode(options),
+                "content": serialize.content(plan),
+            }
+        )
 
     @property
     def plan_options(self) -> PlanOptions:
@@ -91,6 +122,18 @@ class SavedPlan:
             without=self.options.without,
             undo=self.options.undo,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPlan:
+    """A kept plan for a list. `saved` is None if it cannot be read, for the reason in `damage`;
+    `stale` is why an apply would refuse it already because of its age or the state, None if not.
+    """
+
+    kept: KeptPlan
+    saved: SavedPlan | None
+    damage: str | None = None
+    stale: str | None = None
 
 
 def _read_acceptance(text: Any) -> Acceptance:

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -73,9 +73,9 @@ class Disk(Protocol):
         """
         ...
 
-    def add_for_git(self, folder: Path) -> None:
-        """Writes the files for Git into a new folder. Nothing depends on them, so a failure is
-        ignored.
+    def add_for_git(self, folder: Path, files: Mapping[str, str] = FOR_GIT) -> None:
+        """Writes files for Git into a folder that does not have them. Nothing depends on them, so a
+        failure is ignored.
         """
         ...
 
@@ -186,8 +186,8 @@ class RealDisk:
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != FOLDER_MODE:
             folder.chmod(FOLDER_MODE)  # a checkout or a copy made it readable for others
 
-    def add_for_git(self, folder: Path) -> None:
-        for name, text in FOR_GIT.items():
+    def add_for_git(self, folder: Path, files: Mapping[str, str] = FOR_GIT) -> None:
+        for name, text in files.items():
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             with (
                 suppress(OSError),

@@ -34,6 +34,7 @@ from reconciler.store.folder_reader import StateFolder, StateReading
 from reconciler.store.folder_rename import FolderRename
 from reconciler.store.folder_writer import HINT_FAILED, FileWriter
 from reconciler.store.moving.folder_arrival import FolderArrival
+from reconciler.store.plans.folder_plans import FolderPlans
 from reconciler.store.state_format import Moment
 
 _HINT_LINK = msg(
@@ -61,6 +62,7 @@ class FileStore:
         self._disk: Disk = RealDisk() if disk is None else disk
         self._files = StateFolder(self._disk, folder)
         self._token = token
+        self.plans = FolderPlans(self._disk, folder, token)
 
     @property
     def location(self) -> str:

@@ -58,9 +58,13 @@ APPLIED: Mapping[str, Sequence[str]] = {
 }
 
 UNSETTLED = "no request is unsettled in the prepared folder"
+KEPT = "the id of a plan is made from its content"
 REFUSED: Mapping[str, tuple[int, str]] = {
     "recover web.yaml --env prod --adopt": (1, UNSETTLED),
     "recover shop/ --not-created": (1, UNSETTLED),
+    "apply --plan plan://": (1, KEPT),
+    "show plan://": (1, KEPT),
+    "state plans --remove": (1, KEPT),
     "ls --watch": (64, "a table that is redrawn needs a terminal"),
 }
 """Examples that the prepared folder refuses, with the exit code and why."""

@@ -44,6 +44,7 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("ls", DocumentType.RESOURCES, ("web.yaml",)),
     ("ls", DocumentType.RESOURCES, ("--account", *AT)),
     ("status", DocumentType.RESOURCES, ("web.yaml",)),
+    ("state plans", DocumentType.PLANS, ("web.yaml",)),
     ("plan", DocumentType.ERROR, ("none.yaml",)),
     ("catalog", DocumentType.ERROR, ("zones", "--stack", "web.yaml", "--zone", "nowhere")),
 ]
@@ -70,7 +71,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_every_document_fits_the_schema_of_its_type(capsys: pytest.CaptureFixture[str]) -> None:
     events = [json.loads(line) for line in apply(capsys, "--format", "json")[1].splitlines()]
-    assert call(capsys, "plan", "web.yaml", "--out", "web.plan")[0] == 0
+    assert call(capsys, "plan", "web.yaml", "--save", "--out", "web.plan")[0] == 0
     wrong = []
     for command, type, arguments in COMMANDS:
         _, out, err = call(capsys, *command.split(), *arguments, "--format", "json")

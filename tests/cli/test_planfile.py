@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands import plan_file
+from reconciler.commands.saved_plans import plan_file
 from reconciler.model.abort import Abort
 from reconciler.model.plan import Plan
-from reconciler.planner.saved_plan import SavedPlan
+from reconciler.planner.saved_plan import Made, SavedPlan
 
 PLAN = SavedPlan(
-    Plan("shop", None, "d", "l", 1), "a", "https://e.example", simulated=False, made_at=0
+    Plan("shop", None, "d", "l", 1), "a", "https://e.example", simulated=False, made=Made(0)
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.plan_file import replace_file
+from reconciler.commands.saved_plans.plan_file import replace_file
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from reconciler.store.disk import File
+from reconciler.store.disk import FOR_GIT, File
 from reconciler.store.folder_store import FileStore
 
 
@@ -155,7 +155,7 @@ class MemoryDisk:
     def make_folder(self, folder: Path) -> None:
         self._require_up()
 
-    def add_for_git(self, folder: Path) -> None:
+    def add_for_git(self, folder: Path, files: Mapping[str, str] = FOR_GIT) -> None:
         """No state depends on it."""
 
     def create(self, path: Path) -> File:

@@ -21,7 +21,7 @@ from reconciler.model.state import (
 )
 from reconciler.planner import saved_plan
 from reconciler.planner.checks.approval import Acceptance
-from reconciler.planner.saved_plan import SavedOptions, SavedPlan
+from reconciler.planner.saved_plan import Made, SavedOptions, SavedPlan
 from reconciler.simulator import Cloud
 from reconciler.store import journal, state_format
 from tests.fuzz import targets
@@ -188,7 +188,7 @@ def _plan(made: Plan) -> bytes:
         account="a",
         endpoint="e",
         simulated=True,
-        made_at=1,
+        made=Made(1),
         accept=(Acceptance(RiskClass.DELETE, "instances.web"),),
         options=SavedOptions(replace=frozenset({"instances.web"}), only=("instances.*",)),
     )

@@ -107,7 +107,7 @@ def plan(data: bytes) -> None:
             found = saved_plan.read(candidate)
             assert saved_plan.read(saved_plan.write(found)) == found
             _ = found.plan_options, saved_plan.differences(found, mixed())
-            header = PlanHeader(key_suffix="", state="", at=found.made_at, saved="x.plan")
+            header = PlanHeader(key_suffix="", state="", at=found.made.at, saved="x.plan")
             given = GivenConsent(accept=found.accept, terminal=True)
             decision = approval.decide(found.plan, given, tracked=())
             screen.text(plan_text.plan_lines(found.plan, header, LOOK, decision), LOOK)

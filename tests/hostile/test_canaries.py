@@ -36,7 +36,8 @@ FAULTS: dict[str, list[Fault]] = {
 }
 COMMANDS = (
     ("validate",),
-    ("plan", "--out", "x.plan"),
+    ("plan", "--save", "--out", "x.plan"),
+    ("state", "plans", "--format", "json"),
     ("plan", "--format", "json"),
     ("apply", "--yes"),
     ("apply", "--yes", "--format", "json"),

@@ -16,7 +16,7 @@ _PASTED = re.compile(
     r"|(?<![\w-])--(?!ours|theirs)[a-z][a-z-]+|\bstate (?:mv|forget|unlock)"
 )
 _COMMAND = re.compile(
-    r"reconciler\\ (apply|destroy|plan|recover|doctor|state\\ (?:forget|unlock)|catalog\\ (?:flavors|scripts))"
+    r"reconciler\\ (apply|destroy|plan|recover|doctor|state\\ (?:forget|unlock|plans)|catalog\\ (?:flavors|scripts))"
 )
 """Commands that are printed with the stack that they are about."""
 

@@ -31,7 +31,7 @@ from reconciler.model.resource import Link, Ref, Unknown
 from reconciler.planner import saved_plan
 from reconciler.planner.checks.approval import Acceptance
 from reconciler.planner.compare import diff
-from reconciler.planner.saved_plan import SavedPlan
+from reconciler.planner.saved_plan import Made, SavedPlan
 
 WEB = Address("instances", "web")
 FIELD = FieldChange("flavor", "std_2.4-g1", "std_4.8-g1", Cause.YOU)
@@ -58,7 +58,7 @@ PLAN = Plan(
 
 def save(plan: Plan, **members: Any) -> saved_plan.SavedPlan:
     accept = (Acceptance(RiskClass.DOWNTIME),)
-    saved = SavedPlan(plan, "a", "http://127.0.0.1", simulated=True, made_at=5, accept=accept)
+    saved = SavedPlan(plan, "a", "http://127.0.0.1", simulated=True, made=Made(5), accept=accept)
     return replace(saved, **members)
 
 
@@ -100,8 +100,8 @@ def test_a_reason_that_is_not_one_is_refused(reason: Any) -> None:
         ("deep", "[" * 100_000, "not JSON"),
         (
             "a newer one",
-            saved_plan.write(save(PLAN)).replace('"format":2', '"format":3'),
-            "format 3",
+            saved_plan.write(save(PLAN)).replace('"format":3', '"format":4'),
+            "format 4",
         ),
         ("changed", saved_plan.write(save(PLAN)).replace('"serial":3', '"serial":4'), "checksum"),
         ("cut", saved_plan.write(save(PLAN))[:-20], "not JSON"),
@@ -121,7 +121,7 @@ def test_anything_else_is_refused_with_a_reason(name: str, text: str, why: str) 
 )
 def test_a_forged_member_is_refused_too(value: Any) -> None:
     body = json.loads(saved_plan.write(save(PLAN)))
-    for member in ("accept", "plan", "options", "account", "made_at", "simulated"):
+    for member in ("accept", "plan", "options", "account", "made", "simulated"):
         forged = {**body, member: value}
         del forged["checksum"]
         forged["checksum"] = json_text.checksum(forged)

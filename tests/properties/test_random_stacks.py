@@ -21,7 +21,7 @@ from reconciler.model.plan import Plan
 from reconciler.model.resource import Deferred, Lookup, Resource, Stack
 from reconciler.model.state import Phase, State
 from reconciler.planner import saved_plan
-from reconciler.planner.saved_plan import SavedPlan
+from reconciler.planner.saved_plan import Made, SavedPlan
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
 from tests.cloud_harness import CloudHarness, said, shown
@@ -223,7 +223,7 @@ def test_one_at_a_time_and_four_at_a_time_end_in_the_same_world(
 
 def must_be_saved_whole(plan: Plan) -> None:
     """A plan that is read back from its file is the plan that was saved."""
-    saved = SavedPlan(plan, "account", "https://e.example", simulated=True, made_at=1)
+    saved = SavedPlan(plan, "account", "https://e.example", simulated=True, made=Made(1))
     assert saved_plan.read(saved_plan.write(saved)) == saved
 
 

@@ -8,7 +8,7 @@ from reconciler.model.plan import Action
 from reconciler.planner import saved_plan
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import GivenConsent
-from reconciler.planner.saved_plan import SavedPlan
+from reconciler.planner.saved_plan import Made, SavedPlan
 from reconciler.render import escape
 from reconciler.render.plan import plan_text
 from reconciler.render.plan.plan_sections import sections
@@ -85,7 +85,7 @@ def test_a_saved_plan_is_shown_as_it_was(name: str) -> None:
     # the way.
     situation = SITUATIONS[name]
     plan, look = situation.plan(), situation.look
-    saved = SavedPlan(plan, "a", "e", simulated=False, made_at=5)
+    saved = SavedPlan(plan, "a", "e", simulated=False, made=Made(5))
     kept = saved_plan.read(saved_plan.write(saved))
     assert kept == saved and kept.plan.cost.parts == plan.cost.parts
     decision = approval.decide(

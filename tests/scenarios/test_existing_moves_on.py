@@ -68,7 +68,7 @@ def test_a_saved_plan_means_the_group_that_it_was_made_with(tmp_path: Path) -> N
     harness = with_office(tmp_path / "theirs")
     stack = harness.stack(OFFICE, tmp_path)
     plan = harness.plan(stack)
-    kept = saved_plan.SavedPlan(plan, "a", "e", simulated=False, made_at=0)
+    kept = saved_plan.SavedPlan(plan, "a", "e", simulated=False, made=saved_plan.Made(0))
     shown = office(harness)
     harness.cloud.change(rename)
     pinned = kept.plan_options.pinned

@@ -16,8 +16,9 @@ import click
 
 if TYPE_CHECKING:
     from reconciler.model.ports import Store
+    from reconciler.model.ports.plan_ports import KeptPlan
     from reconciler.model.resource import Catalogue, Stack
-    from reconciler.model.state import State
+from reconciler.model.state import State
 
 _WORLD_BYTES_MAX = 8 * 1024 * 1024
 
@@ -104,6 +105,12 @@ class Scope:
         """The serials of the kept states, newest first."""
         with suppress(Exception):
             return () if self.store is None else self.store.history()
+        return ()
+
+    def kept_plans(self) -> Sequence[KeptPlan]:
+        """The plans that the store keeps, the newest first."""
+        with suppress(Exception):
+            return () if self.store is None else self.store.plans.kept()
         return ()
 
     @property

@@ -128,7 +128,22 @@ def _shown(scope: Scope, text: str) -> Iterator[Item]:
     if scope.context.params.get("why"):
         yield from _plain(_expanded(scope))
     yield from _plain(_tracked(scope))
+    yield from _kept_plans(scope, text)
     yield from paths(text, suffixes=(".plan", ".yaml"))
+
+
+def _kept_plans(scope: Scope, text: str) -> Iterator[Item]:
+    """The plans that the store keeps, once the word begins as one: a list of the store is read."""
+    from reconciler.commands.saved_plans.kept_plans import SCHEME, reference
+
+    if text[:1] == SCHEME[0]:
+        for plan in scope.kept_plans():
+            yield Item(reference(plan.id))
+
+
+def _saved_plans(scope: Scope, text: str) -> Iterator[Item]:
+    yield from _kept_plans(scope, text)
+    yield from paths(text, suffixes=(".plan",))
 
 
 def _forgettable(scope: Scope, text: str) -> Iterator[Item]:
@@ -323,6 +338,8 @@ _OF_ALL: Mapping[str, Source] = {
 
 _OF_COMMANDS: Mapping[tuple[str, str], Source] = {
     ("show", "what"): _shown,
+    ("apply", "plan_file"): _saved_plans,
+    ("plans", "remove"): _kept_plans,
     ("output", "name"): _outputs,
     ("absorb", "addresses"): _in_file,
     ("import", "address"): _untracked,

@@ -123,7 +123,7 @@ def _difference(before: str, after: str, file: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Replaces a file as a whole; a link stays a link. Raises `Abort` if it cannot be written."""
-    from reconciler.commands.plan_file import replace_file
+    from reconciler.commands.saved_plans.plan_file import replace_file
 
     try:
         replace_file(path, text.encode("utf-8"))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, on_stack, stop_usage
 from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
@@ -28,9 +26,10 @@ Examples:
   reconciler show
   reconciler show 'instances.web[0]' --env prod
   reconciler show instances.db --why
-  reconciler show prod.plan"""
+  reconciler show prod.plan
+  reconciler show plan://8fa3c1d20b77"""
 )
-@click.argument("what", required=False, metavar="[ADDRESS or FILE.plan]")
+@click.argument("what", required=False, metavar="[ADDRESS or PLAN]")
 @options.stack_argument
 @options.environment_option
 @options.variable_options
@@ -47,15 +46,16 @@ Examples:
 def show(session: Session, *, what: str | None, why: bool) -> int:
     """Show the state, one object in it, or a saved plan.
 
+    A saved plan is FILE.plan, or plan://ID for one that `plan --save` has kept.
     For an object, one list is read for its status and addresses; --why reads what a plan reads.
     """
     from reconciler.model.address import typed
 
     console = session.console
-    if what is not None and what.endswith(".plan"):
+    if what is not None and (what.endswith(".plan") or what.startswith("plan://")):
         if why:
             raise stop_usage(msg("--why needs an address"), "reconciler show ADDRESS --why")
-        return _show_plan(console, what)
+        return _show_plan(session, what)
     address = None if what is None else typed(what)
     if what is not None and address is None:
         raise stop_usage(
@@ -72,6 +72,57 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
     if address is None:
         raise stop_usage(msg("--why needs an address"), "reconciler show ADDRESS --why")
     return _show_why(session, address)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler state plans --env prod
+  reconciler state plans --remove plan://8fa3c1d20b77"""
+)
+@options.stack_argument
+@options.environment_option
+@click.option(
+    "--remove",
+    multiple=True,
+    metavar="plan://ID",
+    help="Remove this plan; repeatable.",
+)
+@options.format_option
+@options.simulate_options
+@options.output_options
+@on_stack
+def plans(session: Session, *, remove: tuple[str, ...]) -> int:
+    """List the plans that `plan --save` has kept beside the state, the newest first.
+
+    A plan is stale once the state has changed. apply compares everything else as well.
+    """
+    import time
+    from dataclasses import replace
+
+    from reconciler.commands import session as opening
+    from reconciler.commands.saved_plans import kept_plans
+    from reconciler.render import escape
+    from reconciler.render.plan import kept_plans_text as view
+    from reconciler.render.run.screen import Line, Tone
+
+    console = session.console
+    name, environment = session.identify()
+    session = replace(session, environment=environment)
+    store = session.store(name, environment)
+    place = kept_plans.PlanPlace(name, environment, store)
+    removed = kept_plans.remove(place, remove)
+    found, more = kept_plans.listed(store, opening.read_state(store), time.time())
+    if console.json:
+        console.result_json(view.plans_document(found, stack=name, environment=environment))
+    elif remove:
+        for plan in removed:
+            text = msg(" Removed: {plan}", plan=escape.outside(kept_plans.reference(plan.id)))
+            console.result([Line(text, Tone.GOOD)])
+    else:
+        title = title_of(name, environment)
+        console.result(list(view.plans_lines(found, more, title, console.style(console.out))))
+    return exit_codes.DONE
 
 
 def _show_state(session: Session, address: Address | None) -> int:
@@ -210,26 +261,30 @@ def _show_why(session: Session, address: Address) -> int:
     return exit_codes.DONE
 
 
-def _show_plan(console: Console, what: str) -> int:
+def _show_plan(session: Session, what: str) -> int:
     from reconciler.cli import plan_output
-    from reconciler.commands import plan_file
+    from reconciler.cli.arguments import plan_reference
+    from reconciler.commands.saved_plans import kept_plans
     from reconciler.planner.checks import approval
     from reconciler.planner.checks.approval import GivenConsent
     from reconciler.render.plan import plan_json, plan_markdown, plan_text
 
-    saved = plan_file.read(Path(what))
-    plan = saved.plan
+    console, saved = session.console, plan_reference.read(session, what)
+    plan, stack = saved.plan, saved.options.stack
+    if kept_plans.is_reference(what):  # it may have been made in another folder
+        what, stack = kept_plans.reference(saved.id), str(session.path)
     if console.json:
         document = plan_json.plan_document(plan, given=saved.accept, exit_code=saved.exit_code)
-        console.result_json(document)
+        console.result_json(plan_json.with_id(document, saved.id))
         return exit_codes.DONE
     header = plan_text.PlanHeader(
         key_suffix="",
         state="",
-        at=saved.made_at,
+        at=saved.made.at,
         simulated=saved.simulated,
         saved=what,
-        command=plan_output.saved_command(what, saved.options.stack, simulate=saved.simulated),
+        id=saved.id,
+        command=plan_output.saved_command(what, stack, simulate=saved.simulated),
     )
     given = GivenConsent(accept=saved.accept, terminal=True, allow_empty=True)
     decision = approval.decide(plan, given, tracked=())

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import option_types, options
-from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.console import Console
 from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session, on_each_stack, on_stack, on_stacks, stop_usage
@@ -20,12 +18,9 @@ from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
-from reconciler.planner.checks.approval import Acceptance
 
 if TYPE_CHECKING:
-    from reconciler.commands.context import Connection, Planned
     from reconciler.planner.compare.assessment import PlanOptions
-    from reconciler.planner.saved_plan import SavedOptions
 
 
 @click.command(
@@ -120,6 +115,7 @@ def _removed_environments(session: Session) -> Iterator[Problem]:
     epilog="""\b
 Examples:
   reconciler plan --simulate
+  reconciler plan web.yaml --env prod --save
   reconciler plan web.yaml --env prod --out prod.plan
   reconciler plan --format json --detailed-exitcode"""
 )
@@ -131,10 +127,15 @@ Examples:
 @options.undo_option
 @options.unmanaged_option
 @click.option(
+    "--save",
+    is_flag=True,
+    help="Keep the plan beside the state for 30 days, for `apply --plan plan://ID` on any machine.",
+)
+@click.option(
     "--out",
     metavar="FILE.plan",
     type=click.Path(dir_okay=False),
-    help="Save the plan for `apply --plan`.",
+    help="Save the plan in a file for `apply --plan FILE.plan`; plan:// is the same as --save.",
 )
 @click.option(
     "--accept",
@@ -148,16 +149,20 @@ Examples:
 @options.output_options
 @options.gathered
 @on_each_stack
-def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitcode: bool) -> int:
+def plan(
+    session: Session, *, choices: Choices, save: bool, out: str | None, detailed_exitcode: bool
+) -> int:
     """Read the account and show what apply would change. Nothing is changed.
 
     Dangerous changes come first, totals last. A plan takes no lock; it is provisional while an
     apply is running.
     """
     from reconciler.cli import plan_output
+    from reconciler.cli.arguments import plan_reference
     from reconciler.commands import plan as planning
-    from reconciler.planner.saved_plan import SavedOptions
+    from reconciler.commands.saved_plans import kept_plans
 
+    file, save = plan_reference.wanted(out, save=save)
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
     chosen = _plan_options(choices)
@@ -165,18 +170,19 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
         wanted, chosen = session.back(wanted, store, connection, chosen, choices.undo)
         planned = planning.plan(wanted, connection, store, chosen, plan_output.running(store))
     code = plan_output.exit_code(planned, detailed=detailed_exitcode)
+    made = plan_output.saved(session, planned, connection, chosen, choices.accept, code=code)
+    named = kept_plans.reference(made.id) if save else file
     header = replace(
         session.header(planned, connection, store),
-        command=plan_output.command(session, choices, out=out),
+        id=made.id if planning.is_recordable(planned) else None,
+        command=plan_output.command(session, choices, saved=named),
     )
     plan_output.show_plan(session, planned, header, given=choices.accept, code=code)
-    if out is not None:
+    if named is not None:
         planning.check_recordable(planned)
         session.console.begin()
-        planned = replace(planned, plan=plan_output.with_problems(planned, session))
-        kept = SavedOptions.of(chosen, piped_arguments.pasted(session.path))
-        _save(out, planned, connection, accept=choices.accept, options=kept, code=code)
-        session.console.note(plan_output.saved_lines(out))
+        made = replace(made, plan=plan_output.with_problems(planned, session))
+        plan_output.save(session, made, store if save else None, file)
     return code
 
 
@@ -185,6 +191,7 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
 Examples:
   reconciler apply shop --simulate
   reconciler apply web.yaml --env prod --accept downtime=instances.db --yes
+  reconciler apply --plan plan://8fa3c1d20b77 web.yaml
   reconciler apply --plan prod.plan web.yaml"""
 )
 @options.stack_argument
@@ -196,9 +203,9 @@ Examples:
 @click.option(
     "--plan",
     "plan_file",
-    metavar="FILE.plan",
+    metavar="FILE.plan or plan://ID",
     type=click.Path(dir_okay=False),
-    help="Apply exactly this saved plan, or refuse it.",
+    help="Apply exactly this saved plan, of a file or of `plan --save`, or refuse it.",
 )
 @options.consent_options
 @options.format_option
@@ -221,7 +228,7 @@ def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
     if plan_file is not None:
         options.refuse_with_plan(
             {
-                "--env": session.environment,
+                "--env": session.environment if not plan_file.startswith("plan://") else None,
                 "--var": session.variables,
                 "--var-file": session.variable_files,
                 "--replace": choices.replace,
@@ -320,28 +327,3 @@ def _plan_options(choices: Choices, *, destroy: bool = False) -> PlanOptions:
         first_passwords=bool(choices.first_passwords),
         unmanaged=choices.unmanaged,
     )
-
-
-def _save(
-    out: str,
-    planned: Planned,
-    connection: Connection,
-    *,
-    accept: Sequence[Acceptance],
-    options: SavedOptions,
-    code: int,
-) -> None:
-    from reconciler.commands import plan_file as planfile
-    from reconciler.planner.saved_plan import SavedPlan
-
-    made = SavedPlan(
-        planned.plan,
-        account=connection.account,
-        endpoint=connection.endpoint,
-        simulated=connection.simulated,
-        made_at=int(planned.at),
-        accept=tuple(accept),
-        options=options,
-        exit_code=code,
-    )
-    planfile.write(Path(out), made)

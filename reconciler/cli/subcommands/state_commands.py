@@ -13,7 +13,7 @@ from reconciler import resources
 from reconciler.cli import option_types, options
 from reconciler.cli.asking import ask
 from reconciler.cli.run_context import Session, lock_seconds, on_stack
-from reconciler.cli.subcommands import relocation_commands
+from reconciler.cli.subcommands import relocation_commands, show_command
 from reconciler.cli.subcommands.whole_state import copy_commands
 from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
@@ -43,6 +43,7 @@ state.add_command(relocation_commands.move)
 state.add_command(copy_commands.pull)
 state.add_command(copy_commands.push)
 state.add_command(copy_commands.history)
+state.add_command(show_command.plans)
 
 
 @state.command(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from reconciler.common.dataclass import dataclass
+from reconciler.model.ports.plan_ports import KeepsPlans
 from reconciler.model.state import Neighbor, Record, State
 
 
@@ -189,7 +190,7 @@ class StateWriter(Protocol):
         ...
 
 
-class Store(StateReader, Protocol):
+class Store(StateReader, KeepsPlans, Protocol):
     """A place that contains the state of one stack."""
 
     def open(

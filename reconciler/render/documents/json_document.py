@@ -40,6 +40,7 @@ class DocumentType(StrEnum):
     BILLS = "bills"
     RESOURCES = "resources"
     CONTRACT = "contract"
+    PLANS = "plans"
 
     @property
     def schema(self) -> str:
@@ -48,7 +49,7 @@ class DocumentType(StrEnum):
 
 
 PRINTED_BY: Mapping[DocumentType, str] = {
-    DocumentType.PLAN: msg("plan, drift, show FILE.plan"),
+    DocumentType.PLAN: msg("plan, drift, show PLAN"),
     DocumentType.ERROR: msg("every command that stops before it has a result"),
     DocumentType.VALIDATION: "validate",
     DocumentType.STATE: msg("state list, show"),
@@ -65,6 +66,7 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.BILLS: "bill --history",
     DocumentType.RESOURCES: "ls",
     DocumentType.CONTRACT: "doctor --contract",
+    DocumentType.PLANS: msg("state plans"),
 }
 """The commands that print a document of each type with `--format json`, as text."""
 

@@ -47,6 +47,11 @@ def plan_document(
     return document(type, body)
 
 
+def with_id(plan: Document, id: str | None) -> Document:
+    """The JSON plan with the id that it is saved by; None if it cannot be saved."""
+    return Document({**plan, "id": id})
+
+
 def text(plan: Document) -> str:
     """The document as it is printed: one indented object with an end of line."""
     return escape.json_text(plan, indent=2) + "\n"

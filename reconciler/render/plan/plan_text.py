@@ -11,6 +11,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model import exit_codes, serialize
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Action, Plan
+from reconciler.model.ports.plan_ports import short_id
 from reconciler.planner.checks.approval import Decision
 from reconciler.planner.steps.outputs import OutputChange
 from reconciler.render import format, problem_groups, problem_text
@@ -27,7 +28,8 @@ class PlanHeader:
     """What the screen says besides the plan: the end of the access key, the folder of the state,
     and `at`, the unix seconds of the reading.
 
-    `saved` is the file of a saved plan, and `id` its four characters, computed if they are None.
+    `saved` is the file of a saved plan, and `id` the id of a plan that can be saved; without one,
+    four characters are shown instead.
     `command` applies the plan if consent is added; None if the run itself asks.
     """
 
@@ -105,7 +107,7 @@ def attention_lines(found: Sequence[Problem], style: Style) -> Iterable[Line]:
 
 
 def plan_id(plan: Plan) -> str:
-    """Four characters that identify a plan on a screen: equal changes and steps have equal ones."""
+    """Four characters for a plan that cannot be saved: equal changes and steps have equal ones."""
     parts = [plan.title, serialize.changes_exactly(plan), serialize.steps_exactly(plan)]
     return json_text.checksum(parts)[:4]
 
@@ -134,7 +136,7 @@ def details(plan: Plan, header: PlanHeader) -> str:
     """What identifies a plan: its four characters, when the account was read, and the state."""
     return phrase(
         "Plan {id}, read {moment} with {calls}, state serial {serial}.",
-        id=header.id or plan_id(plan),
+        id=plan_id(plan) if header.id is None else short_id(header.id),
         moment=format.moment(header.at),
         calls=format.count(plan.calls.read, "api-call"),
         serial=plan.serial,

@@ -21,6 +21,7 @@ from reconciler.model.resource import title_of
 from reconciler.model.state import Neighbor, State
 from reconciler.store.folder_name import folder_name, name_of_folder
 from reconciler.store.objects.port import ObjectStore
+from reconciler.store.plans.object_plans import ObjectPlans
 from reconciler.store.shared.beat import Pulse
 from reconciler.store.shared.log.keys import StackKeys
 from reconciler.store.shared.log.log_format import CloseBody
@@ -68,6 +69,11 @@ class SharedStore:
     def identity(self) -> str:
         """The location: the same for two stores of one state."""
         return self.location
+
+    @property
+    def plans(self) -> ObjectPlans:
+        """The saved plans beside the state."""
+        return ObjectPlans(self._connect, f"{self._project}/{self._name}/")
 
     def close(self) -> None:
         """Ends the connection of this store. Raises nothing."""
