@@ -48,6 +48,8 @@ def apply(
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settler = Settler(connection, writer, run.id)
         planned = make_plan(stack, writer.state, connection, options, settler, notices=notices)
+        while run.wait and _is_premature(planned) and settler.wait(run.interrupts, emit):
+            planned = make_plan(stack, writer.state, connection, options, settler, notices=notices)
         applied = carry_out(planned, connection, writer, execution)
         # What an earlier run left open, and may still take effect, is waited for after everything
         # else (safety#settling).
@@ -63,6 +65,14 @@ def apply(
 
         emit(ProblemFound(interruption(writer.state, ())))
         return replace(applied, exit_code=exit_codes.INTERRUPTED)
+
+
+def _is_premature(planned: Planned) -> bool:
+    """Whether the guard refuses a step, perhaps only because a rule whose create may still take
+    effect counts as missing: consent for it would be asked in vain.
+    """
+    codes = {problem.code for problem in planned.plan.problems}
+    return {"lockout", "open-intent"} <= codes
 
 
 def apply_saved(
@@ -101,7 +111,10 @@ def apply_saved(
 def carry_out(
     planned: Planned, connection: Connection, writer: ports.StateWriter, execution: Execution
 ) -> Applied:
-    """Shows a plan, asks if necessary, and carries it out. Stops if that is not allowed."""
+    """Shows a plan, asks if necessary, and carries it out. Stops if that is not allowed, or the
+    lock was lost meanwhile.
+    """
+    writer.check()
     made, prompter = planned.plan, execution.prompter
     decision = approval.decide(
         made, execution.given, tracked=planned.tracked, empty_file=not planned.stack.resources

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from reconciler.commands import former_names
 from reconciler.commands.relocation import pending
@@ -27,6 +27,8 @@ from reconciler.model.state import Entry, State
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection, Run
     from reconciler.planner.compare.assessment import PlanOptions
+
+T = TypeVar("T")
 
 
 JUDGEMENT_SECONDS = 30.0
@@ -80,7 +82,14 @@ class Writing:
         failure: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.close()
+        try:
+            if isinstance(failure, Abort):
+                # What a run that has lost its lock found wrong may be the work of the other one.
+                self._writer.check()
+        except ports.LostLock as lost:
+            failure = lost
+        finally:
+            self._writer.close()
         if isinstance(failure, ports.StoreError):
             stop_for_store(failure)
 
@@ -109,6 +118,14 @@ def read_state(store: ports.StateReader) -> State | None:
     except ports.StoreError as failure:
         stop_for_store(failure)
     return None if state is None else pending.seen(state, store)
+
+
+def read_place(read: Callable[[], T]) -> T:
+    """What was read of the place of a state. Stops if the place cannot be used."""
+    try:
+        return read()
+    except ports.StoreError as failure:
+        stop_for_store(failure)
 
 
 def entry_of(state: State | None, address: Address) -> Entry:
@@ -140,7 +157,7 @@ def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, st
 def elsewhere(store: ports.StateReader) -> Elsewhere:
     """What other states in the same place contain."""
     found = {}
-    for other in store.others():
+    for other in read_place(store.others):
         state = other.state
         deposed = {old.id: old.address for old in state.deposed.values()}
         current = {entry.id: entry.address for entry in state.entries.values()}
@@ -165,7 +182,7 @@ def own_state(
         if found:
             raise Abort(*found)
         return state, ()
-    if not store.was_moved(state):
+    if not read_place(lambda: store.was_moved(state)):
         message = msg(
             "this folder contains the state of {stack}",
             stack=title_of(state.stack, state.environment),
@@ -201,7 +218,7 @@ def problems_of_former_names(
         return ()
     neighbors = (
         each
-        for each in store.neighbors()
+        for each in read_place(store.neighbors)
         if endpoint is None or each.state.endpoint in (None, endpoint)
     )
     return tuple(former_names.held(stack, neighbors, options))

@@ -4,6 +4,7 @@ addresses, nonces and times.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from reconciler.model.state import Entry, State
 from reconciler.simulator.world import World
 from tests.faults.bench import Bench
 from tests.faults.checks import ours
+
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
 
 def end_of(bench: Bench) -> dict[str, Any]:
@@ -80,8 +83,7 @@ def _text(description: str | None) -> str | None:
 
 def _named(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        address, slash, mask = value.partition("/")
-        return names.get(address, address) + slash + mask
+        return _ADDRESS.sub(lambda found: names.get(found[0], found[0]), names.get(value, value))
     if isinstance(value, Mapping):
         return {key: _named(below, names) for key, below in sorted(value.items())}
     if isinstance(value, list | tuple):

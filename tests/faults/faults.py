@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from reconciler.model import http
 from reconciler.simulator.faults import Fault
 from tests.doubles import memory_store
+from tests.doubles.memory_objects import StoreFault
 from tests.doubles.memory_store import Kept
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """A send (its request) or a deed of the disk, by its number in the run, from 1. `what` is for
-    people.
+    """A send (its request), a deed of the disk or an operation of the shared place, by its number
+    in the run, from 1. `what` is for people.
     """
 
     place: str
@@ -122,6 +123,27 @@ DEED_FAULTS: dict[str, tuple[memory_store.Fault, bool, Kept]] = {
 }
 """Fault, whether renames that were not synced stay, and what of the data does."""
 
+STORE_FAULTS: dict[str, StoreFault] = {
+    "killed before": StoreFault.CRASH_BEFORE,
+    "killed after": StoreFault.CRASH_AFTER,
+    "unreachable": StoreFault.UNREACHABLE,
+    "unreachable from here on": StoreFault.UNREACHABLE,
+    "access refused": StoreFault.REFUSED,
+    "access refused from here on": StoreFault.REFUSED,
+    "stalled for 30 s": StoreFault.STALL,
+    "answer lost": StoreFault.ANSWER_LOST,
+    "answer lost from here on": StoreFault.ANSWER_LOST,
+    "not done, no answer": StoreFault.UNSURE,
+    "done late, no answer": StoreFault.LATE,
+    "done twice": StoreFault.TWICE,
+    "own object refused": StoreFault.OWN_REFUSED,
+    "a list without the newest": StoreFault.STALE_LIST,
+}
+"""Faults of an operation of a shared place."""
+
+_OF_EVERY_OPERATION = tuple(STORE_FAULTS)[:7]
+_OF_A_WRITE = tuple(STORE_FAULTS)[7:12]
+
 
 def all_breaks(boundaries: tuple[Boundary, ...]) -> Iterator[Break]:
     """Every fault at every boundary."""
@@ -135,8 +157,19 @@ def faults_of(boundary: Boundary) -> tuple[str, ...]:
     if boundary.place == "send":
         more = CREATE_FAULTS if boundary.is_create else ()
         return (*WRITE_FAULTS, *more) if boundary.is_write else READ_FAULTS
+    if boundary.place == "store":
+        return _store_faults_of(boundary.what.split()[0])
     writes = boundary.what.startswith("write")
     return tuple(name for name in DEED_FAULTS if writes or "half" not in name)
+
+
+def _store_faults_of(operation: str) -> tuple[str, ...]:
+    if operation == "read":
+        return _OF_EVERY_OPERATION
+    if operation == "names":
+        return (*_OF_EVERY_OPERATION, "a list without the newest")
+    own = ("own object refused",) if operation == "create" else ()
+    return (*_OF_EVERY_OPERATION, *_OF_A_WRITE, *own)
 
 
 def on_the_way(fault: str) -> Fault | None:

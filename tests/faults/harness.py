@@ -59,6 +59,7 @@ class Calm:
     seconds: float
     nonces: tuple[str, ...]
     once: int
+    bench: type[Bench] = Bench
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,11 @@ class Trial:
         return f"{self.story}: {' then '.join(map(str, self.breaks))}"
 
 
-def calm(story: Story) -> Calm:
+def calm(story: Story, make: type[Bench] = Bench) -> Calm:
     """Applies `before`, saves, applies `after`, and looks at the end. Fails the test where that is
-    not calm.
+    not calm. `make` says where the state is.
     """
-    bench = Bench(switches=story.switches)
+    bench = make(switches=story.switches)
     foreign_objects.settle_in(bench.cloud)
     with tempfile.TemporaryDirectory() as folder:
         stack = bench.stack(story.after, Path(folder) / "after")
@@ -97,7 +98,7 @@ def calm(story: Story) -> Calm:
         bench.clock.advance(600.0)
     nonces = tuple(bench.nonces)
     saved = bench.save()
-    again = start(story, saved, nonces)
+    again = start(story, saved, nonces, make)
     ended = again.run(stack, destroy=story.destroy)
     assert ended.exit_code == 0 and not again.violations, (
         f"{story.name}: {said(ended.problems)} {again.violations}"
@@ -120,24 +121,30 @@ def calm(story: Story) -> Calm:
         ended.ended - ended.began,
         nonces,
         once,
+        make,
     )
 
 
-def start(story: Story, saved: Saved, nonces: Sequence[str]) -> Bench:
+def start(story: Story, saved: Saved, nonces: Sequence[str], make: type[Bench] = Bench) -> Bench:
     """A bench at the beginning of a story."""
-    bench = Bench(saved, switches=story.switches)
+    bench = make(saved, switches=story.switches)
     bench.nonces.update(dict.fromkeys(nonces, ""))
     bench.check.begin()
     return bench
 
 
+def begin(start_at: Calm) -> Bench:
+    """A bench at the beginning of a calm story."""
+    return start(start_at.story, start_at.saved, start_at.nonces, start_at.bench)
+
+
 def assert_settled(bench: Bench, stack: Stack, story: Story) -> None:
     """The plan is empty: for the calm run, without which no comparison says anything."""
-    left = _left(bench, stack, story)
+    left = plan_again(bench, stack, story)
     assert not left, f"{story.name}: {left}"
 
 
-def _left(bench: Bench, stack: Stack, story: Story) -> list[str]:
+def plan_again(bench: Bench, stack: Stack, story: Story) -> list[str]:
     """What a further plan would do."""
     plan = bench.plan(stack, destroy=story.destroy)
     lines = (
@@ -151,7 +158,7 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
     answers where a person is needed.
     """
     story, stack = start_at.story, start_at.last
-    bench, operator = start(story, start_at.saved, start_at.nonces), Operator()
+    bench, operator = begin(start_at), Operator()
     ended = bench.run(start_at.stack, armed=first, destroy=story.destroy)
     struck, runs, recovery = _struck(bench, first), 1, tuple[Boundary, ...]()
     left_over = ["the first run"]
@@ -184,7 +191,7 @@ def chain(start_at: Calm, first: Break) -> Trial:
     one, and all end as the calm run did.
     """
     bench, operator, stack, story = (
-        start(start_at.story, start_at.saved, start_at.nonces),
+        begin(start_at),
         Operator(),
         start_at.last,
         start_at.story,
@@ -196,7 +203,7 @@ def chain(start_at: Calm, first: Break) -> Trial:
     )
     struck = _struck(bench, first)
     while runs <= CHAINED_RUNS and (
-        not _is_done(ended) or (left_over := _left(bench, stack, story))
+        not _is_done(ended) or (left_over := plan_again(bench, stack, story))
     ):
         bench.clock.advance(CHAINED_SECONDS)
         operator.answer(bench, stack, ended, destroy=story.destroy)
@@ -227,7 +234,7 @@ def _long_after(
         operator.answer(bench, start_at.last, ended, destroy=start_at.story.destroy)
     if not any(answer.startswith("deleted") for answer in operator.answers[before:]):
         bench.violations.append("1: what came late was not told")
-    return ended, _left(bench, start_at.last, start_at.story)
+    return ended, plan_again(bench, start_at.last, start_at.story)
 
 
 def _again(
@@ -253,7 +260,7 @@ def _is_done(ended: Ended) -> bool:
 
 
 def _settled_lines(bench: Bench, stack: Stack, story: Story, ended: Ended) -> list[str]:
-    return _left(bench, stack, story)
+    return plan_again(bench, stack, story)
 
 
 def _after(

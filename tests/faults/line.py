@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from reconciler.iwinv.network import Arrival
@@ -92,6 +93,14 @@ class Line:
             raise AssertionError("a wait without end: nothing is in flight")
         self._clock.advance_to(until)
         return None
+
+    def carry_on(self) -> None:
+        """The process stands still: what is under way arrives in time all the same."""
+        under_way = [event for event in self._events if event.arrival is None]
+        self._events = [event for event in self._events if event.arrival is not None]
+        heapq.heapify(self._events)
+        for event in under_way:
+            self._clock.call_at(event.at, partial(self._execute, event))
 
     def close(self) -> None:
         """Forgets the answers."""

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from tests.faults import faults, harness
+from tests.faults import faults, harness, overtaken
+from tests.faults.bench import Bench
 from tests.faults.faults import Break
 from tests.faults.harness import Calm, Trial
+from tests.faults.overtaken import Standstill
 from tests.faults.stacks import STORIES, story
 
 SEED = 20_260_101
 DEEDS_SAMPLED = 40
-"""Breaks of the disk that a sample takes of each story: together the stories have all kinds of them
+"""Breaks of the store that a sample takes of each story: together the stories have all kinds of them
 several times over.
 """
 
@@ -57,20 +59,56 @@ class Tally:
 
 
 def sample(calm: Calm, *, seed: int = SEED) -> tuple[Break, ...]:
-    """One boundary for every fault of every kind of request, and some of the disk's: the same ones
+    """One boundary for every fault of every kind of request, and some of the store's: the same ones
     in every run of that seed.
     """
     chance = random.Random(f"{seed} {calm.story.name}")
     kinds: dict[tuple[str, str, str], list[Break]] = {}
     for one in harness.all_of(calm):
         what = (
-            one.boundary.what if one.boundary.is_write or one.boundary.place == "deed" else "a read"
+            one.boundary.what if one.boundary.is_write or one.boundary.place != "send" else "a read"
         )
         kinds.setdefault((one.boundary.place, what, one.fault), []).append(one)
     chosen = [chance.choice(kinds[key]) for key in sorted(kinds)]
-    operations = [one for one in chosen if one.boundary.place == "deed"]
+    operations = [one for one in chosen if one.boundary.place != "send"]
     kept = set(chance.sample(operations, min(len(operations), DEEDS_SAMPLED)))
-    return tuple(one for one in chosen if one.boundary.place != "deed" or one in kept)
+    return tuple(one for one in chosen if one.boundary.place == "send" or one in kept)
+
+
+def sample_of_place(calm: Calm, number: int, *, seed: int = SEED) -> tuple[Break, ...]:
+    """So many breaks at operations of a shared place and kills at sends: first one for each fault of
+    each kind of operation, in an order that the seed gives.
+    """
+    chance = random.Random(f"{seed} place {calm.story.name}")
+    space = [
+        one
+        for one in harness.all_of(calm)
+        if one.boundary.place == "store" or one.fault in faults.KILLS
+    ]
+    chance.shuffle(space)
+    seen: set[tuple[str, str]] = set()
+    first, others = list[Break](), list[Break]()
+    for one in space:
+        what = one.boundary.what if one.boundary.place == "store" else "a send"
+        (others if (what, one.fault) in seen else first).append(one)
+        seen.add((what, one.fault))
+    return (*first, *others)[:number]
+
+
+def count_overtaken(calm: Calm, every: Sequence[Standstill]) -> Tally:
+    """Lets the holder be overtaken at these boundaries."""
+    tally, began = (
+        Tally(f"{calm.story.name}, overtaken", boundaries=len(calm.boundaries)),
+        time.perf_counter(),
+    )
+    for at in every:
+        found = overtaken.trial(calm, at)
+        tally.breaks, tally.runs = tally.breaks + 1, tally.runs + found.runs
+        tally.failed += [f"{found}: {violation}" for violation in found.violations]
+        if not found.struck:
+            tally.failed.append(f"{found}: the boundary never came")
+    tally.seconds = time.perf_counter() - began
+    return tally
 
 
 def pairs(calm: Calm, number: int, *, seed: int = SEED) -> Iterator[Trial]:
@@ -108,51 +146,79 @@ def count_pairs(calm: Calm, number: int, *, seed: int = SEED) -> Tally:
     return tally
 
 
-_CALM: dict[str, Calm] = {}
+_CALM: dict[tuple[str, type[Bench]], Calm] = {}
 
 
-def calm_of(name: str) -> Calm:
+def calm_of(name: str, make: type[Bench] = Bench) -> Calm:
     """The calm run of a story, once in a process."""
-    if name not in _CALM:
-        _CALM[name] = harness.calm(story(name))
-    return _CALM[name]
+    if (name, make) not in _CALM:
+        _CALM[name, make] = harness.calm(story(name), make)
+    return _CALM[name, make]
 
 
-def _work(job: tuple[str, str, int, int, int]) -> Tally:
-    name, mode, start, stop, seed = job
-    calm = calm_of(name)
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A part of the space, for one process."""
+
+    name: str
+    make: type[Bench]
+    mode: str
+    start: int
+    stop: int
+    seed: int
+
+
+def _work(job: _Job) -> Tally:
+    calm, mode, start, stop, seed = (
+        calm_of(job.name, job.make),
+        job.mode,
+        job.start,
+        job.stop,
+        job.seed,
+    )
+    if mode == "overtaken":
+        return count_overtaken(calm, overtaken.all_of(calm)[start:stop])
     if mode == "pairs":
         return count_pairs(calm, stop - start, seed=seed + start)
     breaks = harness.all_of(calm) if mode == "all" else sample(calm, seed=seed)
     return count(calm, breaks[start:stop])
 
 
+def _space_of(calm: Calm, mode: str, seed: int) -> Sequence[object]:
+    if mode == "overtaken":
+        return overtaken.all_of(calm)
+    return harness.all_of(calm) if mode == "all" else sample(calm, seed=seed)
+
+
 def run(
-    mode: str, names: Sequence[str], *, jobs: int, number: int = 0, seed: int = SEED
+    mode: str,
+    names: Sequence[str],
+    *,
+    jobs: int,
+    number: int = 0,
+    seed: int = SEED,
+    make: type[Bench] = Bench,
 ) -> Iterator[Tally]:
     """Tries the space of these stories (`all`, `sample` or so many `pairs` each) in so many
-    processes; one tally a story.
+    processes; one tally a story. `make` says where the state is.
     """
     tallies = {name: Tally(name) for name in names}
-    work: list[tuple[str, str, int, int, int]] = []
+    work: list[_Job] = []
     for name in names:
-        calm = calm_of(name)
+        calm = calm_of(name, make)
         tallies[name].boundaries = len(calm.boundaries)
-        size = (
-            number
-            if mode == "pairs"
-            else len(harness.all_of(calm) if mode == "all" else sample(calm, seed=seed))
-        )
+        size = number if mode == "pairs" else len(_space_of(calm, mode, seed))
         work += [
-            (name, mode, start, min(start + CHUNK, size), seed) for start in range(0, size, CHUNK)
+            _Job(name, make, mode, start, min(start + CHUNK, size), seed)
+            for start in range(0, size, CHUNK)
         ]
-    left = {name: sum(job[0] == name for job in work) for name in names}
+    left = {name: sum(job.name == name for job in work) for name in names}
     with ProcessPoolExecutor(max_workers=jobs) as pool:
         for job, tally in zip(work, pool.map(_work, work), strict=True):
-            tallies[job[0]].join(tally)
-            left[job[0]] -= 1
-            if left[job[0]] == 0:
-                yield tallies[job[0]]
+            tallies[job.name].join(tally)
+            left[job.name] -= 1
+            if left[job.name] == 0:
+                yield tallies[job.name]
 
 
 NAMES = tuple(one.name for one in STORIES)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,22 @@ STORIES = (
     Story("left out before the next run", _stack(KEPT), NAMED, edited=_stack(KEPT)),
 )
 
+WEB_TIER = Story(
+    "web-tier",
+    None,
+    (Path(__file__).parents[2] / "examples/stacks/web-tier/stack.yaml").read_text(encoding="utf-8"),
+)
+SHARED_STORIES = (
+    WEB_TIER,
+    *(
+        one
+        for one in STORIES
+        if one.name in ("a replacement with a volume", "destroy", "a resize that stops first")
+    ),
+)
+"""The stories whose state is in a place that many machines see."""
+
 
 def story(name: str) -> Story:
     """The story of that name."""
-    return next(one for one in STORIES if one.name == name)
+    return next(one for one in (*STORIES, WEB_TIER) if one.name == name)

@@ -121,6 +121,13 @@ FOUND = [
         "killed when it has left",
         "the rules of a group found again were not read",
     ),
+    (
+        "web-tier",
+        "POST /v1/security-groups/*/rules",
+        0,
+        "killed before it leaves",
+        "the guard asked for consent instead of waiting for the rule in doubt",
+    ),
 ]
 
 

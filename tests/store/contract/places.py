@@ -4,6 +4,7 @@ own would.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,17 @@ from typing import Protocol
 from reconciler.model.ports import Holder, StateWriter, Store
 from reconciler.store.folder_name import folder_name
 from reconciler.store.folder_store import FileStore
+from reconciler.store.objects.port import ObjectStore
+from reconciler.store.shared.runtime import StoreRuntime
+from reconciler.store.shared.shared_store import SharedStore
+from tests.doubles.clock import VirtualClock
+from tests.doubles.memory_objects import MemoryMachine, MemoryPlace
 from tests.doubles.memory_store import Kept, MemoryDisk
+from tests.doubles.store_clock import VirtualStoreClock
 from tests.store.builders import HOLDER
+
+Connect = Callable[[], ObjectStore]
+"""Opens a connection to a place."""
 
 
 class Place(Protocol):
@@ -80,11 +90,51 @@ class MemoryFolderPlace:
         self.disk.reboot(names=True, data=Kept.ALL)
 
 
+class SharedPlace:
+    """A place of objects. Time is virtual, whatever the place is; each store has a clock of its
+    own, on which its beats run. `connect` makes the factory of connections of one process.
+    """
+
+    def __init__(self, connect: Callable[[VirtualStoreClock], Connect], project: str = "p") -> None:
+        self.name, self.used = "shared", frozenset[str]()
+        self.world = VirtualClock()
+        self._connect, self._project = connect, project
+        self._clocks: list[VirtualStoreClock] = []
+        self._tokens = itertools.count(1)
+
+    def store(self, stack: str = "shop", environment: str | None = None) -> SharedStore:
+        clock = VirtualStoreClock(self.world)
+        self._clocks.append(clock)
+        runtime = StoreRuntime(
+            clock=clock, token=lambda: f"{next(self._tokens):024d}", used=lambda: self.used
+        )
+        name = folder_name(stack, environment)
+        return SharedStore(self._connect(clock), self._project, name, runtime=runtime)
+
+    def pass_time(self, seconds: float) -> None:
+        self.world.advance(seconds)
+
+    def kill(self) -> None:
+        for clock in self._clocks:
+            clock.stop()
+        self._clocks.clear()
+
+
+def in_memory() -> SharedPlace:
+    """A place of objects in memory."""
+    place = MemoryPlace()
+    return SharedPlace(lambda clock: MemoryMachine(place, clock=clock).connect)
+
+
 MAKERS: dict[str, Callable[[Path], Place]] = {
     "folder": FolderPlace,
     "folder in memory": lambda folder: MemoryFolderPlace(),
+    "shared, in memory": lambda folder: in_memory(),
 }
 """How each place is made for one test, in a folder of its own."""
+
+RENAMING = ("folder", "folder in memory")
+"""The places that can give a state another name."""
 
 
 def open_at(

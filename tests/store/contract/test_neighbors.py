@@ -59,7 +59,8 @@ def test_the_state_of_another_stack_is_not_taken_for_ours(place: Place) -> None:
     open_at(place).close()
 
 
-def test_a_renamed_state_keeps_all_but_its_name(place: Place) -> None:
+def test_a_renamed_state_keeps_all_but_its_name(renaming_place: Place) -> None:
+    place = renaming_place
     before = state_of(place, "shop")
     history = place.store().history()
     after = rename(place)
@@ -76,7 +77,8 @@ def test_a_renamed_state_keeps_all_but_its_name(place: Place) -> None:
     assert writer.commit() == place.store().read()
 
 
-def test_a_state_with_objects_is_never_replaced(place: Place) -> None:
+def test_a_state_with_objects_is_never_replaced(renaming_place: Place) -> None:
+    place = renaming_place
     shop = state_of(place, "shop")
     writer = open_at(place, "store", "prod")
     with pytest.raises(Locked):
@@ -89,7 +91,8 @@ def test_a_state_with_objects_is_never_replaced(place: Place) -> None:
     assert place.store("store", "prod").read() == kept and place.store().read() == shop
 
 
-def test_a_state_without_objects_gives_way(place: Place) -> None:
+def test_a_state_without_objects_gives_way(renaming_place: Place) -> None:
+    place = renaming_place
     shop = state_of(place, "shop")
     writer = open_at(place, "store", "prod")
     writer.append(note(1))
