@@ -120,4 +120,18 @@ MUTANTS_OF_FILES = (
         "defined', move.place)\n",
         ("tests/config/test_moved_removed.py",),
     ),
+    Mutant(
+        "apply a kept plan whose content is not that of its id",
+        "reconciler/commands/saved_plans/kept_plans.py",
+        "    if found.id != kept.id:\n",
+        "    if False:\n",
+        ("tests/cli/test_kept_plans.py",),
+    ),
+    Mutant(
+        "write a kept plan in its place",
+        "reconciler/store/plans/folder_plans.py",
+        "            write_whole(disk, draft, data)\n            disk.rename(draft, path)\n",
+        "            write_whole(disk, path, data)\n",
+        ("tests/store/test_kept_plans.py",),
+    ),
 )

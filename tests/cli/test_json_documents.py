@@ -45,6 +45,7 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("ls", DocumentType.RESOURCES, ("--account", *AT)),
     ("status", DocumentType.RESOURCES, ("web.yaml",)),
     ("state plans", DocumentType.PLANS, ("web.yaml",)),
+    ("state history", DocumentType.HISTORY, ("web.yaml",)),
     ("plan", DocumentType.ERROR, ("none.yaml",)),
     ("catalog", DocumentType.ERROR, ("zones", "--stack", "web.yaml", "--zone", "nowhere")),
 ]
@@ -116,7 +117,7 @@ def test_every_command_with_json_is_tried_above() -> None:
 
 
 def test_every_type_has_a_schema_and_every_schema_a_type() -> None:
-    languages = {"stack", "component", "event"}
+    languages = {"stack", "component", "event", "reconciler"}
     files = {path.name.partition(".")[0] for path in SCHEMAS.glob("*.schema.json")}
 
     assert {type.schema for type in DocumentType} | languages == files

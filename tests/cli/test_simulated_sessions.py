@@ -111,7 +111,9 @@ def test_a_saved_plan_is_done_exactly_once_and_refused_when_the_file_changed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code, out, err = call(capsys, "plan", "web.yaml", "--var", "note=saved", "--out", "x.plan")
-    assert code == 0 and "Saved in x.plan." in err and "apply --plan x.plan web.yaml" in out
+    assert (
+        code == 0 and "Saved in x.plan, as plan " in err and "apply --plan x.plan web.yaml" in out
+    )
     shown = call(capsys, "show", "x.plan")[1]
     assert shown.startswith("Saved plan x.plan for stack shop, ") and "웹 서버 saved" in shown
 
