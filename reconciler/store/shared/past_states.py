@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model.ports import StateDamaged, StateNewer
+from reconciler.model.ports import StateDamaged, StateNewer, Version
 from reconciler.model.state import State
 from reconciler.store.shared.log.log_fold import LogEnd
 from reconciler.store.shared.log.log_format import (
+    FenceBody,
     LogObject,
     RecordsBody,
     StateBody,
@@ -36,6 +37,27 @@ class PastStates:
     def history(self) -> tuple[int, ...]:
         """The serials of the kept states, newest first."""
         return tuple(dict.fromkeys(found.state.serial for _, found in self._kept()))
+
+    def versions(self) -> tuple[Version, ...]:
+        """The kept states, newest first, with the run that wrote each."""
+        kept = dict[int, int]()
+        for position, found in self._kept():
+            kept.setdefault(found.state.serial, position)
+        ends = self._objects(kept.values())
+        fences = self._objects(end.header.began for end in ends.values())
+        versions = []
+        for serial, position in kept.items():
+            end = ends.get(position)
+            fence = None if end is None else fences.get(end.header.began)
+            body = None if fence is None else fence.body
+            versions.append(
+                Version(
+                    serial,
+                    None if end is None else float(end.header.at),
+                    body.holder if isinstance(body, FenceBody) else None,
+                )
+            )
+        return tuple(versions)
 
     def past(self, serial: int) -> State:
         """The kept state of that serial."""
@@ -86,6 +108,12 @@ class PastStates:
         key = self.reader.keys.log(position)
         data = self.reader.objects.read(key).get(key)
         return None if data is None else decode_log_object(data, name=key)
+
+    def _objects(self, positions: Iterable[int]) -> dict[int, LogObject]:
+        """The objects of the log at these positions; those that were removed are left out."""
+        keys = {self.reader.keys.log(position): position for position in positions}
+        found = self.reader.objects.read(*keys) if keys else {}
+        return {keys[key]: decode_log_object(data, name=key) for key, data in found.items()}
 
     def _kept(self) -> Iterator[tuple[int, Snapshot]]:
         """The snapshots of ends of runs, newest first; one that cannot be read is left out."""

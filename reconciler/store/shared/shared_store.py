@@ -9,13 +9,17 @@ from typing import TypeVar
 
 from reconciler.common.text import msg
 from reconciler.model.ports import (
+    Arrival,
     Held,
     Holder,
+    KeptStates,
     LostLock,
     RecordFailed,
     StateDamaged,
     StateReader,
     StoreError,
+    Transit,
+    Version,
 )
 from reconciler.model.resource import title_of
 from reconciler.model.state import Neighbor, State
@@ -28,13 +32,13 @@ from reconciler.store.shared.log.log_format import CloseBody
 from reconciler.store.shared.log.log_reader import LogReader, LogReading
 from reconciler.store.shared.log.log_writer import LogPlace
 from reconciler.store.shared.log.retry_reads import read_again
-from reconciler.store.shared.passage import require_usable
+from reconciler.store.shared.passage import SharedArrival, require_usable, transit_of
 from reconciler.store.shared.past_states import PastStates
 from reconciler.store.shared.runtime import StoreRuntime
 from reconciler.store.shared.shared_writer import SharedWriter, Taken
 from reconciler.store.shared.siblings import stacks
 from reconciler.store.shared.spill import Spill
-from reconciler.store.shared.taking import Taker, Waiting, Wanted, is_open
+from reconciler.store.shared.taking import Taker, Waiting, Wanted, is_open, locked
 
 T = TypeVar("T")
 
@@ -86,7 +90,7 @@ class SharedStore:
         `StateNewer`, `PlaceUnusable`.
         """
         reading = self._read()
-        require_usable(reading)
+        require_usable(reading, self._objects.location)
         return reading.state
 
     def open(
@@ -137,7 +141,7 @@ class SharedStore:
         taker = self._taker(self._objects)
         while True:
             reading = taker.read()
-            require_usable(reading)
+            require_usable(reading, self._objects.location)
             state = reading.folded.state
             if not is_open(reading) or state is None:
                 return None
@@ -155,6 +159,49 @@ class SharedStore:
             return None
         taker = self._taker(self._objects)
         return taker.held(self._again(lambda: taker.reader.with_end(reading)))
+
+    def transit(self) -> Transit | None:
+        """Whether the state was moved away, or is being moved here; None if neither, also if there
+        is no state. Raises `StateDamaged`, `StateNewer`, `PlaceUnusable`.
+        """
+        return transit_of(self._read())
+
+    def receive(
+        self,
+        arrival: Arrival,
+        holder: Holder,
+        *,
+        instead_of: Transit | None,
+        kept: KeptStates = KeptStates(),  # noqa: B008
+    ) -> None:
+        """Puts an arrival where `instead_of` was found and there is no state. Raises `NameTaken` if
+        there is anything else, `Locked`, `LostLock`, `RecordFailed`, `PlaceUnusable`.
+
+        The kept states stay where they are: a log begins with the state that arrives.
+        """
+        taker = self._taker(self._objects)
+        reading = taker.read()
+        if reading.position == 0:
+            self._runtime.check_place(self._objects)
+        if is_open(reading) and reading.state is None:
+            raise locked(taker.held(reading))
+        SharedArrival(taker.place, reading, arrival).put(
+            self._runtime.token(), instead_of=instead_of
+        )
+
+    def complete(self, arrival: Arrival, holder: Holder) -> None:
+        """Makes that arrival the state. Nothing happens if it is no longer there, because it was
+        completed before. Raises `RecordFailed`, `StateDamaged`, `PlaceUnusable`.
+        """
+        taker = self._taker(self._objects)
+        while not SharedArrival(taker.place, taker.read(), arrival).complete():
+            pass
+
+    def versions(self) -> tuple[Version, ...]:
+        """The kept states, newest first, with the run that wrote each. Raises `StateDamaged`,
+        `PlaceUnusable`.
+        """
+        return self._again(lambda: PastStates(self._reader).versions())
 
     def history(self) -> tuple[int, ...]:
         """The serials of the kept states, newest first. Raises `StateDamaged`, `PlaceUnusable`."""

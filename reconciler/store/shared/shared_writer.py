@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model.ports import RecordFailed, StoreError
+from reconciler.model.ports import Departure, RecordFailed, StoreError
 from reconciler.model.state import Intent, Outcome, Record, State, fold
 from reconciler.store import state_format
 from reconciler.store.objects.port import ObjectStoreError
@@ -17,6 +17,7 @@ from reconciler.store.shared.log.log_format import (
     RECORDS_BYTES_MAX,
     Body,
     CloseBody,
+    DepartureBody,
     RecordsBody,
     StateBody,
     digest,
@@ -139,6 +140,15 @@ class SharedWriter:
         self._folded, self._belongs = after, None
         self._has_serial, self._is_unsaved = True, False
         return after
+
+    def depart(self, departure: Departure) -> None:
+        """Records that the state was moved away. Nothing can be written afterwards. Raises
+        `RecordFailed` (it may have happened), `LostLock`.
+        """
+        self.check()
+        body = DepartureBody(departure.to, departure.serial)
+        self._put(body, INTENT_SECONDS)
+        self._taken.log.is_lost = True  # not even a close may follow
 
     def check(self) -> None:
         """Raises `LostLock` if somebody else took the lock, as far as that is known."""

@@ -15,7 +15,9 @@ from reconciler.store.objects.port import ObjectStoreError
 from reconciler.store.shared.beat import Beat, Life, LifeWatch, decode_beat, encode_beat
 from reconciler.store.shared.log.log_fold import LogEnd
 from reconciler.store.shared.log.log_format import (
+    ArrivalBody,
     CloseBody,
+    DepartureBody,
     FenceBody,
     decode_log_object,
 )
@@ -76,7 +78,7 @@ class Taker:
         until = self.place.clock.monotonic() + wanted.timeout_seconds
         while True:
             reading = self.read()
-            require_usable(reading)
+            require_usable(reading, self.place.objects.location)
             require(reading)
             if is_open(reading) and not self._is_dead(reading, wanted, until):
                 continue
@@ -166,7 +168,8 @@ class Taker:
 
 def is_open(reading: LogReading) -> bool:
     """Whether the last epoch of a log was not closed."""
-    return reading.end is not None and reading.end.kind is not CloseBody
+    ends = (CloseBody, ArrivalBody, DepartureBody)
+    return reading.end is not None and reading.end.kind not in ends
 
 
 def locked(held: Held | None) -> Locked:
