@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from reconciler.model.ports import Holder, StateWriter, Store
 from reconciler.store.folder_name import folder_name
 from reconciler.store.folder_store import FileStore
+from reconciler.store.objects import connection, place_url
 from reconciler.store.objects.port import ObjectStore
 from reconciler.store.shared.runtime import StoreRuntime
 from reconciler.store.shared.shared_store import SharedStore
@@ -100,6 +101,7 @@ class SharedPlace:
         self.world = VirtualClock()
         self._connect, self._project = connect, project
         self._clocks: list[VirtualStoreClock] = []
+        self._opened: list[ObjectStore] = []
         self._tokens = itertools.count(1)
 
     def store(self, stack: str = "shop", environment: str | None = None) -> SharedStore:
@@ -109,7 +111,13 @@ class SharedPlace:
             clock=clock, token=lambda: f"{next(self._tokens):024d}", used=lambda: self.used
         )
         name = folder_name(stack, environment)
-        return SharedStore(self._connect(clock), self._project, name, runtime=runtime)
+        connect = self._connect(clock)
+
+        def opened() -> ObjectStore:
+            self._opened.append(connect())
+            return self._opened[-1]
+
+        return SharedStore(opened, self._project, name, runtime=runtime)
 
     def pass_time(self, seconds: float) -> None:
         self.world.advance(seconds)
@@ -118,12 +126,21 @@ class SharedPlace:
         for clock in self._clocks:
             clock.stop()
         self._clocks.clear()
+        for objects in self._opened:  # the system closes the connections of a killed process
+            objects.close()
+        self._opened.clear()
 
 
 def in_memory() -> SharedPlace:
     """A place of objects in memory."""
     place = MemoryPlace()
     return SharedPlace(lambda clock: MemoryMachine(place, clock=clock).connect)
+
+
+def on_server(url: str, environment: Mapping[str, str]) -> SharedPlace:
+    """A place on a real server, in virtual time all the same."""
+    address = place_url.parse(url)
+    return SharedPlace(lambda clock: lambda: connection.connect(address, environment))
 
 
 MAKERS: dict[str, Callable[[Path], Place]] = {

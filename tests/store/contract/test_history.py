@@ -33,7 +33,8 @@ def test_the_end_of_each_run_is_kept_newest_first(place: Place) -> None:
     assert caught.value.hint == f"kept are: {', '.join(map(str, serials))}"
 
 
-def test_at_least_the_last_ten_runs_are_kept(place: Place) -> None:
+def test_at_least_the_last_ten_runs_are_kept(near_place: Place) -> None:
+    place = near_place
     ends = runs(place, 12)
     for end in ends[-10:]:
         assert place.store().past(end.serial) == end

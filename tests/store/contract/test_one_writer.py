@@ -111,7 +111,8 @@ def test_unlock_without_a_holder_changes_nothing(place: Place) -> None:
     open_at(place).close()
 
 
-def test_a_holder_that_does_nothing_for_an_hour_keeps_its_lock(place: Place) -> None:
+def test_a_holder_that_does_nothing_for_an_hour_keeps_its_lock(near_place: Place) -> None:
+    place = near_place
     writer = open_at(place)
     writer.append(intent(1))
     place.pass_time(3600.0)

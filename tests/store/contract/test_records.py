@@ -152,7 +152,8 @@ def test_large_records_and_other_scripts_come_back(place: Place, size: int) -> N
     assert wanted.outputs["한글"][0] == {"길이": text}
 
 
-def test_a_record_of_8_mib_is_recorded_whole_or_refused_whole(place: Place) -> None:
+def test_a_record_of_8_mib_is_recorded_whole_or_refused_whole(near_place: Place) -> None:
+    place = near_place
     writer = open_at(place)
     writer.append(intent(1))
     wanted = 2
@@ -167,7 +168,8 @@ def test_a_record_of_8_mib_is_recorded_whole_or_refused_whole(place: Place) -> N
     assert writer.commit() == place.store().read()
 
 
-def test_more_than_a_thousand_records_in_one_run(place: Place) -> None:
+def test_more_than_a_thousand_records_in_one_run(near_place: Place) -> None:
+    place = near_place
     writer = open_at(place)
     for number in range(1, 1102):
         writer.append(note(number, name=f"o{number % 7}", value=number))
@@ -182,8 +184,9 @@ def test_more_than_a_thousand_records_in_one_run(place: Place) -> None:
 )
 @given(found=st.lists(records, max_size=6), commits=st.sets(st.integers(0, 6)))
 def test_any_records_come_back_as_they_were_folded(
-    place: Place, found: list[Record], commits: set[int]
+    near_place: Place, found: list[Record], commits: set[int]
 ) -> None:
+    place = near_place
     stack = f"s{next(NUMBERS)}"
     writer = open_at(place, stack)
     numbered = [replace(record, sequence=at) for at, record in enumerate(found, start=1)]
