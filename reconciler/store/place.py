@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,11 +22,6 @@ class FolderPlace:
     def location(self) -> str:
         """The path of the folder."""
         return str(self.folder)
-
-    @property
-    def setting(self) -> str:
-        """The path of the folder, absolute and with links followed."""
-        return os.path.realpath(self.folder)
 
     def store(self, stack: str, environment: str | None) -> FileStore:
         """The store of the state of that stack and environment."""

@@ -285,11 +285,6 @@ class StatePlace(Protocol):
         """Where the states are, for people: the path of a folder, or a URL without secrets."""
         ...
 
-    @property
-    def setting(self) -> str:
-        """The value of `RECONCILER_STATE` that names this place from every folder."""
-        ...
-
     def store(self, stack: str, environment: str | None) -> Store:
         """The store of the state of that stack and environment. Sends nothing."""
         ...

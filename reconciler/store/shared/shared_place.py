@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from reconciler.model.ports import StateMoved, StoreError
+from reconciler.model.ports import StoreError
 from reconciler.store.folder_name import folder_name
 from reconciler.store.objects.port import ObjectStore
 from reconciler.store.shared.log.retry_reads import read_again
@@ -33,11 +33,6 @@ class SharedPlace:
         """The URL of the place, without a secret, with the project."""
         return f"{self._objects.location.rstrip('/')}/{self._project}"
 
-    @property
-    def setting(self) -> str:
-        """The URL of the place, without a secret."""
-        return self._objects.location
-
     def store(self, stack: str, environment: str | None) -> SharedStore:
         """The store of the state of that stack and environment."""
         return self._store(folder_name(stack, environment))
@@ -54,7 +49,7 @@ class SharedPlace:
         )
         for name in names:
             with suppress(StoreError):
-                if name.startswith(prefix) and self._has_state(name):
+                if name.startswith(prefix) and self._store(name).read() is not None:
                     found.append(name.removeprefix(prefix))
         return tuple(sorted(found))
 
@@ -69,12 +64,6 @@ class SharedPlace:
         if self._opened is None:
             self._opened = self._connect()
         return self._opened
-
-    def _has_state(self, name: str) -> bool:
-        try:
-            return self._store(name).read() is not None
-        except StateMoved:  # the command that moved it may have to complete that
-            return True
 
     def _store(self, name: str) -> SharedStore:
         return SharedStore(

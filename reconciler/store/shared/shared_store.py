@@ -164,7 +164,7 @@ class SharedStore:
         """Whether the state was moved away, or is being moved here; None if neither, also if there
         is no state. Raises `StateDamaged`, `StateNewer`, `PlaceUnusable`.
         """
-        return transit_of(self._read())
+        return transit_of(self._again(self._reader.read))
 
     def receive(
         self,

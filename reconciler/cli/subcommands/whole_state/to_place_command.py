@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,10 +80,16 @@ def _relocation(
     sites = []
     for place in (source, target):
         store: MovableStore = place.store(stack, environment)  # type: ignore[assignment]
-        sites.append(Site(store, place.setting))
+        sites.append(Site(store, _setting(place)))
     if sites[0].store.identity == sites[1].store.identity:
         raise stop_usage(msg("the state is already in {place}", place=sites[1].place))
     return Relocation(sites[0], sites[1], stack, environment)
+
+
+def _setting(place: StatePlace) -> str:
+    """The value of `RECONCILER_STATE` that names the place from every folder."""
+    text = place.location
+    return text if "://" in text else os.path.realpath(text)
 
 
 def _line(each: Relocation, state: State | None) -> Line:
