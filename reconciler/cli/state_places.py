@@ -4,12 +4,16 @@ at the end of the command.
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.common.dataclass import dataclass
+from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
 from reconciler.model import ports
 from reconciler.model.abort import Abort
@@ -123,3 +127,37 @@ def kept_environments(place: StatePlace, stack: str) -> tuple[str, ...]:
         return place.environments(stack)
     except ports.StoreError as failure:
         stop_for_store(failure)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPlace:
+    """A place that was checked; a folder needs no check."""
+
+    location: str
+    is_folder: bool
+
+
+def check_place(stack: Path, environ: Mapping[str, str], url: str | None) -> CheckedPlace:
+    """Checks the place that a URL names, without one that of the states of a stack. Raises `Abort`
+    if it is refused or cannot be used.
+    """
+    from reconciler.store.objects import connection, place_url, probe
+    from reconciler.store.objects.port import ObjectStoreError
+
+    if url is None:
+        named = chosen(stack, environ)[0].named
+        if named.url is None:
+            return CheckedPlace(shown_path(named.shown), is_folder=True)
+        url = named.url
+    try:
+        address = place_url.parse(url)
+        if address.kind is place_url.PlaceKind.FOLDER:
+            return CheckedPlace(address.location, is_folder=True)
+        probe.check(
+            probe.Probing(
+                lambda: connection.connect(address, environ), secrets.token_hex(6), time.time()
+            )
+        )
+    except (place_url.BadAddress, ObjectStoreError) as failure:
+        raise Abort(error("state-place", str(failure), hint=failure.hint)) from failure
+    return CheckedPlace(address.location, is_folder=False)

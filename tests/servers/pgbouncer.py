@@ -45,6 +45,11 @@ class PgBouncer(Server):
         self._program, self._server = found, server
         super().__init__(user=other_user())
 
+    @property
+    def postgres(self) -> Postgres:
+        """The server behind it."""
+        return self._server
+
     def _command(self) -> Sequence[str | Path]:
         # The first start may have to try several ports.
         settings = SETTINGS.format(server=self._server.port, port=self.port, folder=self.folder)

@@ -14,7 +14,7 @@ from reconciler.cli import option_types, options
 from reconciler.cli.asking import ask
 from reconciler.cli.run_context import Session, lock_seconds, on_stack
 from reconciler.cli.subcommands import relocation_commands, show_command
-from reconciler.cli.subcommands.whole_state import copy_commands
+from reconciler.cli.subcommands.whole_state import check_command, copy_commands
 from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -44,6 +44,7 @@ state.add_command(copy_commands.pull)
 state.add_command(copy_commands.push)
 state.add_command(copy_commands.history)
 state.add_command(show_command.plans)
+state.add_command(check_command.check)
 
 
 @state.command(
