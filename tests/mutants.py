@@ -590,6 +590,13 @@ MUTANTS = (
         (STORE,),
     ),
     Mutant(
+        "take the record of another writer for ours",
+        "reconciler/store/shared/log/log_writer.py",
+        "            case _Found.ANOTHER:\n                self._lose()\n",
+        "            case _Found.ANOTHER:\n                return\n",
+        ("tests/store/contract/test_one_writer.py",),
+    ),
+    Mutant(
         "ignore the serial of a saved plan",
         "reconciler/planner/saved_plan.py",
         "    elif saved.serial != plan.serial:\n",
