@@ -12,6 +12,7 @@ from reconciler.model.ports import StateDamaged, StateNewer, Version
 from reconciler.model.state import State
 from reconciler.store.shared.log.log_fold import LogEnd
 from reconciler.store.shared.log.log_format import (
+    ArrivalBody,
     FenceBody,
     LogObject,
     RecordsBody,
@@ -77,6 +78,9 @@ class PastStates:
         end: LogEnd | None = reading.end
         while end is not None:
             began = end.header.began
+            first = self._object(began)
+            if first is not None and isinstance(first.body, ArrivalBody):
+                return self._arrived()
             before, after = self._object(began - 1), self._object(began + 1)
             if after is None and end.header.position > began:
                 return None  # cleaned
@@ -85,6 +89,11 @@ class PastStates:
                 return self._at(began, body)
             end = None if before is None else LogEnd.of(before)
         return None
+
+    def _arrived(self) -> State | None:
+        """The state before the last run at the place from which the state was moved here."""
+        states = (found.state for _, found in self._kept() if found.moment is Moment.START)
+        return next(states, None)
 
     def _at(self, fence: int, first: StateBody | RecordsBody) -> State | None:
         newest = self.reader.newest_snapshot(until=fence)

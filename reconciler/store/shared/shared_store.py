@@ -14,7 +14,6 @@ from reconciler.model.ports import (
     Holder,
     KeptStates,
     LostLock,
-    RecordFailed,
     StateDamaged,
     StateReader,
     StoreError,
@@ -35,6 +34,7 @@ from reconciler.store.shared.log.retry_reads import read_again
 from reconciler.store.shared.passage import SharedArrival, require_usable, transit_of
 from reconciler.store.shared.past_states import PastStates
 from reconciler.store.shared.runtime import StoreRuntime
+from reconciler.store.shared.shared_rename import SharedRename
 from reconciler.store.shared.shared_writer import SharedWriter, Taken
 from reconciler.store.shared.siblings import stacks
 from reconciler.store.shared.spill import Spill
@@ -270,8 +270,30 @@ class SharedStore:
     def rename(
         self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None
     ) -> State | None:
-        """Not possible yet in a shared place. Raises `RecordFailed`."""
-        raise RecordFailed(msg("a state in a shared place cannot be renamed"))
+        """Gives the state another name in the same place, with its history, and returns it; None if
+        there is none. The same call completes an interrupted one.
+
+        Raises `NameTaken`, `Locked`, `StateDamaged`, `StateNewer`, `PlaceUnusable`,
+        `RecordFailed`, `LostLock`.
+        """
+        target = self._sibling(folder_name(stack, environment))
+
+        def open_source(state: State) -> SharedWriter:
+            return self.open(
+                holder,
+                timeout_seconds=timeout_seconds,
+                stack=state.stack,
+                environment=state.environment,
+            )
+
+        move = SharedRename(
+            self._taker(self._objects),
+            target._taker(self._objects),
+            f"../{self._name}",
+            f"../{target._name}",
+            open_source,
+        )
+        return move.run(stack, environment)
 
     @property
     def _objects(self) -> ObjectStore:

@@ -130,6 +130,8 @@ class SharedWriter:
         """
         self.check()
         before = self.state
+        if before.serial:
+            self._put_snapshot(Moment.START)
         after = replace(
             state,
             serial=max(state.serial, before.serial) + 1,

@@ -65,7 +65,7 @@ class Taker:
         `PlaceUnusable`.
         """
         reader = self.reader
-        return self._again(lambda: reader.with_end(reader.read()))
+        return self.again(lambda: reader.with_end(reader.read()))
 
     def take(
         self, wanted: Wanted, require: Callable[[LogReading], None] = lambda reading: None
@@ -96,7 +96,7 @@ class Taker:
         lineage = self.token() if state is None else state.lineage
         with suppress(LostLock):
             log.put(body, lineage, seconds=TAKE_SECONDS)
-            if self._again(lambda: self._is_last(log.position)):
+            if self.again(lambda: self._is_last(log.position)):
                 if is_open(reading):
                     self._beat_once(log)
                 return log
@@ -114,7 +114,7 @@ class Taker:
         if not is_open(reading) or reading.end is None:
             return None
         header, keys = reading.end.header, self.place.keys
-        found = self._again(lambda: self.place.objects.read(keys.log(header.began), keys.beat))
+        found = self.again(lambda: self.place.objects.read(keys.log(header.began), keys.beat))
         holder = reading.fence.holder if reading.fence else _holder(found, keys.log(header.began))
         beat = decode_beat(found.get(keys.beat))
         step, sign = reading.folded.step, header.at
@@ -143,7 +143,7 @@ class Taker:
         held = self.held(reading)
         wanted.waiting(_waiting_text(held))
         while True:
-            beat, is_longer = self._again(lambda: self._signs(end.header.position))
+            beat, is_longer = self.again(lambda: self._signs(end.header.position))
             if is_longer:  # a record is a sign of life, too
                 if clock.monotonic() >= until:
                     found = self.read()
@@ -162,7 +162,8 @@ class Taker:
         names = objects.names(keys.logs, after=keys.log(position), limit=1)
         return decode_beat(objects.read(keys.beat).get(keys.beat)), bool(names)
 
-    def _again(self, action: Callable[[], T]) -> T:
+    def again(self, action: Callable[[], T]) -> T:
+        """The result of an action that may be done twice. Raises `PlaceUnusable`."""
         return read_again(action, self.place.clock, self.place.notify)
 
 

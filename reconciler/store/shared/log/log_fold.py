@@ -29,7 +29,7 @@ _MAY_FOLLOW: Mapping[type[Body] | None, tuple[type[Body], ...]] = {
     StateBody: (FenceBody, RecordsBody, StateBody, CloseBody, DepartureBody),
     ArrivalBody: (ArrivalBody, CloseBody),
     CloseBody: (FenceBody, ArrivalBody),
-    DepartureBody: (ArrivalBody,),
+    DepartureBody: (FenceBody, ArrivalBody),
 }
 """What may come after an object. A fence or an arrival begins an epoch, and only they do."""
 
@@ -83,7 +83,8 @@ def require_next(before: LogEnd | None, found: LogObject, key: str) -> None:
         raise _broken(key, msg("its epoch is not the next one"))
     if not is_new_epoch and _writer_of(header) != _writer_of(last):
         raise _broken(key, msg("another run wrote it"))
-    if header.lineage != last.lineage and kind not in (StateBody, ArrivalBody):
+    may_be_another = kind in (StateBody, ArrivalBody) or before.kind is DepartureBody
+    if header.lineage != last.lineage and not may_be_another:
         raise _broken(key, msg("it belongs to another state (lineage)"))
 
 
@@ -93,9 +94,13 @@ def folded(before: Folded, found: LogObject, key: str) -> Folded:
     """
     body = found.body
     match body:
+        case FenceBody() if before.passage is not None:
+            raise _broken(key, msg("the state is not here any more, or not yet"))
         case FenceBody():
             state = before.state or State(found.header.lineage, 0, body.stack, body.environment)
             return replace(before, state=state, step=None)
+        case DepartureBody() if body.is_near:
+            return Folded()
         case ArrivalBody() | DepartureBody():
             return replace(before, passage=body, step=None)
         case CloseBody():

@@ -88,10 +88,17 @@ class CloseBody:
 
 @dataclass(frozen=True, slots=True)
 class DepartureBody:
-    """The state was moved to the place `to`, where it began with that serial."""
+    """The state was moved to `to`, where it began with that serial: another place, or another name
+    in the same place (`../<name>`), and then there is none here any more.
+    """
 
     to: str
     serial: int
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the state is still in this place."""
+        return self.to.startswith("../")
 
 
 Body: TypeAlias = "FenceBody | RecordsBody | StateBody | ArrivalBody | CloseBody | DepartureBody"
