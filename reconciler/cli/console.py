@@ -129,6 +129,10 @@ class Console:
         """Writes lines that are not part of the result."""
         self.err.write(screen.text(lines, self.style(self.err)))
 
+    def remark(self, text: str) -> None:
+        """Writes a line about what the command waits for."""
+        self.note([Line(f" {escape.outside(text)}", Tone.FAINT)])
+
     def begin(self) -> None:
         """Call this before each change, after showing what the user must see first.
 

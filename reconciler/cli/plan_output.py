@@ -13,6 +13,7 @@ from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session
 from reconciler.commands.context import ConcurrentRun, Connection, Planned
 from reconciler.commands.saved_plans import kept_plans, plan_file
+from reconciler.commands.session import read_place
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -42,10 +43,12 @@ def exit_code(planned: Planned, *, detailed: bool) -> int:
 
 
 def running(store: Store) -> Callable[[], ConcurrentRun | None]:
-    """A function that returns the run active on the stack now, or None (safety#one-writer)."""
+    """A function that returns the run active on the stack now, or None (safety#one-writer). It
+    stops if that cannot be read.
+    """
 
     def ask() -> ConcurrentRun | None:
-        held = store.holder()
+        held = read_place(store.holder)
         if held is None or not held.alive:
             return None
         if held.holder is None:

@@ -181,15 +181,16 @@ class Session:
 
         stack = self.load_if_it_can_be() if state is None or state.is_empty else None
         found = () if stack is None else names(stack, store, state, PlanOptions())
-        return [self.pasteable(problem) for problem in found]
+        return list(map(self.pasteable, found))
 
     def exposed(self, store: Store, state: State | None) -> list[Problem]:
         """A problem for each instance that has, or may have, no firewall according to state and
         file; none while another run is active.
         """
+        from reconciler.commands.session import read_place
         from reconciler.planner.checks import unprotected
 
-        held = store.holder()
+        held = read_place(store.holder)
         stack = self.load_if_it_can_be() if held is None or not held.alive else None
         return (
             []
@@ -205,7 +206,7 @@ class Session:
     def state_place(self) -> StatePlace:
         """The place of the states of the stack's project."""
         return state_places.place_of(
-            self.path, self.environ, simulated=self.simulate, problems=self.problems
+            self.path, self.environ, self.problems, self.console.remark, simulated=self.simulate
         )
 
     def store(self, stack: str, environment: str | None) -> Store:
@@ -262,8 +263,7 @@ class Session:
 
     def show_problems(self) -> None:
         """Shows the collected problems and clears them, so that each is shown once."""
-        found = self.taken_problems()
-        self.console.problems([self.pasteable(problem) for problem in found])
+        self.console.problems([self.pasteable(problem) for problem in self.taken_problems()])
 
     def taken_problems(self) -> list[Problem]:
         """The collected problems, which are cleared."""
@@ -318,9 +318,8 @@ class Session:
 
 def lock_seconds(given: float | None, console: Console) -> float:
     """Seconds to wait for the lock: as given, else 60 at a terminal, 0 elsewhere."""
-    if given is not None:
-        return given
-    return LOCK_SECONDS_AT_TERMINAL if console.can_ask else 0.0
+    usual = LOCK_SECONDS_AT_TERMINAL if console.can_ask else 0.0
+    return usual if given is None else given
 
 
 def ends(function: Callable[..., int]) -> Callable[..., int]:

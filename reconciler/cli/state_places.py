@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -29,11 +29,17 @@ _PLACES: ContextVar[dict[tuple[Path, bool], StatePlace]] = ContextVar("places")
 
 @contextmanager
 def open_places() -> Iterator[None]:
-    """Keeps every place that a command opens for the next look, and closes them at the end."""
+    """Keeps every place that a command opens for the next look, and closes them at the end. Raises
+    `Abort` for what a place raised and nobody explained.
+    """
     places: dict[tuple[Path, bool], StatePlace] = {}
     token = _PLACES.set(places)
     try:
         yield
+    except ports.StoreError as failure:
+        from reconciler.commands.session import stop_for_store
+
+        stop_for_store(failure)
     finally:
         _PLACES.reset(token)
         for place in places.values():
@@ -43,40 +49,42 @@ def open_places() -> Iterator[None]:
 def place_of(
     stack: Path,
     environ: Mapping[str, str],
+    problems: list[Problem] | None = None,
+    notify: Callable[[str], None] = lambda text: None,
     *,
     simulated: bool,
-    problems: list[Problem] | None = None,
 ) -> StatePlace:
     """The place of the states of a stack's project. Sends nothing. Raises `Abort` if what names the
     place is wrong. `stack` is its file or folder.
 
-    Notices about other places that are named are added to `problems`, once in a command.
+    Notices about other places that are named are added to `problems`, once in a command. `notify`
+    takes a line for the user while the place does not answer.
     """
     known = _PLACES.get({})
     found = known.get((stack, simulated))
     if found is None:
-        found = known[stack, simulated] = _opened(stack, environ, simulated, problems)
+        found = known[stack, simulated] = _opened(stack, environ, notify, simulated=simulated)
+        if problems is not None and not simulated:
+            problems += _notices(chosen(stack, environ)[0])
     return found
 
 
 def _opened(
-    stack: Path, environ: Mapping[str, str], simulated: bool, problems: list[Problem] | None
+    stack: Path, environ: Mapping[str, str], notify: Callable[[str], None], *, simulated: bool
 ) -> StatePlace:
     from reconciler.config import loader
     from reconciler.store.folder_name import folder_name
-    from reconciler.store.opening import open_place
+    from reconciler.store.opening import Surroundings, open_place
     from reconciler.store.place_choice import Origin
 
     choice, project = chosen(stack, environ)
-    if problems is not None and not simulated:
-        problems += _notices(choice)
+    around = Surroundings(
+        environ,
+        used=lambda: frozenset(folder_name(*each) for each in loader.neighbors(stack)),
+        notify=notify,
+    )
     try:
-        return open_place(
-            choice,
-            project.name,
-            simulated=simulated,
-            used=lambda: frozenset(folder_name(*each) for each in loader.neighbors(stack)),
-        )
+        return open_place(choice, project.name, around, simulated=simulated)
     except ports.PlaceUnusable as failure:
         place = project.state_at if choice.named.origin is Origin.PROJECT_FILE else None
         raise Abort(error("state-place", str(failure), place=place, hint=failure.hint)) from failure
@@ -87,11 +95,21 @@ def named(stack: Path, environ: Mapping[str, str], text: str) -> Iterator[StateP
     """The place that a text names as `RECONCILER_STATE` does, while the block runs. Raises `Abort`
     if it cannot be used.
     """
-    place = _opened(stack, {**environ, "RECONCILER_STATE": text}, False, None)
+    place = _opened(
+        stack, {**environ, "RECONCILER_STATE": text}, lambda line: None, simulated=False
+    )
     try:
         yield place
     finally:
         place.close()
+
+
+def near(stack: Path, environ: Mapping[str, str], *, simulated: bool) -> StatePlace | None:
+    """The place of a stack's states if it is on this machine, else None: a shell that completes a
+    word cannot wait for a database. Raises as `place_of`.
+    """
+    is_folder = simulated or chosen(stack, environ)[0].named.url is None
+    return place_of(stack, environ, simulated=simulated) if is_folder else None
 
 
 def chosen(stack: Path, environ: Mapping[str, str]) -> tuple[PlaceChoice, Project]:
@@ -103,6 +121,18 @@ def chosen(stack: Path, environ: Mapping[str, str]) -> tuple[PlaceChoice, Projec
 
     project = project_file.load(stack)
     return choose(stack, environ, project.file, project.state), project
+
+
+def named_by(stack: Path, environ: Mapping[str, str]) -> str:
+    """What names the place of a stack's states. Raises as `chosen`."""
+    from reconciler.store.place_choice import Origin
+
+    choice, project = chosen(stack, environ)
+    origin = choice.named.origin
+    if origin is Origin.NOTHING:
+        return msg("beside the stack")
+    name = str(project.file) if origin is Origin.PROJECT_FILE else origin.value
+    return msg("named by {origin}", origin=name)
 
 
 def _notices(choice: PlaceChoice) -> Iterator[Problem]:

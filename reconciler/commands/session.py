@@ -19,7 +19,7 @@ from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, notice
 from reconciler.model.events import Activity, ActivityEnded, LockWait
-from reconciler.model.owners import Elsewhere, OtherState
+from reconciler.model.owners import Elsewhere, LaterElsewhere, OtherState
 from reconciler.model.ports import StateMoved
 from reconciler.model.resource import Account, RefreshScope, Stack, title_of
 from reconciler.model.state import Entry, State
@@ -155,7 +155,13 @@ def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, st
 
 
 def elsewhere(store: ports.StateReader) -> Elsewhere:
-    """What other states in the same place contain."""
+    """What other states in the same place contain. Those of a distant place are read when they are
+    first looked at, which stops if they cannot be read.
+    """
+    return LaterElsewhere(lambda: _found(store)) if store.is_distant else _found(store)
+
+
+def _found(store: ports.StateReader) -> dict[str, OtherState]:
     found = {}
     for other in read_place(store.others):
         state = other.state

@@ -60,9 +60,9 @@ def leaves_repository(path: Path, folder: Path) -> bool:
 
 
 def shown_path(path: str) -> str:
-    """A path relative to the current folder, if it is inside. A URL is returned unchanged."""
+    """A path relative to the current folder, if it is inside; a URL without its parameters."""
     if "://" in path:
-        return path
+        return path.partition("?")[0]
     try:
         return str(Path(path).resolve().relative_to(Path.cwd()))
     except ValueError:

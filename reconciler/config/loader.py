@@ -210,10 +210,9 @@ def identify(
     from reconciler.config.builder import environment_problem
 
     name, known = identities(path)
-    if environment is not None and environment in kept(name):
-        return name, environment
     problem = environment_problem(known, environment)
-    if problem is not None:
+    # Which states are kept is looked up last, as it may take a way over a network.
+    if problem is not None and (environment is None or environment not in kept(name)):
         raise Abort(problem)
     return name, environment
 

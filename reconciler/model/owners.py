@@ -4,7 +4,7 @@ change the other as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from reconciler.common.dataclass import dataclass
@@ -29,6 +29,43 @@ class OtherState:
 
 Elsewhere: TypeAlias = "Mapping[str, OtherState]"
 """The other states of the same place, by the title of their stack."""
+
+
+class LaterElsewhere(Mapping[str, OtherState]):
+    """The other states of a distant place, read when they are first looked at."""
+
+    def __init__(self, read: Callable[[], Mapping[str, OtherState]]) -> None:
+        self._read = read
+        self._found: Mapping[str, OtherState] | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether they were looked at."""
+        return self._found is not None
+
+    def __getitem__(self, title: str) -> OtherState:
+        """The state of the stack of that title."""
+        return self._states[title]
+
+    def __iter__(self) -> Iterator[str]:
+        """The titles."""
+        return iter(self._states)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._states)
+
+    @property
+    def _states(self) -> Mapping[str, OtherState]:
+        if self._found is None:
+            self._found = self._read()
+        return self._found
+
+
+def is_at_hand(elsewhere: Elsewhere) -> bool:
+    """Whether a look at the other states reads nothing."""
+    return not isinstance(elsewhere, LaterElsewhere) or elsewhere.is_read
+
 
 SHARED = "shared:"
 """The prefix, before an id, of facts that name another stack that owns the object, with consent."""

@@ -74,6 +74,11 @@ class FileStore:
         """The path of the folder, with links followed."""
         return os.path.realpath(self.folder)
 
+    @property
+    def is_distant(self) -> bool:
+        """False."""
+        return False
+
     def read(self) -> State | None:
         """The state with its journal folded in, or None if there is none. Raises `StateDamaged` or
         `StateNewer`.

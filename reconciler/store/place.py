@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from reconciler.model.ports import PlaceFacts
 from reconciler.store.folder_name import folder_name
 from reconciler.store.folder_store import FileStore
 
@@ -40,6 +41,10 @@ class FolderPlace:
         return tuple(
             name.removeprefix(f"{stack}.") for name in names if name.startswith(f"{stack}.")
         )
+
+    def facts(self) -> PlaceFacts:
+        """None: each state says what is wrong with its folder."""
+        return PlaceFacts()
 
     def close(self) -> None:
         """Does nothing: no connection is open."""

@@ -22,6 +22,7 @@ from tests import hints
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 SCALE = ("--time-scale", "3000")
+SETTINGS = ("RECONCILER_TIME_SCALE", "RECONCILER_STATE", "RECONCILER_STATE_DIR")
 CREDENTIALS = ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT")
 WEB = """\
 version: 1
@@ -53,8 +54,7 @@ def begin(
     """Begins a session: in that folder with those files, on the local cloud, with no key and no
     setting of whoever runs the tests.
     """
-    places = ("RECONCILER_STATE", "RECONCILER_STATE_DIR")
-    for name in (*CREDENTIALS, "RECONCILER_TIME_SCALE", *places):
+    for name in (*CREDENTIALS, *SETTINGS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECONCILER_SIMULATE", "1")
     monkeypatch.chdir(folder)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.owners import OtherState
+from reconciler.model.owners import LaterElsewhere, OtherState
+from reconciler.model.plan import Plan
 from reconciler.model.resource import PROTECT_ALL, Deferred, Lifecycle, LiveResource, Ref
 from reconciler.model.state import Deposed, Intent
 from tests.builders import OMIT, Case, at, firewall, nothing, rule, server, settled, told, volume
@@ -569,3 +570,19 @@ def test_an_old_object_of_a_replacement_that_another_state_holds_is_not_deleted(
     )
     assert told(case.plan()).steps == ["instance.delete instances.web i-old"]
     assert not case.plan(elsewhere={"blog": OtherState({"i-old": "instances.b"})}).steps
+
+
+def test_the_states_of_a_distant_place_are_read_for_a_plan_that_changes_something() -> None:
+    # Goal: a plan without changes takes no needless way to a database or a bucket.
+    def plan(case: Case) -> tuple[bool, Plan]:
+        others = LaterElsewhere(lambda: {"blog": OtherState({"i-web": "instances.b"})})
+        found = case.plan(elsewhere=others)
+        return others.is_read, found
+
+    quiet = marked(settled(server("web")), "shop.-.web", "ours")
+    is_read, found = plan(quiet)
+    assert not is_read and not found.problems
+    is_read, found = plan(quiet.edit("instances.web", flavor="big"))
+    assert is_read and not found.steps
+    is_read, found = plan(marked(settled(server("web")), "blog.-.web", "theirs"))
+    assert is_read and told(found).problems == ["error shared instances.web"]

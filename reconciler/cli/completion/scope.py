@@ -70,8 +70,10 @@ class Scope:
 
         with suppress(Exception):
             name, known = loader.identities(self.path)
-            place = state_places.place_of(self.path, self.environ, simulated=self.simulated)
-            yield from dict.fromkeys((*known, *place.environments(name)))
+            yield from dict.fromkeys(known)
+            place = state_places.near(self.path, self.environ, simulated=self.simulated)
+            kept = () if place is None else place.environments(name)
+            yield from (each for each in kept if each not in known)
 
     def names(self) -> Iterator[str]:
         """The name of the stack in the file."""
@@ -90,8 +92,8 @@ class Scope:
             name, known = loader.identities(self.path)
             if self.environment is None and known:
                 return None
-            place = state_places.place_of(self.path, self.environ, simulated=self.simulated)
-            return place.store(name, self.environment)
+            place = state_places.near(self.path, self.environ, simulated=self.simulated)
+            return None if place is None else place.store(name, self.environment)
         return None
 
     @cached_property

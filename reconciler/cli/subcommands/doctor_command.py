@@ -16,10 +16,10 @@ from reconciler.cli.console import Console
 from reconciler.cli.contract import contract_check
 from reconciler.cli.contract.contract_check import ContractChoices
 from reconciler.cli.run_context import Session, on_stack, stop_usage
-from reconciler.common.text import msg
+from reconciler.common.text import joined, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
-from reconciler.model.diagnostics import Problem, Severity
+from reconciler.model.diagnostics import Problem, Severity, error, has_errors, warning
 from reconciler.model.resource import title_of
 from reconciler.version import VERSION
 
@@ -94,8 +94,8 @@ Examples:
 @options.gathered_in(ContractChoices)
 @on_stack
 def doctor(session: Session, *, choices: ContractChoices) -> int:
-    """Check key, clock, endpoint, quota log, state, lock, unsettled requests, and look for objects
-    in a dangerous condition.
+    """Check the place of the states, key, clock, endpoint, quota log, state, lock, unsettled
+    requests, and look for objects in a dangerous condition.
 
     For each environment with a state, doctor reads what a plan reads. This finds instances without
     a firewall and objects that are missing from the state. Nothing is changed, and the output
@@ -131,6 +131,11 @@ def _checks(session: Session) -> Iterator[Check]:
 
     system = f"Python {platform.python_version()} on {platform.system()}"
     yield diagnosis.Check(msg("program"), f"reconciler {VERSION}, {system}")
+    place = tuple(_place(session))
+    yield from place
+    usable = not any(has_errors([check.problem]) for check in place if check.problem is not None)
+    if session.simulate and not usable:
+        return  # the local cloud is in a folder of the place
     quota = composition.quota_folder(session.path, session.environ, simulated=session.simulate)
     connection: Connection | None = None
     conditions: list[Check] = []
@@ -138,7 +143,7 @@ def _checks(session: Session) -> Iterator[Check]:
         with session.connect() as connection:
             found = tuple(diagnosis.cloud(connection))
             yield from found
-            if all(
+            if usable and all(
                 check.problem is None or check.problem.severity is not Severity.ERROR
                 for check in found
             ):
@@ -151,8 +156,40 @@ def _checks(session: Session) -> Iterator[Check]:
         )
     unusable = next((problem for problem in session.problems if problem.code == "quota"), None)
     yield diagnosis.Check(msg("quota log"), _short(str(quota)), unusable)
-    yield from _kept(session, connection)
+    if usable:
+        yield from _kept(session, connection)
     yield from conditions
+
+
+def _place(session: Session) -> Iterator[Check]:
+    """The place of the states: what names it, whether it can be reached, and what it does not
+    keep.
+    """
+    from reconciler.cli import state_places
+    from reconciler.commands import doctor as diagnosis
+    from reconciler.model.ports import PlaceUnusable
+
+    name = msg("place")
+    try:
+        place = session.state_place
+        unused = [problem for problem in session.problems if problem.code == "state-place"]
+        named = state_places.named_by(session.path, session.environ)
+        origin = msg("of the local cloud") if session.simulate else named
+        text = joined(", ", (_short(place.location), origin))
+        facts = place.facts()
+    except Abort as stop:
+        yield diagnosis.Check(name, msg("not usable"), stop.problems[0])
+        return
+    except PlaceUnusable as failure:
+        problem = error("state-place", str(failure), hint=failure.hint)
+        yield diagnosis.Check(name, joined(", ", (text, msg("not usable"))), problem)
+        return
+    more = (facts.text,) if facts.text else ()
+    yield diagnosis.Check(name, joined(", ", (text, *more)))
+    for each in facts.warnings:
+        yield diagnosis.Check(name, msg("may lose records"), warning("state-place", each))
+    for problem in unused:
+        yield diagnosis.Check(name, msg("another one is named"), problem)
 
 
 def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:

@@ -99,6 +99,11 @@ class StateReader(Protocol):
         """
         ...
 
+    @property
+    def is_distant(self) -> bool:
+        """Whether every look takes a way over a network, so that needless ones are avoided."""
+        ...
+
     def read(self) -> State | None:
         """The state with its journal folded in, or None if there is none. Raises `StateDamaged`,
         `StateNewer` or `PlaceUnusable`, as does whatever else reads it here.
@@ -277,6 +282,14 @@ class MovableStore(Store, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceFacts:
+    """What is known of a place, for people, and why it may keep less than it promises."""
+
+    text: str = ""
+    warnings: tuple[str, ...] = ()
+
+
 class StatePlace(Protocol):
     """The place that contains the states of a project: a folder, a database or a bucket."""
 
@@ -293,6 +306,10 @@ class StatePlace(Protocol):
         """The environments of a stack that have a state, sorted, even if no file defines them.
         Raises `PlaceUnusable`.
         """
+        ...
+
+    def facts(self) -> PlaceFacts:
+        """What is known of the place. Raises `PlaceUnusable` if it cannot be reached."""
         ...
 
     def close(self) -> None:

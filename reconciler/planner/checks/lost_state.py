@@ -125,13 +125,13 @@ def _under_a_former_name(assessment: Assessment, kind: str, live: LiveResource) 
     """
     parts = None if live.nonce is None else marker.owner_parts(live.marked)
     ours = (assessment.stack.name, assessment.stack.environment)
-    if parts is None or parts[:2] == ours or is_elsewhere(assessment, live):
+    if parts is None or parts[:2] == ours:
         return None
     referred = {value for value in live.attributes.values() if isinstance(value, str)} - {live.id}
     for rows in assessment.account.objects.values():
         for host in (rows[id] for id in referred & rows.keys()):
             owner = marker.owner_parts(host.marked) if host.nonce is not None else None
-            if owner is not None and owner[:2] == ours:
+            if owner is not None and owner[:2] == ours and not is_elsewhere(assessment, live):
                 return f"{kind}.{parts[2]}"
     return None
 
@@ -181,13 +181,11 @@ def is_elsewhere(assessment: Assessment, live: LiveResource) -> bool:
 
 def _names_others(assessment: Assessment, live: LiveResource) -> bool:
     start = marker.owner_text(assessment.stack.name, assessment.stack.environment, "")
-    if is_elsewhere(assessment, live):
-        return True
     return (
         live.marked is not None
         and marker.is_owner_text(live.marked)
         and not live.marked.startswith(start)
-    )
+    ) or is_elsewhere(assessment, live)
 
 
 def propose(assessment: Assessment) -> tuple[Binding, ...]:
@@ -217,7 +215,7 @@ def _answers(assessment: Assessment, item: ManagedObject, live: LiveResource) ->
     named = _named_address(assessment, item.kind.name, live)
     named = named or _under_a_former_name(assessment, item.kind.name, live)
     has_name = remote_name(item) == _name(live) and not _names_others(assessment, live)
-    if is_elsewhere(assessment, live) or not (has_name or named == str(item.address)):
+    if not (has_name or named == str(item.address)) or is_elsewhere(assessment, live):
         return False
     return all(
         live.attributes.get(name) == item.wanted[name]

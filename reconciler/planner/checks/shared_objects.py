@@ -13,17 +13,23 @@ from reconciler.model.owners import Sharer
 from reconciler.model.plan import Action, Change, Consent, Impact, Reason, ReasonKind, RiskClass
 from reconciler.model.resource import LiveResource
 from reconciler.model.state import StateChange
-from reconciler.planner.compare.assessment import Assessment, Disposition
+from reconciler.planner.compare.assessment import Disposition
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
 _TOUCHED = (Disposition.BIND, Disposition.KEEP, Disposition.REPLACE, Disposition.DELETE)
 """Dispositions of objects that a plan owns, changes or deletes; what is forgotten is released."""
 
 
-def find(assessment: Assessment) -> Iterator[tuple[Address, LiveResource, Sharer]]:
+def find(builder: PlanBuilder) -> Iterator[tuple[Address, LiveResource, Sharer]]:
     """Each object of the stack, old ones of replacements included, that another stack owns, and to
     which nobody has agreed before.
+
+    In a plan without steps, an object whose marker names this stack does not have the states of a
+    distant place read: the plan that changes something reads them.
     """
+    assessment = builder.assessment
+    state, elsewhere = assessment.state, assessment.options.elsewhere
+    is_brief = not builder.steps and not owners.is_at_hand(elsewhere)
     touched = [
         (item.address, item.live, item.entry)
         for item in assessment.items.values()
@@ -37,8 +43,11 @@ def find(assessment: Assessment) -> Iterator[tuple[Address, LiveResource, Sharer
     for address, live, entry in touched:
         if live is None:
             continue
-        sharer = owners.sharer_of(assessment.state, live, assessment.options.elsewhere, entry)
-        if sharer is not None and not owners.agreed_before(assessment.state, live, sharer):
+        is_ours = (
+            is_brief and entry is not None and owners.sharer_of(state, live, {}, entry) is None
+        )
+        sharer = None if is_ours else owners.sharer_of(state, live, elsewhere, entry)
+        if sharer is not None and not owners.agreed_before(state, live, sharer):
             yield address, live, sharer
 
 
@@ -46,7 +55,7 @@ def hold(builder: PlanBuilder) -> None:
     """Marks what is shared without consent as blocked, a firewall with its rules, and shows the
     consent of the rest.
     """
-    for address, live, sharer in find(builder.assessment):
+    for address, live, sharer in find(builder):
         row = builder.changes.get(address) or Change(address, Action.NONE, "")
         if builder.assessment.options.accepts(RiskClass.SHARED.value, str(address)):
             consents = (*row.impact.consents, Consent(RiskClass.SHARED, str(address)))
@@ -67,6 +76,6 @@ def hold(builder: PlanBuilder) -> None:
 
 def agreed(builder: PlanBuilder, held: frozenset[Address]) -> Iterator[StateChange]:
     """The consents that the plan records, so that later plans need no new one."""
-    for address, live, sharer in find(builder.assessment):
+    for address, live, sharer in find(builder):
         if address not in held:
             yield owners.agreement(live, sharer)

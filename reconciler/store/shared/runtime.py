@@ -26,6 +26,7 @@ class StoreRuntime:
     while a run waits for the place. `check_place` makes sure, before the first state of a stack,
     that the place keeps its promises; it raises `StoreError`. `used` gives the names
     `<stack>[.<env>]` that a file uses. `elsewhere` opens the state at a location in another place.
+    For `fresh_seconds`, a store that only reads answers from its last reading.
     """
 
     clock: StoreClock = field(default_factory=MachineClock)
@@ -35,3 +36,4 @@ class StoreRuntime:
     check_place: Callable[[ObjectStore], None] = lambda objects: None
     used: Callable[[], frozenset[str]] = frozenset
     elsewhere: Callable[[str], StateReader] = _no_other_place
+    fresh_seconds: float = 0.0

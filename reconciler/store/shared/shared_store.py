@@ -63,11 +63,14 @@ class SharedStore:
         self._runtime = StoreRuntime() if runtime is None else runtime
         self._keys = StackKeys(f"{project}/{name}/")
         self._opened = objects
+        self._fresh: tuple[float, LogReading] | None = None
+        self._only_reads = True
 
     @property
     def location(self) -> str:
         """The URL of the place, without a secret, with project, stack and environment."""
-        return f"{self._objects.location.rstrip('/')}/{self._project}/{self._name}"
+        place, mark, parameters = self._objects.location.partition("?")
+        return f"{place.rstrip('/')}/{self._project}/{self._name}{mark}{parameters}"
 
     @property
     def identity(self) -> str:
@@ -78,6 +81,11 @@ class SharedStore:
     def plans(self) -> ObjectPlans:
         """The saved plans beside the state."""
         return ObjectPlans(self._connect, f"{self._project}/{self._name}/")
+
+    @property
+    def is_distant(self) -> bool:
+        """True."""
+        return True
 
     def close(self) -> None:
         """Ends the connection of this store. Raises nothing."""
@@ -114,6 +122,7 @@ class SharedStore:
                 self._runtime.check_place(self._objects)
             self._require_name(reading, stack, environment)
 
+        self._only_reads = False
         taker = self._taker(self._connect())
         try:
             wanted = Wanted(holder, stack, environment, timeout_seconds, waiting)
@@ -138,6 +147,7 @@ class SharedStore:
         """Fences whoever holds the lock and returns who that was. Raises `RecordFailed`,
         `StateDamaged`, `StateNewer`, `PlaceUnusable`.
         """
+        self._only_reads = False
         taker = self._taker(self._objects)
         while True:
             reading = taker.read()
@@ -306,7 +316,17 @@ class SharedStore:
         return LogReader(self._objects, self._keys)
 
     def _read(self) -> LogReading:
-        return self._again(self._reader.read)
+        """The reading of this instant, or a fresh one: a plan asks for the state and twice for its
+        holder.
+        """
+        now = self._runtime.clock.monotonic()
+        if self._fresh is not None and self._only_reads:
+            then, reading = self._fresh
+            if now < then + self._runtime.fresh_seconds:
+                return reading
+        reading = self._again(self._reader.read)
+        self._fresh = (now, reading)
+        return reading
 
     def _again(self, action: Callable[[], T]) -> T:
         return read_again(action, self._runtime.clock, self._runtime.notify)

@@ -186,7 +186,8 @@ def locked(held: Held | None) -> Locked:
         return Locked(message, holder=None, hint=hint, last_sign=sign)
     step = msg(", at {step}", step=holder.step) if holder.step else ""
     message = msg(
-        "{user} on {host} (process {pid}) works on this stack: `{command}` since {began}{step}",
+        "{user} on {host} (process {pid}) works on this stack: `{command}` since {began}{step}; "
+        "it gives signs of life",
         user=holder.user,
         host=holder.host,
         pid=holder.pid,
