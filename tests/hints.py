@@ -37,6 +37,7 @@ DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_failure_is_reported_as_d
 TROUBLE = "tests/cli/test_hints_after_trouble.py"
 WHOLE = "tests/cli/test_whole_state.py"
 KEPT = "tests/cli/test_kept_plans.py"
+COPIES = "tests/scenarios/test_two_copies.py"
 ACTS = "tests/cli/test_server_acts.py"
 SITUATIONS = {
     "start it with `reconciler server start {}`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
@@ -94,6 +95,12 @@ SITUATIONS = {
     ),
     "restore the state, or run `reconciler recover --rebuild`; if it is not yours: --accept {}": (
         "tests/scenarios/test_recovery_page.py::test_a_lost_state_is_brought_back_as_the_page_says"
+    ),
+    "restore the state, or run `reconciler recover --adopt {}`; if it is not yours: --accept {}": (
+        f"{COPIES}::test_an_emptied_store_is_rebuilt_also_for_objects_that_the_file_does_not_name"
+    ),
+    "reconciler recover --adopt {}\nor, if it is not yours: reconciler apply --accept {}": (
+        f"{COPIES}::test_a_person_decides_what_a_rebuild_cannot_prove"
     ),
     "remove the line from `moved`, delete the other object with removed: [{from: '{}', keep: false}], "
     "or forget one of them: reconciler state forget '{}'": (
@@ -162,10 +169,6 @@ NOT_PASTED = {
     "run `plan` again: applying this file would no longer do what was reviewed\n{}": "tests/cli/test_simulated_sessions.py does it",
     "run `plan` again when that run has ended": "two runs have to be active",
     "reconciler apply": "a run has to be killed: tests/processes/test_left_exposed.py pastes it",
-    "to adopt it, add it to the file under a name of its own, with `import: {}`\nor look at {} in "
-    "the console, and delete it there if "
-    "nothing uses it\nor leave it alone: {} --accept {}": "it takes two machines: "
-    "tests/processes/test_two_machines.py pastes it",
     "take one side whole: git checkout --ours -- {}\nthen bind what only the other side made: reconciler recover --rebuild": (
         "it takes a Git merge: tests/processes/test_ci_ways.py runs both commands"
     ),

@@ -6,7 +6,30 @@ from __future__ import annotations
 
 from tests.mutation import Mutant
 
+COPIES = "tests/scenarios/test_two_copies.py"
+
 MUTANTS_OF_TAKING_OVER = (
+    Mutant(
+        "create again what a marker names and another copy of the state created",
+        "reconciler/planner/checks/lost_state.py",
+        " or target or renamed\n",
+        " or renamed\n",
+        (COPIES,),
+    ),
+    Mutant(
+        "leave out untracked objects beside a lost state",
+        "reconciler/planner/planner.py",
+        "by_account(assessment), *found)",
+        "by_account(assessment), *(() if is_lost else found))",
+        ("tests/properties/test_copies_of_a_state.py",),
+    ),
+    Mutant(
+        "bind nothing to an address whose object a newer state replaced",
+        "reconciler/planner/checks/lost_state.py",
+        "item.disposition is Disposition.CREATE or _is_replaced(assessment, item)",
+        "item.disposition is Disposition.CREATE",
+        (COPIES,),
+    ),
     Mutant(
         "do not ask whether another stack owns an object",
         "reconciler/planner/planner.py",

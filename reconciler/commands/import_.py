@@ -87,7 +87,7 @@ def bind(
         found = Bound(binding, problems)
         request.agree(found)
         before = moves.before_binding(stack, writer.state)
-        effects = (*before, *lost_state.effects((binding,)), *agreed)
+        effects = (*before, *lost_state.effects((binding,), writer.state), *agreed)
         sequence = writer.state.sequence + 1
         writer.append(Note(sequence, holder.run or "", f"imported {id}", effects))
         writer.commit(account=connection.account, endpoint=connection.endpoint)

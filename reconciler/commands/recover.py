@@ -224,12 +224,20 @@ class _Recovery:
     def rebuild(self, prompter: RecoveryPrompter) -> None:
         """Proposes what the account proves to be this stack's, and binds it after consent."""
         found = self._classify()
-        if exit_codes.stops(found.problems):
-            raise Abort(*found.problems)
         bindings = lost_state.propose(found)
         named = {str(binding.address) for binding in bindings}
+        # An object that is missing because a newer state replaced it is bound to its successor.
+        problems = [
+            problem
+            for problem in found.problems
+            if problem.code != "mass-absence" or problem.address not in named
+        ]
+        if exit_codes.stops(problems):
+            raise Abort(*problems)
         left = tuple(
-            problem for problem in lost_state.missing_state(found) if problem.address not in named
+            problem
+            for problem in lost_state.missing_state(found, rebuilt=True)
+            if problem.address not in named
         )
         if bindings:
             proposal = Proposal(bindings, left)
@@ -250,7 +258,7 @@ class _Recovery:
     def _bind(self, bindings: tuple[Binding, ...], reason: str) -> None:
         sequence = self.writer.state.sequence + 1
         before = moves.before_binding(self.stack, self.writer.state)
-        effects = (*before, *lost_state.effects(bindings))
+        effects = (*before, *lost_state.effects(bindings, self.writer.state))
         self.writer.append(Note(sequence, self.run.id, reason, effects))
         self.result.bound += bindings
 

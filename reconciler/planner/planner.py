@@ -179,12 +179,14 @@ def _former_lookups(assessment: Assessment) -> dict[str, Mapping[str, Mapping[st
 
 
 def _lasting(assessment: Assessment, problems: list[Problem]) -> tuple[Problem, ...]:
-    """What is wrong in the account, whatever the plan does. A lost state reports the untracked
-    objects itself.
+    """What is wrong in the account, whatever the plan does. A lost state reports objects
+    itself.
     """
-    is_lost = any(problem.code == "state-missing" for problem in problems)
-    found = untracked.problems(assessment)
-    return (*unprotected.by_account(assessment), *(() if is_lost else found))
+    is_lost = any(problem.code in ("state-missing", "former-name") for problem in problems)
+    lost = lost_state.missing(assessment) if is_lost else ()
+    reported = frozenset(found.live.id for found in lost)
+    found = untracked.problems(assessment, reported)
+    return (*unprotected.by_account(assessment), *found)
 
 
 def _counted(step: Step, facts: Mapping[str, str]) -> Step:

@@ -6,20 +6,22 @@ Creating them again would duplicate them. So the run stops before anything is se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
+from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.model import marker, owners
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.owners import sent_nonces
 from reconciler.model.plan import ReasonKind, reason_kind
 from reconciler.model.resource import LiveResource, title_of
-from reconciler.model.state import Entry, Phase, StateChange
+from reconciler.model.state import Entry, Phase, State, StateChange
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.recovery.hand_over import MOVED
 from reconciler.recovery.manual import Binding
+from reconciler.recovery.settlement_records import LEFT, deleted_from
 from reconciler.resources import all_kinds
 
 
@@ -48,59 +50,123 @@ def remote_name(item: ManagedObject) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def missing_state(assessment: Assessment) -> Iterator[Problem]:
-    """An error for each object that shows that this stack was applied before. `--accept
-    duplicate=ADDRESS` states that it is not part of the stack.
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An object that is missing from the state, the address that it was created for, and what it
+    is, as a clause. `former`: an environment that the file no longer has created it.
+    """
+
+    live: LiveResource
+    address: str
+    what: str
+    former: bool = False
+
+
+def missing(assessment: Assessment) -> Iterator[Missing]:
+    """The objects that show that this stack was applied before, with another state or an older
+    one.
     """
     if assessment.options.destroy:
         return  # nothing is created
-    desired_value = {
-        (i.kind.name, remote_name(i)): a
+    created = {
+        a: i
         for a, i in assessment.items.items()
         if i.disposition is Disposition.CREATE and a.rule is None
     }
-    created = frozenset(map(str, desired_value.values()))
+    names = {(i.kind.name, remote_name(i)): str(a) for a, i in created.items()}
+    addresses = frozenset(map(str, created))
     for kind, live in unowned_objects(assessment):
-        address = desired_value.get((kind, _name(live)))
-        named = _named_address(assessment, kind, live) if assessment.state.is_empty else None
-        former = (
-            _formerly_at(assessment, kind, live, created) if assessment.state.is_empty else None
-        )
-        renamed = _under_a_former_name(assessment, kind, live)
-        if renamed not in created:
-            renamed = None
-        if assessment.state.is_empty:
-            at = str(address) if address is not None else named or former or renamed
+        found = _missing(assessment, kind, live, names.get((kind, _name(live))), addresses)
+        if found is not None and not assessment.options.accepts("duplicate", found.address):
+            yield found
+
+
+def _missing(
+    assessment: Assessment, kind: str, live: LiveResource, by_name: str | None, created: Set[str]
+) -> Missing | None:
+    """What an object shows. `by_name`: the address to be created with its name. `created` are all
+    those addresses.
+    """
+    is_empty = assessment.state.is_empty
+    former = _formerly_at(assessment, kind, live, created) if is_empty else None
+    renamed = _under_a_former_name(assessment, kind, live)
+    named = named_address(assessment, kind, live)
+    if former is None and is_elsewhere(assessment, live):
+        return None
+    if LEFT + live.id in assessment.state.facts:
+        named = None  # it was forgotten on purpose: only its name can be in the way
+    target = None if named is None else _to_be_created(assessment, named, created)
+    if renamed not in created:
+        renamed = None
+    if is_empty:
+        at = by_name or target or named or former or renamed
+    else:
+        at = (by_name if live.nonce is not None else None) or target or renamed
+    if at is None:
+        return None
+    if former is not None:
+        return Missing(live, at, "", former=True)
+    if named is not None:
+        return Missing(live, at, msg("was created by this stack"))
+    if by_name is None:
+        return Missing(live, at, msg("was created by this stack under a former name"))
+    return Missing(live, at, msg("has the name of the object to create"))
+
+
+def missing_state(assessment: Assessment, *, rebuilt: bool = False) -> Iterator[Problem]:
+    """An error for each object that shows that this stack was applied before. `--accept
+    duplicate=ADDRESS` states that it is not part of the stack. `rebuilt`: `recover --rebuild` has
+    found no proof for it, so a person must decide.
+    """
+    for found in missing(assessment):
+        if found.former:
+            yield _of_a_former_environment(found.live, found.address)
         else:
-            at = str(address) if address is not None and live.nonce is not None else renamed
-        if at is None or assessment.options.accepts("duplicate", at):
-            continue
-        if former is not None:
-            yield _of_a_former_environment(live, at)
-            continue
-        if named is not None:
-            what = msg("was created by this stack")
-        elif address is None:
-            what = msg("was created by this stack under a former name")
-        else:
-            what = msg("has the name of the object to create")
-        yield error(
-            "state-missing",
-            msg(
-                "{live_id} {what} ({live!r}) but is missing from the state; creating {at} would "
-                "duplicate it",
-                live_id=live.id,
-                what=what,
-                live=_name(live),
-                at=at,
-            ),
-            address=at,
-            hint=msg(
-                "restore the state, or run `reconciler recover --rebuild`; if it is not yours: "
-                "--accept {consent}",
-                consent=pasted(f"duplicate={at}"),
-            ),
+            yield _not_in_the_state(assessment, found, rebuilt=rebuilt)
+
+
+def _not_in_the_state(assessment: Assessment, found: Missing, *, rebuilt: bool) -> Problem:
+    live, at = found.live, found.address
+    address = parse(at)
+    fields = {"live_id": live.id, "what": found.what, "live": _name(live), "at": at}
+    if address in assessment.items:
+        message = msg(
+            "{live_id} {what} ({live!r}) but is missing from the state; creating {at} would "
+            "duplicate it",
+            **fields,
         )
+    else:
+        message = msg("{live_id} {what} ({live!r}) but is missing from the empty state", **fields)
+    consent, binding = pasted(f"duplicate={at}"), pasted(f"{at}={live.id}")
+    if address is not None and rebuilt:
+        hint = msg(
+            "reconciler recover --adopt {binding}\n"
+            "or, if it is not yours: reconciler apply --accept {consent}",
+            binding=binding,
+            consent=consent,
+        )
+    elif address is not None and address not in assessment.items:
+        hint = msg(
+            "restore the state, or run `reconciler recover --adopt {binding}`; if it is not yours: "
+            "--accept {consent}",
+            binding=binding,
+            consent=consent,
+        )
+    else:
+        hint = msg(
+            "restore the state, or run `reconciler recover --rebuild`; if it is not yours: "
+            "--accept {consent}",
+            consent=consent,
+        )
+    return error("state-missing", dated(message, live), address=at, hint=hint)
+
+
+def dated(message: Text, live: LiveResource) -> Text:
+    """A message about an object, with the time of its creation if the cloud reports it."""
+    made = live.attributes.get("made")
+    if not made:
+        return message
+    return msg("{message} (created {made})", message=message, made=made)
 
 
 def _name(live: LiveResource) -> str | None:
@@ -108,14 +174,52 @@ def _name(live: LiveResource) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _named_address(assessment: Assessment, kind: str, live: LiveResource) -> str | None:
-    """The address that the owner text before a marker names, if it is one of this stack and
-    environment.
+def named_address(assessment: Assessment, kind: str, live: LiveResource) -> str | None:
+    """The address that a marker of this stack and environment names, or None. A key that was cut
+    is completed if one address without an object begins with it; if nothing is left of the key, the
+    id takes the place of the address.
     """
-    if live.nonce is None or live.marked is None or not marker.is_owner_text(live.marked):
+    stack, text = assessment.stack, live.marked
+    parts = None if live.nonce is None else marker.owner_parts(text)
+    if parts is None or parts[:2] != (stack.name, stack.environment):
         return None
-    start = marker.owner_text(assessment.stack.name, assessment.stack.environment, "")
-    return f"{kind}.{live.marked.removeprefix(start)}" if live.marked.startswith(start) else None
+    if len(text or "") == marker.USER_LIMIT:
+        start = marker.owner_text(stack.name, stack.environment, "")
+        free = [
+            str(one)
+            for one in stack.resources
+            if one.kind == kind and one.rule is None and str(one) not in assessment.state.entries
+        ]
+        whole = [
+            one
+            for one in free
+            if (start + one.removeprefix(f"{kind}."))[: marker.USER_LIMIT] == text
+        ]
+        if len(whole) == 1:
+            return whole[0]
+    address = f"{kind}.{parts[2]}"
+    return live.id if parse(address) is None else address
+
+
+def _to_be_created(assessment: Assessment, named: str, created: Set[str]) -> str | None:
+    """The address to be created that a marker names, by itself or as the source of `moved`
+    lines.
+    """
+    address = parse(named)
+    for _ in range(len(assessment.stack.moved) + 1):
+        if address is None or str(address) in created:
+            break
+        address = _moved_to(assessment, address)
+    return None if address is None or str(address) not in created else str(address)
+
+
+def _moved_to(assessment: Assessment, address: Address) -> Address | None:
+    for line in assessment.stack.moved:
+        if line.source == address:
+            return line.target
+        if address.index is not None and line.source == address.resource:
+            return line.target.at(address.index)
+    return None
 
 
 def _under_a_former_name(assessment: Assessment, kind: str, live: LiveResource) -> str | None:
@@ -137,7 +241,7 @@ def _under_a_former_name(assessment: Assessment, kind: str, live: LiveResource) 
 
 
 def _formerly_at(
-    assessment: Assessment, kind: str, live: LiveResource, created: frozenset[str]
+    assessment: Assessment, kind: str, live: LiveResource, created: Set[str]
 ) -> str | None:
     """The address to be created that a marker names under an environment of this stack that the
     file no longer has.
@@ -189,13 +293,15 @@ def _names_others(assessment: Assessment, live: LiveResource) -> bool:
 
 
 def propose(assessment: Assessment) -> tuple[Binding, ...]:
-    """A binding for each address to be created that exactly one marked object matches: by its name
-    or by the address in its marker, and by its attributes.
+    """A binding for each address that has no object, and that exactly one marked object matches: by
+    its name or by the address in its marker, and by its attributes.
     """
     found: dict[Address, list[LiveResource]] = {}
     unowned = list(unowned_objects(assessment))
     for address, item in assessment.items.items():
-        if item.disposition is not Disposition.CREATE or address.rule is not None:
+        if address.rule is not None or not (
+            item.disposition is Disposition.CREATE or _is_replaced(assessment, item)
+        ):
             continue
         for kind, live in unowned:
             if (
@@ -211,10 +317,32 @@ def propose(assessment: Assessment) -> tuple[Binding, ...]:
     )
 
 
+def _is_replaced(assessment: Assessment, item: ManagedObject) -> bool:
+    """Whether the object of an entry is missing without a request that explains it: a newer state
+    may have another one.
+    """
+    entry, address = item.entry, str(item.address)
+    return (
+        entry is not None
+        and item.live is None
+        and entry.phase is Phase.READY
+        and entry.kind in assessment.account.complete
+        and address not in assessment.options.unsettled
+        and all(intent.address != address for intent, _ in assessment.state.open.values())
+    )
+
+
 def _answers(assessment: Assessment, item: ManagedObject, live: LiveResource) -> bool:
-    named = _named_address(assessment, item.kind.name, live)
-    named = named or _under_a_former_name(assessment, item.kind.name, live)
-    has_name = remote_name(item) == _name(live) and not _names_others(assessment, live)
+    kind = item.kind.name
+    named = named_address(assessment, kind, live)
+    if LEFT + live.id in assessment.state.facts:
+        named = None
+    if named is not None:
+        named = _to_be_created(assessment, named, frozenset({str(item.address)})) or named
+    named = named or _under_a_former_name(assessment, kind, live)
+    name = remote_name(item)
+    has_name = name is not None and name == _name(live) and not _names_others(assessment, live)
+    # the states of others are looked at last: in a shared place, each costs operations
     if not (has_name or named == str(item.address)) or is_elsewhere(assessment, live):
         return False
     return all(
@@ -233,9 +361,20 @@ def bound(address: Address, live: LiveResource, item: ManagedObject | None) -> E
     return Entry(str(address), live.kind, live.id, lookups=lookups, phase=phase, nonce=live.nonce)
 
 
-def effects(bindings: tuple[Binding, ...]) -> tuple[StateChange, ...]:
-    """The changes of the state that the bindings make."""
-    return tuple(StateChange(put=binding.entry) for binding in bindings)
+def effects(bindings: tuple[Binding, ...], state: State) -> tuple[StateChange, ...]:
+    """The changes of the state that the bindings make. The rules of a firewall that is no longer
+    bound to an address leave the state with it.
+    """
+    former = {
+        entry.id
+        for binding in bindings
+        if (entry := state.entries.get(str(binding.address))) is not None
+    }
+    rules = (entry for entry in state.entries.values() if entry.parent in former)
+    return (
+        *(StateChange(drop=rule.address) for rule in rules),
+        *(StateChange(put=binding.entry) for binding in bindings),
+    )
 
 
 def unsettled_create(item: ManagedObject) -> Problem | None:
@@ -253,23 +392,42 @@ def unsettled_create(item: ManagedObject) -> Problem | None:
     )
 
 
+def _is_own(assessment: Assessment, kind: str, live: LiveResource) -> bool:
+    """Whether this stack created an object: its marker or the state proves it."""
+    deleted = deleted_from(assessment.state, live.id)
+    return deleted is not None or named_address(assessment, kind, live) is not None
+
+
 def adoptable(assessment: Assessment, text: str, id: str) -> Binding | Problem:
-    """The binding of one object to one address that a person decides, or why it is not possible."""
+    """The binding of one object to one address that a person decides, or why it is not possible.
+    An object that this stack created may have an address that the file does not have: the next
+    plan then deletes it, with consent.
+    """
     address = parse(text)
     item = assessment.items.get(address) if address is not None else None
-    if address is None or item is None or address.rule is not None:
+    sections = all_kinds().sections
+    kind = all_kinds().get(address.kind) if address is not None else None
+    live = assessment.account.find(kind.name, id) if kind is not None else None
+    created_here = live is not None and kind is not None and _is_own(assessment, kind.name, live)
+    if (
+        address is None
+        or kind is None
+        or address.rule is not None
+        or address.existing
+        or kind.name not in sections
+        or (item is None and not created_here)
+    ):
         return error(
             "missing-reference", msg("the stack has no {address}", address=text), address=text
         )
-    if (unsettled := unsettled_create(item)) is not None:
+    if item is not None and (unsettled := unsettled_create(item)) is not None:
         return unsettled
-    live = assessment.account.find(item.kind.name, id)
     if live is None:
         return error(
             "missing-object",
             msg(
                 "this account has no {kind} {id}",
-                kind=item.kind.singular.replace("_", " "),
+                kind=kind.singular.replace("_", " "),
                 id=id,
             ),
             address=text,
