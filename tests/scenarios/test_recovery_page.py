@@ -153,6 +153,26 @@ def test_a_lost_state_is_brought_back_as_the_page_says(applied: Run) -> None:
     assert applied("plan", "--detailed-exitcode")[0] == 0
 
 
+def test_an_older_copy_is_completed_as_the_page_says(applied: Run) -> None:
+    older = Path("stack.yaml").read_text(encoding="utf-8")
+    shutil.copytree(FOLDER, "copy")
+    server = older.partition("instances:\n  web:")[2].partition("\n\n")[0]
+    newer = older.replace("instances:\n  web:", f"instances:\n  api:{server}\n  web:")
+    Path("stack.yaml").write_text(newer, encoding="utf-8")
+    assert applied("apply", "--yes")[0] == 0
+    shutil.rmtree(FOLDER)
+    shutil.copytree("copy", FOLDER)
+    Path("stack.yaml").write_text(older, encoding="utf-8")
+    code, said = applied("plan")
+    found = re.search(r"recover --simulate --adopt (instances.api=\S+)", said)
+    assert code == 3 and "error[untracked]" in said and found is not None, said
+    assert "was created by this stack for instances.api and is not in its state" in PAGE
+    assert applied("recover", "--adopt", found[1])[0] == 0
+    assert applied("plan", "--detailed-exitcode")[0] == 2
+    Path("stack.yaml").write_text(newer, encoding="utf-8")
+    assert applied("plan", "--detailed-exitcode")[0] == 0
+
+
 def test_the_page_sends_every_message_to_a_section_that_it_has() -> None:
     table = PAGE.partition("| symptom | section |")[2].partition("\n\n")[0]
     headings = {

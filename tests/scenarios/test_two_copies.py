@@ -102,8 +102,10 @@ class Case:
     more: tuple[str, ...] = ()
 
 
+TWO = "instances: {a: {}, b: {}}"
+OWN_TEXT = "instances: {a: {}, b: {description: of the user}}"
 STOPS = {
-    "a new address": Case("instances: {a: {}}", *["instances: {a: {}, b: {}}"] * 2),
+    "a new address": Case("instances: {a: {}}", TWO, TWO),
     "under another name": Case(
         "instances: {a: {}}", "instances: {a: {}, b: {}}", "instances: {a: {}, b: {name: other}}"
     ),
@@ -134,14 +136,12 @@ STOPS = {
         "instances: {a: {}}\nblock_storages: {d: {instance: a, size: 10, type: ssd, name: two}}\n"
         "firewalls: {w: {name: wall-two, rules: {r: {direction: in, protocol: tcp, ports: 80, cidr: 10.0.0.0/8}}}}",
     ),
-    "the user's text": Case(
-        "instances: {a: {}}", *["instances: {a: {}, b: {description: of the user}}"] * 2
-    ),
+    "the user's text": Case("instances: {a: {}}", OWN_TEXT, OWN_TEXT),
     "replaced": Case(
-        *["instances: {a: {}, b: {}}"] * 3, more=("--replace", "instances.a")
+        TWO, TWO, TWO, more=("--replace", "instances.a")
     ),
     "replaced, all of them": Case(
-        *["instances: {a: {}, b: {}}"] * 3,
+        TWO, TWO, TWO,
         more=("--replace", "instances.a", "--replace", "instances.b"),
     ),
 }  # fmt: skip
