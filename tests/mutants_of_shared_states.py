@@ -43,7 +43,7 @@ MUTANTS_OF_SHARED_STATES = (
         _FOLDER + "log/log_writer.py",
         "_Found.OURS if found[key] == data else _Found.ANOTHER",
         "_Found.OURS",
-        _LIFE,
+        ("tests/store/shared/test_shared_store.py",),
     ),
     Mutant(
         "take our own object for another one",
