@@ -150,7 +150,7 @@ MAKERS: dict[str, Callable[[Path], Place]] = {
 }
 """How each place is made for one test, in a folder of its own."""
 
-RENAMING = ("folder", "folder in memory")
+RENAMING = ("folder", "folder in memory", "shared, in memory")
 """The places that can give a state another name."""
 
 
