@@ -16,7 +16,7 @@ from reconciler.common.suggestions import listed
 from reconciler.common.text import msg
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
-from reconciler.model.ports import MovableStore, MovableWriter
+from reconciler.model.ports import Store
 from reconciler.model.resource import title_of
 from reconciler.model.state import State
 from reconciler.recovery import hand_over
@@ -35,7 +35,7 @@ class Replacement:
 class Push:
     """A copy that is to become the state of this stack and environment. `name` is its file."""
 
-    store: MovableStore
+    store: Store
     copy: State
     name: str
     stack: str
@@ -57,8 +57,7 @@ class Push:
             environment=self.environment,
             notify=opening.notify,
         )
-        with writing as opened:
-            writer: MovableWriter = opened  # type: ignore[assignment]
+        with writing as writer:
             current = writer.state if writer.state.serial else None
             if self._is_done(current):
                 return None

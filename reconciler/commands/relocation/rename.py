@@ -49,6 +49,10 @@ def find(names: Iterable[tuple[Name, Name]], stores: Stores) -> tuple[Rename, ..
     """
     found, problems = list[Rename](), list[Problem]()
     for former, name in names:
+        arriving = _arriving(stores(former), stores(name))
+        if arriving is not None:
+            found.append(Rename(former, name, arriving))
+            continue
         state, other = session.read_state(stores(former)), session.read_state(stores(name))
         if state is None:
             # its folder has the new name already, but not the state in it
@@ -63,6 +67,24 @@ def find(names: Iterable[tuple[Name, Name]], stores: Stores) -> tuple[Rename, ..
     if problems:
         raise Abort(*problems)
     return tuple(found)
+
+
+def _arriving(former: ports.Store, store: ports.Store) -> State | None:
+    """The state of a rename that was interrupted, None if there was none."""
+    found = session.read_place(store.transit)
+    if not isinstance(found, ports.Arrival):
+        return None
+    is_ours = found.origin == store.place_of(former)
+    try:
+        state = former.read()
+    except ports.StateMoved:
+        return found.state if is_ours else None
+    except ports.StoreError as failure:
+        session.stop_for_store(failure)
+    is_older = state is not None and (
+        found.state.lineage == state.lineage and found.state.serial <= state.serial
+    )
+    return state if is_ours or is_older else None
 
 
 def _pending(former: Name) -> Problem:

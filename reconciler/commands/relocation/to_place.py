@@ -19,7 +19,7 @@ from reconciler.common.text import msg
 from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
-from reconciler.model.ports import Arrival, Departure, KeptStates, MovableStore, MovableWriter
+from reconciler.model.ports import Arrival, Departure, KeptStates, Store
 from reconciler.model.resource import title_of
 from reconciler.model.state import State
 from reconciler.recovery import hand_over
@@ -29,7 +29,7 @@ from reconciler.recovery import hand_over
 class Site:
     """The state of a stack in one place. `place` names the place, as in `RECONCILER_STATE`."""
 
-    store: MovableStore
+    store: Store
     place: str
 
 
@@ -102,8 +102,7 @@ class Relocation:
             environment=self.environment,
             notify=opening.notify,
         )
-        with writing as opened:
-            writer: MovableWriter = opened  # type: ignore[assignment]
+        with writing as writer:
             self._check(writer.state)
             state = writer.commit()
             arrival = Arrival(replace(state, serial=state.serial + 1), self.source.place)

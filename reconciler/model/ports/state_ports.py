@@ -186,6 +186,18 @@ class StateWriter(Protocol):
         """
         ...
 
+    def replace(self, state: State) -> State:
+        """Makes another state of this stack the state, with the serial after both, and returns it.
+        The one before it is kept. Raises `RecordFailed`, `LostLock`.
+        """
+        ...
+
+    def depart(self, departure: Departure) -> None:
+        """Records that the state was moved away. Nothing can be written afterwards. Raises
+        `RecordFailed` (it may have happened), `LostLock`.
+        """
+        ...
+
     def check(self) -> None:
         """Raises `LostLock` if somebody else broke the lock."""
         ...
@@ -229,26 +241,6 @@ class Store(StateReader, KeepsPlans, Protocol):
     def unlock(self) -> Held | None:
         """Breaks the lock and returns who held it. Raises `RecordFailed`."""
         ...
-
-
-class MovableWriter(StateWriter, Protocol):
-    """The one writer of a state that can be replaced as a whole."""
-
-    def replace(self, state: State) -> State:
-        """Makes another state of this stack the state, with the serial after both, and returns it.
-        The one before it is kept. Raises `RecordFailed`, `LostLock`.
-        """
-        ...
-
-    def depart(self, departure: Departure) -> None:
-        """Records that the state was moved away. Nothing can be written afterwards. Raises
-        `RecordFailed` (it may have happened), `LostLock`.
-        """
-        ...
-
-
-class MovableStore(Store, Protocol):
-    """A store from which and to which a state can be moved."""
 
     def transit(self) -> Transit | None:
         """Whether the state was moved away, or is being moved here; None if neither, also if there

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeAlias
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
-from reconciler.model.ports import Arrival, Departure, LostLock, NameTaken, Transit
+from reconciler.model.ports import Arrival, Departure, LostLock, NameTaken, StateMoved, Transit
 from reconciler.model.resource import title_of
 from reconciler.store import state_format
+from reconciler.store.folder_name import name_of_folder
 from reconciler.store.moving.transit_format import moved_away, not_arrived
 from reconciler.store.objects.port import ObjectStoreError
 from reconciler.store.shared.log.log_format import ArrivalBody, CloseBody, DepartureBody
 from reconciler.store.shared.log.log_reader import LogReading
 from reconciler.store.shared.log.log_writer import LogPlace, LogWriter
 from reconciler.store.state_format import Snapshot
+
+Name: TypeAlias = "tuple[str, str | None]"
+"""A stack and an environment."""
 
 ARRIVAL_SECONDS = 60.0
 """For how long an object of a move is tried."""
@@ -30,13 +37,60 @@ def transit_of(reading: LogReading) -> Transit | None:
     return None
 
 
-def require_usable(reading: LogReading, here: str) -> None:
-    """Raises `StateMoved` if the state is somewhere else. `here` is this place."""
+def require_usable(reading: LogReading, here: str, name: str) -> None:
+    """Raises `StateMoved` if the state is somewhere else. `here` is this place, `name` that of the
+    log in it.
+    """
     transit = transit_of(reading)
     if isinstance(transit, Departure):
         raise moved_away(transit)
     if transit is not None:
+        if is_near(transit.origin):
+            former = name_of_folder(transit.origin.removeprefix("../"))
+            raise being_renamed(former, name_of_folder(name))
         raise not_arrived(transit, here)
+
+
+def is_near(place: str) -> bool:
+    """Whether a place is that of another name in the same place."""
+    return place.startswith("../")
+
+
+def being_renamed(former: Name, name: Name) -> StateMoved:
+    """The error for whoever wants to use a state under one of two names while it changes them."""
+    message = msg(
+        "the rename of the state of {former} to {name} was interrupted",
+        former=title_of(*former),
+        name=title_of(*name),
+    )
+    pairs = tuple(zip(former, name, strict=True))
+    is_stack = former[0] != name[0]
+    hint = msg(
+        "run that command again: reconciler state {command} {former} {name}",
+        command="rename-stack" if is_stack else "rename-env",
+        former=pasted(pairs[0][0] if is_stack else pairs[1][0] or "-"),
+        name=pasted(pairs[0][1] if is_stack else pairs[1][1] or "-"),
+    )
+    return StateMoved(message, hint=hint)
+
+
+def require_arrived(
+    reading: LogReading, name: str, sibling: Callable[[str], Transit | None]
+) -> None:
+    """Raises `StateMoved` if the state was renamed from here and has not arrived. `name` is that of
+    its log here, `sibling` looks at another one.
+    """
+    gone = reading.folded.renamed
+    if gone is None:
+        return
+    there = gone.to.removeprefix("../")
+    found = sibling(there)
+    if (
+        isinstance(found, Arrival)
+        and found.origin == f"../{name}"
+        and found.state.serial == gone.serial
+    ):
+        raise being_renamed(name_of_folder(name), name_of_folder(there))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model.ports import Departure, StateDamaged, StateNewer
 from reconciler.model.state import State
 from reconciler.store.shared.arriving import complete, receive, require_free
-from reconciler.store.shared.log.log_format import ArrivalBody
+from reconciler.store.shared.log.log_format import ArrivalBody, DepartureBody
+from reconciler.store.shared.log.log_reader import LogReading
 from reconciler.store.shared.past_states import PastStates
 from reconciler.store.shared.shared_writer import SharedWriter
 from reconciler.store.shared.taking import Taker
@@ -36,11 +37,14 @@ class SharedRename:
         """
         found, target = self.source.read(), self.target.read()
         arriving = target.folded.passage
-        mine = arriving if isinstance(arriving, ArrivalBody) else None
-        mine = mine if mine is not None and mine.origin == self.here else None
+        mine = (
+            arriving
+            if isinstance(arriving, ArrivalBody) and self._is_ours(arriving, found)
+            else None
+        )
         if found.state is None:
             # interrupted after the state had departed from here
-            if mine is None:
+            if mine is None or found.folded.renamed != DepartureBody(self.there, mine.state.serial):
                 return None
             complete(self.target, mine)
             return mine.state
@@ -61,14 +65,26 @@ class SharedRename:
         complete(self.target, arrival)
         return state
 
+    def _is_ours(self, arriving: ArrivalBody, found: LogReading) -> bool:
+        """Whether an arrival is that of this rename, or of an interrupted one that is older."""
+        if arriving.origin == self.here:
+            return True
+        theirs, state = arriving.state, found.state
+        return state is not None and (
+            theirs.lineage == state.lineage and theirs.serial <= state.serial
+        )
+
     def _kept(self) -> list[Snapshot]:
         """The history of the source, oldest first."""
-        past = PastStates(self.source.reader)
-        kept: list[Snapshot] = []
         with suppress(StateDamaged, StateNewer):
-            reading = self.source.read()
-            kept = [Snapshot(past.past(serial)) for serial in reversed(past.history())]
-            before = past.before_last_run(reading)
-            if before is not None and before.serial > 0:
-                kept.append(Snapshot(before, Moment.START))
+            return self.source.again(self._history)
+        return []
+
+    def _history(self) -> list[Snapshot]:
+        reader = self.source.reader
+        past = PastStates(reader)
+        kept = [Snapshot(past.past(serial)) for serial in reversed(past.history())]
+        before = past.before_last_run(reader.with_end(reader.read()))
+        if before is not None and before.serial > 0:
+            kept.append(Snapshot(before, Moment.START))
         return kept

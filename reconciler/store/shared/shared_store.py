@@ -31,7 +31,12 @@ from reconciler.store.shared.log.log_format import CloseBody
 from reconciler.store.shared.log.log_reader import LogReader, LogReading
 from reconciler.store.shared.log.log_writer import LogPlace
 from reconciler.store.shared.log.retry_reads import read_again
-from reconciler.store.shared.passage import SharedArrival, require_usable, transit_of
+from reconciler.store.shared.passage import (
+    SharedArrival,
+    require_arrived,
+    require_usable,
+    transit_of,
+)
 from reconciler.store.shared.past_states import PastStates
 from reconciler.store.shared.runtime import StoreRuntime
 from reconciler.store.shared.shared_rename import SharedRename
@@ -98,7 +103,8 @@ class SharedStore:
         `StateNewer`, `PlaceUnusable`.
         """
         reading = self._read()
-        require_usable(reading, self._objects.location)
+        require_usable(reading, self._objects.location, self._name)
+        self._require_arrived(reading)
         return reading.state
 
     def open(
@@ -120,6 +126,7 @@ class SharedStore:
         def require(reading: LogReading) -> None:
             if reading.position == 0:
                 self._runtime.check_place(self._objects)
+            self._require_arrived(reading)
             self._require_name(reading, stack, environment)
 
         self._only_reads = False
@@ -151,7 +158,7 @@ class SharedStore:
         taker = self._taker(self._objects)
         while True:
             reading = taker.read()
-            require_usable(reading, self._objects.location)
+            require_usable(reading, self._objects.location, self._name)
             state = reading.folded.state
             if not is_open(reading) or state is None:
                 return None
@@ -339,6 +346,9 @@ class SharedStore:
     def _spill(self, lineage: str) -> Spill | None:
         folder = self._runtime.spill
         return None if folder is None else Spill(folder, self.location, lineage)
+
+    def _require_arrived(self, reading: LogReading) -> None:
+        require_arrived(reading, self._name, lambda name: self._sibling(name).transit())
 
     def _require_name(self, reading: LogReading, stack: str, environment: str | None) -> None:
         state = reading.state

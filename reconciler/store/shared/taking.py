@@ -78,7 +78,7 @@ class Taker:
         until = self.place.clock.monotonic() + wanted.timeout_seconds
         while True:
             reading = self.read()
-            require_usable(reading, self.place.objects.location)
+            require_usable(reading, self.place.objects.location, self.place.keys.name)
             require(reading)
             if is_open(reading) and not self._is_dead(reading, wanted, until):
                 continue

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.commands.relocation.to_place import Relocation, Site, Work
 from reconciler.commands.relocation.transfer import Opening
-from reconciler.model.ports import MovableStore
+from reconciler.model.ports import Store
 from reconciler.store.folder_store import FileStore
 from tests.servers import places as servers
 from tests.store.builders import HOLDER, created, intent, note
@@ -20,7 +20,7 @@ from tests.store.contract.places import on_server
 def test_a_state_goes_from_a_folder_to_postgresql_to_s3_and_back(
     places: servers.Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores: dict[str, MovableStore] = {"folder": FileStore(tmp_path / "shop")}
+    stores: dict[str, Store] = {"folder": FileStore(tmp_path / "shop")}
     made = {kind: places.fresh(kind) for kind in ("postgres", "moto")}
     opened = {kind: on_server(each.url, each.environment) for kind, each in made.items()}
     for kind, each in made.items():

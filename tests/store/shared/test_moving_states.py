@@ -14,7 +14,7 @@ import pytest
 from reconciler.commands.relocation.to_place import Relocation, Site, Work
 from reconciler.commands.relocation.transfer import Opening
 from reconciler.model.abort import Abort
-from reconciler.model.ports import Locked, MovableStore, StateMoved, StoreError
+from reconciler.model.ports import Locked, StateMoved, Store, StoreError
 from reconciler.model.state import State
 from tests.doubles.memory_objects import MemoryMachine, StoreFault
 from tests.doubles.memory_store import Crash, Fault, Kept, MemoryDisk, MemoryStore
@@ -44,7 +44,7 @@ class Machines:
         self.world.time.advance(120.0)
         self.machine = self.world.machine()
 
-    def store(self, place: str) -> MovableStore:
+    def store(self, place: str) -> Store:
         """The store of the state in that place."""
         if place == SHARED:
             return self.world.store(self.machine)

@@ -26,7 +26,7 @@ from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.commands.relocation.push import Replacement
-    from reconciler.model.ports import MovableStore, Version
+    from reconciler.model.ports import Store, Version
     from reconciler.model.state import State
 
 _FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -149,15 +149,15 @@ def history(session: Session) -> int:
     return exit_codes.DONE
 
 
-def opened(session: Session) -> tuple[Session, MovableStore, str]:
+def opened(session: Session) -> tuple[Session, Store, str]:
     """The session with the identified environment, the store of its stack, and the stack's name."""
     name, environment = session.identify()
     session = replace(session, environment=environment)
-    store: MovableStore = session.store(name, environment)  # type: ignore[assignment]
+    store = session.store(name, environment)
     return session, store, name
 
 
-def _no_state(title: str, store: MovableStore) -> Abort:
+def _no_state(title: str, store: Store) -> Abort:
     message = msg("{stack} has no state in {place}", stack=title, place=shown_path(store.location))
     return Abort(error("missing-reference", message))
 

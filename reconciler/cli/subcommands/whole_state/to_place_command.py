@@ -22,7 +22,7 @@ from reconciler.render import escape, format
 from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
-    from reconciler.model.ports import MovableStore, StatePlace
+    from reconciler.model.ports import StatePlace
     from reconciler.model.state import State
 
 
@@ -79,7 +79,7 @@ def _relocation(
 ) -> Relocation:
     sites = []
     for place in (source, target):
-        store: MovableStore = place.store(stack, environment)  # type: ignore[assignment]
+        store = place.store(stack, environment)
         sites.append(Site(store, _setting(place)))
     if sites[0].store.identity == sites[1].store.identity:
         raise stop_usage(msg("the state is already in {place}", place=sites[1].place))

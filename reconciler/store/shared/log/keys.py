@@ -17,6 +17,11 @@ class StackKeys:
     root: str
 
     @property
+    def name(self) -> str:
+        """`<stack>[.<env>]`."""
+        return self.root.rstrip("/").rpartition("/")[2]
+
+    @property
     def logs(self) -> str:
         """How the keys of all log objects begin."""
         return self.root + "log/"

@@ -53,12 +53,14 @@ class Folded:
     """The state after some objects of the log; None before the first.
 
     `is_unsaved`: there are records after the last commit. `passage` is the arrival or departure
-    with which the log ends. `step` is that of the last intent of the epoch.
+    with which the log ends, `renamed` a departure to another name in the same place. `step` is that
+    of the last intent of the epoch.
     """
 
     state: State | None = None
     is_unsaved: bool = False
     passage: ArrivalBody | DepartureBody | None = None
+    renamed: DepartureBody | None = None
     step: str | None = None
 
 
@@ -98,11 +100,11 @@ def folded(before: Folded, found: LogObject, key: str) -> Folded:
             raise _broken(key, msg("the state is not here any more, or not yet"))
         case FenceBody():
             state = before.state or State(found.header.lineage, 0, body.stack, body.environment)
-            return replace(before, state=state, step=None)
+            return replace(before, state=state, renamed=None, step=None)
         case DepartureBody() if body.is_near:
-            return Folded()
+            return Folded(renamed=body)
         case ArrivalBody() | DepartureBody():
-            return replace(before, passage=body, step=None)
+            return replace(before, passage=body, renamed=None, step=None)
         case CloseBody():
             if isinstance(before.passage, ArrivalBody):
                 return Folded(before.passage.state)
