@@ -91,8 +91,6 @@ def _missing(
     former = _formerly_at(assessment, kind, live, created) if is_empty else None
     renamed = _under_a_former_name(assessment, kind, live)
     named = named_address(assessment, kind, live)
-    if former is None and is_elsewhere(assessment, live):
-        return None
     if LEFT + live.id in assessment.state.facts:
         named = None  # it was forgotten on purpose: only its name can be in the way
     target = None if named is None else _to_be_created(assessment, named, created)
@@ -102,7 +100,8 @@ def _missing(
         at = by_name or target or named or former or renamed
     else:
         at = (by_name if live.nonce is not None else None) or target or renamed
-    if at is None:
+    # the states of others are looked at last: in a shared place, each costs operations
+    if at is None or (former is None and is_elsewhere(assessment, live)):
         return None
     if former is not None:
         return Missing(live, at, "", former=True)

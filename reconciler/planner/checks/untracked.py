@@ -56,12 +56,11 @@ def find(assessment: Assessment) -> Iterator[Untracked]:
         if LEFT + live.id in state.facts:
             continue
         deleted = deleted_from(state, live.id)
-        if lost_state.is_elsewhere(assessment, live):
+        is_known = live.nonce is None or live.nonce in known or LOST + live.nonce in state.facts
+        if (deleted is None and is_known) or lost_state.is_elsewhere(assessment, live):
             continue
         if deleted is not None:
             yield Untracked(live, deleted, sure=True)
-            continue
-        if live.nonce is None or live.nonce in known or LOST + live.nonce in state.facts:
             continue
         created_for = lost_state.named_address(assessment, kind, live)
         at = named.get((kind, live.attributes.get("name")))

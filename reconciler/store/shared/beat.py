@@ -13,7 +13,8 @@ from enum import Enum
 from reconciler.common.dataclass import dataclass
 from reconciler.store import state_format
 from reconciler.store.objects.port import ObjectStore
-from reconciler.store.shared.log.log_writer import Epoch, LogPlace
+from reconciler.store.shared.log.log_format import decode_log_object
+from reconciler.store.shared.log.log_writer import LogWriter
 
 BEAT_SECONDS = 10.0
 DEAD_SECONDS = 30.0
@@ -87,14 +88,16 @@ class Pulse:
     beats. `step` is shown to others.
     """
 
-    def __init__(self, connect: Callable[[], ObjectStore], place: LogPlace, epoch: Epoch) -> None:
+    def __init__(self, connect: Callable[[], ObjectStore], log: LogWriter) -> None:
         self.is_lost = False
         self.step: str | None = None
-        self._connect, self._place = connect, place
-        self._last = Beat(epoch.number, epoch.token, 0, 0)
+        self._connect, self._log = connect, log
+        self._last = Beat(log.epoch.number, log.epoch.token, 0, 0)
+        # None once it is over; a machine may stand still between the next line and its result
+        self._end: Callable[[], None] | None = _nothing
         self._objects: ObjectStore | None = None
         self._busy = threading.Lock()
-        self._end: Callable[[], None] | None = place.clock.every(BEAT_SECONDS, self.beat)
+        self._end = log.place.clock.every(BEAT_SECONDS, self.beat)
 
     def beat(self) -> None:
         """Beats once, or notices that the lock is lost. Raises nothing."""
@@ -120,19 +123,33 @@ class Pulse:
     def _beat(self) -> None:
         if self._objects is None:
             self._objects = self._connect()
-        key = self._place.keys.beat
+        key = self._log.place.keys.beat
         found = decode_beat(self._objects.read(key).get(key))
-        if found is not None and found.epoch > self._last.epoch:
+        if found is not None and found.epoch > self._last.epoch and self._is_overtaken():
             self.is_lost = True
             return
         step = None if self.step is None else self.step[:_TEXT_MAX]
-        at = int(self._place.clock.time())
+        at = int(self._log.place.clock.time())
         self._last = replace(self._last, count=self._last.count + 1, at=at, step=step)
         self._objects.replace(key, encode_beat(self._last))
         if self._end is None:
             self._disconnect()
 
+    def _is_overtaken(self) -> bool:
+        """Whether the log says so too: the beat may be one that a restored log was left with."""
+        if self._objects is None:
+            return False
+        key = self._log.place.keys.log(self._log.position + 1)
+        data = self._objects.read(key).get(key)
+        if data is None:
+            return False
+        return decode_log_object(data, name=key).header.epoch > self._last.epoch
+
     def _disconnect(self) -> None:
         if self._objects is not None:
             self._objects.close()
             self._objects = None
+
+
+def _nothing() -> None:
+    """Ends a beat that has not begun."""

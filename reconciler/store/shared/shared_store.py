@@ -138,7 +138,7 @@ class SharedStore:
             taker.place.objects.close()
             raise
         state = reading.folded.state or State(log.lineage, 0, stack, environment)
-        pulse = Pulse(self._connect, taker.place, log.epoch)
+        pulse = Pulse(self._connect, log)
         spill = self._spill(state.lineage)
         writer = SharedWriter(Taken(taker.place, reading, log, pulse, spill), state)
         try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from reconciler.model.ports import Locked, LostLock
 from reconciler.store.shared.beat import Beat, Life, LifeWatch, decode_beat, encode_beat
-from tests.doubles.memory_objects import StoreFault
+from tests.doubles.memory_objects import MemoryMachine, StoreFault
+from tests.doubles.store_clock import VirtualStoreClock
 from tests.store.builders import add_server, intent, note
 from tests.store.shared.harness import ROOT, World, opened
 
@@ -195,3 +197,30 @@ def test_the_user_sees_why_a_run_waits() -> None:
     writer.append(intent(1))
     assert texts and all("waiting for the place of the state" in text for text in texts)
     assert len(texts) <= 1 + world.time.monotonic() / 10.0
+
+
+def test_a_beat_that_a_restore_left_behind_does_not_stop_a_run() -> None:
+    world = World()
+    world.place.objects[ROOT + "beat"] = encode_beat(beat(90, epoch=50))
+    writer = opened(world.store())
+    for number in range(6):
+        world.time.advance(20.0)
+        add_server(writer, number)
+    writer.close()
+    assert opened(world.store()).state.sequence == 12
+
+
+def test_a_beat_may_come_while_the_holder_begins() -> None:
+    class Eager(VirtualStoreClock):
+        """Beats before it returns what ends the beat, as after a pause of the machine."""
+
+        def every(self, seconds: float, call: Callable[[], object]) -> Callable[[], None]:
+            call()
+            return super().every(seconds, call)
+
+    world = World()
+    machine = MemoryMachine(world.place, clock=Eager(world.time))
+    writer = opened(world.store(machine))
+    found = decode_beat(world.place.objects[ROOT + "beat"])
+    assert found is not None and found.count == 1
+    writer.close()

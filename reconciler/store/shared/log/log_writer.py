@@ -72,7 +72,7 @@ class LogWriter:
         self.is_lost = self.is_unsure = False
         epoch = 1 if end is None else end.header.epoch + 1
         self.epoch = Epoch(epoch, token, self.position + 1)
-        self._place = place
+        self.place = place
         self._heard = place.clock.boottime()
         self._guard_tried = -GUARD_SECONDS
 
@@ -123,13 +123,13 @@ class LogWriter:
             self.epoch.token,
             None if self.end is None else self.end.digest,
             self.epoch.began,
-            int(self._place.clock.time()),
+            int(self.place.clock.time()),
         )
         data = encode_log_object(header, body)
         # an interrupt may come between the place and what is remembered of it
         self.is_unsure = True
         attempts = _Attempts()
-        retries = Retries.of(self._place.clock, self._place.notify, seconds)
+        retries = Retries.of(self.place.clock, self.place.notify, seconds)
         while True:
             try:
                 self._try(data, attempts)
@@ -141,7 +141,7 @@ class LogWriter:
                     raise _failed(error) from error
         self.is_unsure = False
         self.end = LogEnd(header, type(body), digest(data))
-        self._heard = self._place.clock.boottime()
+        self._heard = self.place.clock.boottime()
 
     def require_own(self) -> None:
         """Raises `LostLock` if it is known that the lock is lost."""
@@ -153,7 +153,7 @@ class LogWriter:
         Raises `LostLock`. If the place gives no answer, nothing is known.
         """
         self.require_own()
-        now = self._place.clock.boottime()
+        now = self.place.clock.boottime()
         if now - self._heard <= GUARD_SECONDS or now - self._guard_tried < GUARD_SECONDS / 6:
             return
         self._guard_tried = now
@@ -167,14 +167,14 @@ class LogWriter:
 
     def _try(self, data: bytes, attempts: _Attempts) -> None:
         """Puts the object, or finds that it is there. Raises `ObjectStoreError` to try again."""
-        objects, position = self._place.objects, self.position + 1
-        key = self._place.keys.log(position)
-        before = self._place.keys.log(position - 1) if position > 1 else None
-        if self._place.clock.boottime() - self._heard > GUARD_SECONDS:
+        objects, position = self.place.objects, self.position + 1
+        key = self.place.keys.log(position)
+        before = self.place.keys.log(position - 1) if position > 1 else None
+        if self.place.clock.boottime() - self._heard > GUARD_SECONDS:
             names = self._names_after()
             if names and not (names == (key,) and self._look(key, before, data) is _Found.OURS):
                 self._lose()
-            self._heard = self._place.clock.boottime()
+            self._heard = self.place.clock.boottime()
         failure: ObjectStoreError = Unreachable(msg("it contradicts itself"))
         try:
             if objects.create(key, data, after=before):
@@ -192,14 +192,14 @@ class LogWriter:
 
     def _look(self, key: str, before: str | None, data: bytes) -> _Found:
         keys = (key,) if before is None else (key, before)
-        found = self._place.objects.read(*keys)
+        found = self.place.objects.read(*keys)
         if key in found:
             return _Found.OURS if found[key] == data else _Found.ANOTHER
         return _Found.NOTHING if before is None or before in found else _Found.NO_TAIL
 
     def _names_after(self) -> tuple[str, ...]:
-        keys = self._place.keys
-        return tuple(self._place.objects.names(keys.logs, after=keys.log(self.position), limit=2))
+        keys = self.place.keys
+        return tuple(self.place.objects.names(keys.logs, after=keys.log(self.position), limit=2))
 
     def _lose(self) -> None:
         self.is_lost, self.is_unsure = True, False
