@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import joined, msg
+from reconciler.store.objects.place_url import has_control
 from reconciler.store.objects.port import AccessRefused
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ def find(environ: Mapping[str, str], profile: str | None, *, instance: bool) -> 
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     access, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
     if profile is None and access and secret:
-        return Credentials(access, secret, environ.get("AWS_SESSION_TOKEN"), region)
+        return _usable(Credentials(access, secret, environ.get("AWS_SESSION_TOKEN"), region))
     chosen = profile or environ.get("AWS_PROFILE")
     values = _profile(environ, chosen or "default")
     region = region or values.get("region")
     access, secret = values.get("aws_access_key_id"), values.get("aws_secret_access_key")
     if access and secret:
-        return Credentials(access, secret, values.get("aws_session_token"), region)
+        return _usable(Credentials(access, secret, values.get("aws_session_token"), region))
     other = [name for name in _OTHER_PROGRAMS if name in values]
     if other:
         raise AccessRefused(
@@ -94,7 +95,26 @@ def find(environ: Mapping[str, str], profile: str | None, *, instance: bool) -> 
                 "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write ~/.aws/credentials"
             ),
         )
-    return Credentials(None, None, None, region)
+    return _usable(Credentials(None, None, None, region))
+
+
+def _usable(found: Credentials) -> Credentials:
+    """The same credentials. Raises `AccessRefused` if a value cannot be in a header, because a line
+    end was copied with it.
+    """
+    values = {
+        "AWS_ACCESS_KEY_ID": found.access_key,
+        "AWS_SECRET_ACCESS_KEY": found.secret_key,
+        "AWS_SESSION_TOKEN": found.token,
+        "AWS_REGION": found.region,
+    }
+    wrong = [name for name, value in values.items() if has_control(value or "")]
+    if wrong:
+        raise AccessRefused(
+            msg("{names} contains a line end or a control character", names=joined(", ", wrong)),
+            hint=msg("set it again, without what follows the value"),
+        )
+    return found
 
 
 def _profile(environ: Mapping[str, str], name: str) -> dict[str, str]:

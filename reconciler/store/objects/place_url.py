@@ -4,8 +4,12 @@ secret in it.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from enum import Enum
+from ipaddress import ip_address
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from reconciler.common.dataclass import dataclass
@@ -30,6 +34,7 @@ S3_PARAMETERS = frozenset({"endpoint", "path_style", "profile", "region"})
 
 _SECRETS = ("password", "secret", "token", "access_key", "accesskey")
 _SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "s3": "s3"}
+_BUCKET, _HOST = re.compile(r"[\w.-]+"), re.compile(r"[\w.:\[\]-]+")
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 
 
@@ -93,6 +98,8 @@ def parse(text: str) -> PlaceAddress:
         raise BadAddress(
             msg("the URL of the place contains #"), hint=msg("write # as %23 in a URL")
         )
+    if any(has_control(unquote(each)) for each in (netloc, path, *(value for _, value in pairs))):
+        raise BadAddress(msg("the URL of the place contains a control character"), hint=_forms())
     read = _postgres if known == "postgresql" else _bucket
     return read(netloc, path, pairs)
 
@@ -168,7 +175,12 @@ def _bucket(netloc: str, path: str, pairs: list[tuple[str, str]]) -> PlaceAddres
         raise BadAddress(
             msg("the URL of the place names no bucket"), hint=msg("add it: s3://bucket/prefix")
         )
-    if endpoint is not None and not _is_endpoint(endpoint):
+    if not _BUCKET.fullmatch(bucket):
+        raise BadAddress(
+            msg("{name} is not a name of a bucket", name=bucket),
+            hint=msg("a name of a bucket has letters, digits, `.`, `_` and `-`"),
+        )
+    if endpoint is not None and not is_endpoint(endpoint):
         raise BadAddress(
             msg("the endpoint is not the URL of a server"),
             hint=msg("write it with https:// and without a path, as in {example}", example=_SAMPLE),
@@ -179,6 +191,11 @@ def _bucket(netloc: str, path: str, pairs: list[tuple[str, str]]) -> PlaceAddres
             msg("path_style is neither true nor false"), hint=msg("remove it, or write true")
         )
     options["path_style"] = "true" if style in _TRUE else "false"
+    if endpoint is not None and style in _FALSE and _is_number(endpoint):
+        raise BadAddress(
+            msg("a bucket has no name of a host below the address {endpoint}", endpoint=endpoint),
+            hint=msg("remove path_style=false"),
+        )
     prefix = path.strip("/")
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
         raise BadAddress(
@@ -193,7 +210,8 @@ def _bucket(netloc: str, path: str, pairs: list[tuple[str, str]]) -> PlaceAddres
 _SAMPLE = "s3://bucket/prefix?endpoint=https://s3.example.com"
 
 
-def _is_endpoint(text: str) -> bool:
+def is_endpoint(text: str, *, path: bool = False) -> bool:
+    """Whether a text is the URL of a server; without a path, unless `path` allows one."""
     try:
         parts = urlsplit(text)
         usable = parts.port is None or 0 < parts.port < 65536
@@ -201,12 +219,28 @@ def _is_endpoint(text: str) -> bool:
         return False
     return (
         usable
+        and text.isprintable()
+        and " " not in text
+        and _HOST.fullmatch(parts.netloc) is not None
         and parts.scheme in ("http", "https")
         and bool(parts.hostname)
-        and parts.path in ("", "/")
+        and (path or parts.path in ("", "/"))
         and not parts.query
         and not parts.fragment
     )
+
+
+def has_control(text: str) -> bool:
+    """Whether a text has a line end or another control character."""
+    return any(unicodedata.category(letter) == "Cc" for letter in text)
+
+
+def _is_number(endpoint: str) -> bool:
+    """Whether the server is named by its IP address."""
+    with suppress(ValueError):
+        ip_address(urlsplit(endpoint).hostname or "")
+        return True
+    return False
 
 
 def _has_secret(pairs: list[tuple[str, str]]) -> bool:

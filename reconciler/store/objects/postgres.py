@@ -231,6 +231,11 @@ class PostgresObjects:
             made = _Connection.connect(autocommit=True, prepare_threshold=None, **self._options)
         except psycopg.Error as failure:
             raise connect_failure(failure, self._address) from failure
+        except ValueError as failure:  # of a host: the codec of its name, or a number in it
+            raise AccessRefused(
+                msg("the URL {place} names no host that can be looked up", place=self.location),
+                hint=msg("correct the host in the URL"),
+            ) from failure
         made.seconds = self._seconds
         return made
 

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit, urlunsplit
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
+from reconciler.common.text import msg
 from reconciler.store.objects import credentials
-from reconciler.store.objects.place_url import PlaceAddress
+from reconciler.store.objects.place_url import PlaceAddress, is_endpoint
 from reconciler.store.objects.port import (
     CONNECT_SECONDS,
     OPERATION_SECONDS,
@@ -152,10 +153,14 @@ class S3Objects:
     def _run(self, action: Callable[[S3Store], Result], *, writes: bool = False) -> Result:
         try:
             return action(self._store())
-        except (BaseError, OSError) as failure:
+        except (BaseError, OSError, ValueError) as failure:
             raise self._failed(failure, writes=writes) from failure
+        except BaseException as failure:
+            if type(failure).__name__ != "PanicException":  # of the library, which exports no name
+                raise
+            raise self._failed(failure, writes=writes) from None
 
-    def _failed(self, failure: Exception, *, writes: bool) -> ObjectStoreError:
+    def _failed(self, failure: BaseException, *, writes: bool) -> ObjectStoreError:
         found = failure_of(failure, self._address, writes=writes)
         if isinstance(found, AccessRefused):
             with self._opening:  # the next operation looks for renewed credentials
@@ -173,6 +178,11 @@ class S3Objects:
         endpoint = options.get("endpoint") or (
             self._environ.get("AWS_ENDPOINT_URL_S3") or self._environ.get("AWS_ENDPOINT_URL")
         )
+        if endpoint is not None and not is_endpoint(endpoint, path=True):
+            raise AccessRefused(
+                msg("AWS_ENDPOINT_URL is not the URL of a server"),
+                hint=msg("write it with https://"),
+            )
         keys = credentials.find(self._environ, options.get("profile"), instance=endpoint is None)
         by_path = options.get("path_style") != "false"
         config: S3Config = {

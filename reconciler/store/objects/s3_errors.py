@@ -70,7 +70,7 @@ class StoreAnswer:
         return self.status == 404 and self.code == "NoSuchKey"
 
 
-def failure_of(failure: Exception, address: PlaceAddress, *, writes: bool) -> ObjectStoreError:
+def failure_of(failure: BaseException, address: PlaceAddress, *, writes: bool) -> ObjectStoreError:
     """The error of an operation. After a write that got no answer, or one that does not say, it is
     `Unsure`.
     """

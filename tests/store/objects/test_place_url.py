@@ -6,6 +6,8 @@ import pytest
 
 from reconciler.store.objects import place_url
 from reconciler.store.objects.place_url import BadAddress, PlaceKind
+from reconciler.store.objects.port import AccessRefused
+from reconciler.store.objects.postgres import PostgresObjects
 
 SECRET = "hunter2"
 
@@ -24,9 +26,9 @@ NAMED = [
     ("postgresql://kim%40corp@db/a%2Fb", PlaceKind.POSTGRES, "a/b", "",
      {"user": "kim@corp", "host": "db"}),
     ("s3://bucket", PlaceKind.S3, "bucket", "", {"path_style": "true"}),
-    ("S3://bucket/팀/a%20b/?region=kr&endpoint=http://127.0.0.1:9000&path_style=no", PlaceKind.S3,
+    ("S3://bucket/팀/a%20b/?region=kr&endpoint=http://s3.local:9000&path_style=no", PlaceKind.S3,
      "bucket", "팀/a b",
-     {"region": "kr", "endpoint": "http://127.0.0.1:9000", "path_style": "false"}),
+     {"region": "kr", "endpoint": "http://s3.local:9000", "path_style": "false"}),
 ]  # fmt: skip
 
 
@@ -70,6 +72,13 @@ REFUSED = [
     ("s3://bucket/../b", "has an empty part, or one of dots", "single slashes"),
     ("s3://bucket?endpoint=s3.local:9000", "is not the URL of a server", "https://"),
     ("s3://bucket?endpoint=https://s3/b", "is not the URL of a server", "without a path"),
+    ("s3://bucket?endpoint=http://s%203", "is not the URL of a server", "https://"),
+    ("s3://bucket?endpoint=http://[::1]:1&path_style=false", "below the address", "path_style"),
+    ("s3://a%20bucket", "a bucket is not a name of a bucket", "letters"),
+    ("s3://bucket/a%0ab", "contains a control character", "name a folder"),
+    ("s3://bucket?region=kr%0d", "contains a control character", "name a folder"),
+    ("postgresql://db/infra%00", "contains a control character", "name a folder"),
+    ("postgresql://d%00b/infra", "contains a control character", "name a folder"),
     ("s3://bucket?path_style=maybe", "neither true nor false", "write true"),
     ("s3://bucket?reigon=kr", "unknown parameter: reigon", "`region`"),
     ("mysql://kim:{}@db/infra", "of the type mysql://", "`postgresql`"),
@@ -85,3 +94,12 @@ def test_a_wrong_url_is_refused_without_its_secret(text: str, message: str, hint
     assert message in str(failure.value)
     assert hint in failure.value.hint
     assert SECRET not in str(failure.value) + failure.value.hint
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_host_that_cannot_be_looked_up_is_refused(host: str) -> None:
+    # Goal: what the codec for names of hosts refuses is reported as a wrong URL, and not waited for.
+    store = PostgresObjects(place_url.parse(f"postgresql://{host}/infra"))
+    with pytest.raises(AccessRefused, match=f"postgresql://{host}/infra names no host") as failure:
+        store.names("")
+    assert failure.value.hint == "correct the host in the URL"

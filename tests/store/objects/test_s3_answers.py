@@ -179,6 +179,30 @@ def test_a_list_of_two_pages_is_read_to_its_end() -> None:
         assert b"continuation-token=T" in received[1]
 
 
+def test_a_panic_of_the_client_library_is_an_answer_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Goal: a bug of the library loses no outcome and shows no traceback; an interrupt stays one.
+    class PanicException(BaseException):
+        pass
+
+    store = S3Objects(place_url.parse("s3://bucket?endpoint=http://127.0.0.1:1"), KEYS)
+    for raised, created, read in (
+        (PanicException("unwrap"), Unsure, Unreachable),
+        (ValueError("path"), Unsure, Unreachable),
+        (KeyboardInterrupt(), KeyboardInterrupt, KeyboardInterrupt),
+    ):
+
+        def opened(raised: BaseException = raised) -> object:
+            raise raised
+
+        monkeypatch.setattr(store, "_store", opened)
+        with pytest.raises(created):
+            store.create("p/1", b"")
+        with pytest.raises(read):
+            store.read("p/1")
+
+
 def test_credentials_come_from_the_usual_places(tmp_path: Path) -> None:
     # Goal: environment first, then the files of a profile; renewed ones are found after a refusal.
     aws = tmp_path / ".aws"
@@ -220,6 +244,16 @@ def test_credentials_come_from_the_usual_places(tmp_path: Path) -> None:
             with pytest.raises(AccessRefused, match=message) as failure:
                 S3Objects(place_url.parse(url), environ).read("k")
             assert hint in str(failure.value.hint)
+        for environ, message in (
+            ({**home, **KEYS, "AWS_SECRET_ACCESS_KEY": "hunter2\r"}, "^AWS_SECRET_ACCESS_KEY cont"),
+            ({**home, **KEYS, "AWS_SESSION_TOKEN": "a\nb"}, "^AWS_SESSION_TOKEN cont"),
+        ):  # each would end the client library in a panic
+            with pytest.raises(AccessRefused, match=message) as failure:
+                S3Objects(place_url.parse(url), environ).read("k")
+        for endpoint in ("s3.local", "http://s3 local", "http://s3/a b"):
+            environ = {**home, **KEYS, "AWS_ENDPOINT_URL": endpoint}
+            with pytest.raises(AccessRefused, match="AWS_ENDPOINT_URL is not"):
+                S3Objects(place_url.parse("s3://bucket"), environ).read("k")
         file.write_text("aws_secret_access_key = hunter2\n")
         with pytest.raises(AccessRefused, match="cannot be read") as failure:
             S3Objects(place_url.parse(url), home).read("k")
