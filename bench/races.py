@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -85,7 +86,8 @@ class Raced:
 def race(place: places.Place, *, processes: int, seconds: float, seed: int) -> Raced:
     """One run on a fresh place."""
     chance = random.Random(seed)
-    connect = connector(place.url, place.environment)
+    url, environment = place.url, dict(place.environment)
+    connect = connector(url, environment)
     context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory(prefix="races-") as name:
         folder = Path(name)
@@ -109,7 +111,10 @@ def race(place: places.Place, *, processes: int, seconds: float, seed: int) -> R
             start()
         for each in running:
             _kill(each)
-        return _judged(connect, _acknowledged(folder), started - processes)
+        # Apart: a client of S3 has threads, which a process that is forked later would lack.
+        with ProcessPoolExecutor(1, mp_context=context) as judge:
+            found = _acknowledged(folder), started - processes
+            return judge.submit(_judged, url, environment, *found).result()
 
 
 def connector(url: str, environment: Mapping[str, str]) -> Callable[[], ObjectStore]:
@@ -167,8 +172,9 @@ def _acknowledged(folder: Path) -> list[tuple[str, int, str]]:
 
 
 def _judged(
-    connect: Callable[[], ObjectStore], acknowledged: list[tuple[str, int, str]], kills: int
+    url: str, environment: Mapping[str, str], acknowledged: list[tuple[str, int, str]], kills: int
 ) -> Raced:
+    connect = connector(url, environment)
     objects, keys = connect(), StackKeys(f"{PROJECT}/{STACK}/")
     names: list[str] = []
     while found := objects.names(keys.logs, after=names[-1] if names else ""):
