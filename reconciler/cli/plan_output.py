@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.diagnostics import in_order
 from reconciler.model.plan import Plan, unstated
+from reconciler.model.ports import holder_text
 from reconciler.model.ports.plan_ports import KEPT_DAYS, short_id
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, GivenConsent
@@ -51,19 +53,8 @@ def running(store: Store) -> Callable[[], ConcurrentRun | None]:
         held = read_place(store.holder)
         if held is None or not held.alive:
             return None
-        if held.holder is None:
-            return ConcurrentRun(msg("another run is active on this stack"))
-        who = held.holder
-        at = f", at {who.step}" if who.step else ""
-        text = msg(
-            "{user} on {host} (process {pid}, `{command}`{step}) is running on this stack",
-            user=who.user,
-            host=who.host,
-            pid=who.pid,
-            command=who.command,
-            step=at,
-        )
-        return ConcurrentRun(text, who.run)
+        title = holder_text.title(held.holder, held.last_sign, time.time())
+        return ConcurrentRun(title, None if held.holder is None else held.holder.run)
 
     return ask
 

@@ -81,7 +81,7 @@ _OPTIONS: Mapping[str, str] = {
     "directory": msg("the global option --chdir DIR"),
     "cwd": msg("the global option --chdir DIR"),
     "config-file": msg("the argument STACK"),
-    "state": msg("the variable RECONCILER_STATE_DIR"),
+    "state": msg("the variable RECONCILER_STATE"),
 }
 """Options that people type, without their dashes, and what does it here."""
 
@@ -93,7 +93,7 @@ _NEEDLESS: Mapping[str, str] = {
     "recursive": msg("all files of the stack are formatted"),
     "raw": msg("`reconciler output NAME` prints a text without quotes"),
     "upgrade": msg("there are no providers to install"),
-    "reconfigure": msg("the state is a folder beside the stack"),
+    "reconfigure": msg("reconciler.yaml or RECONCILER_STATE names the place of states"),
     "quiet": msg("results go to stdout, progress goes to stderr"),
 }
 """Options that people type, without their dashes, and why there is no need for them here."""

@@ -127,7 +127,7 @@ class Session:
                 "stack `{name}` has a local cloud of its own: its ids mean nothing here", name=name
             )
             hint = msg(
-                "set RECONCILER_STATE_DIR to one folder for both stacks and apply both again: "
+                "set RECONCILER_STATE to one folder for both stacks and apply both again: "
                 "they then share one local cloud"
             )
             self.problems.append(warning("simulator", message, hint=hint))

@@ -174,7 +174,7 @@ def _owner(state: State, connection: Connection) -> Check:
             state_endpoint=state.endpoint,
             endpoint=connection.endpoint,
         )
-        hint = msg("set IWINV_ENDPOINT or RECONCILER_STATE_DIR")
+        hint = msg("set IWINV_ENDPOINT or RECONCILER_STATE")
         return Check(msg("account"), msg("another endpoint"), error("account", message, hint=hint))
     if state.account is not None and state.account != connection.account:
         message = msg(

@@ -50,13 +50,18 @@ class Writing:
         environment: str | None,
         notify: Callable[[Activity], None] = lambda activity: None,
     ) -> None:
-        def opened(timeout_seconds: float) -> ports.StateWriter:
+        def judging(text: str) -> None:
+            notify(LockWait(text, JUDGEMENT_SECONDS))
+
+        def opened(
+            timeout_seconds: float, waiting: Callable[[str], None] = judging
+        ) -> ports.StateWriter:
             return store.open(
                 holder,
                 timeout_seconds=timeout_seconds,
                 stack=stack,
                 environment=environment,
-                waiting=lambda text: notify(LockWait(text, JUDGEMENT_SECONDS)),
+                waiting=waiting,
             )
 
         try:
@@ -66,7 +71,7 @@ class Writing:
                 if timeout_seconds <= 0.0:
                     raise
                 notify(LockWait(str(locked), timeout_seconds))
-                self._writer = opened(timeout_seconds)
+                self._writer = opened(timeout_seconds, lambda text: None)
             finally:
                 notify(ActivityEnded())
             pending.complete(store, self._writer, holder.run or "")
@@ -189,11 +194,13 @@ def own_state(
             raise Abort(*found)
         return state, ()
     if not read_place(lambda: store.was_moved(state)):
-        message = msg(
-            "this folder contains the state of {stack}",
-            stack=title_of(state.stack, state.environment),
-        )
-        hint = msg("choose another folder with RECONCILER_STATE_DIR")
+        title = title_of(state.stack, state.environment)
+        message = msg("this folder contains the state of {stack}", stack=title)
+        if store.is_distant:
+            message = msg(
+                "{location} contains the state of {stack}", location=store.location, stack=title
+            )
+        hint = msg("choose another place with RECONCILER_STATE")
         raise Abort(error("state-damaged", message, hint=hint))
     renamed = replace(state, stack=stack.name, environment=stack.environment)
     return renamed, (former_names.moved(state, stack),)
@@ -290,7 +297,7 @@ def account_problems(
             endpoint=connection.endpoint,
         )
         hint = msg(
-            "set IWINV_ENDPOINT to it, or RECONCILER_STATE_DIR to the folder of the matching state"
+            "set IWINV_ENDPOINT to it, or RECONCILER_STATE to the place of the matching state"
         )
         raise Abort(error("account", message, hint=hint))
     if state.account is None or state.account == connection.account:

@@ -38,7 +38,7 @@ from reconciler.store.plans.folder_plans import FolderPlans
 from reconciler.store.state_format import Moment
 
 _HINT_LINK = msg(
-    "put the folder itself there, or set RECONCILER_STATE_DIR to the folder that contains it"
+    "put the folder itself there, or set RECONCILER_STATE to the folder that contains it"
 )
 
 
@@ -202,7 +202,7 @@ class FileStore:
                 "this folder contains the state of {stack}",
                 stack=title_of(state.stack, state.environment),
             )
-            raise StateDamaged(message, hint=msg("name another folder (RECONCILER_STATE_DIR)"))
+            raise StateDamaged(message, hint=msg("name another folder (RECONCILER_STATE)"))
         return StateReading(
             replace(state, stack=stack, environment=environment), max(found.records, 1), found.torn
         )  # 1: there is something to write

@@ -16,8 +16,7 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.common.timing import kst
-from reconciler.model.ports import Held, Holder, Locked, LostLock
+from reconciler.model.ports import Held, Holder, Locked, LostLock, holder_text
 from reconciler.store import state_format
 from reconciler.store.disk import Disk
 
@@ -166,17 +165,4 @@ def _locked(holder: Holder | None) -> Locked:
         "wait (--lock-timeout SECONDS), or, if that run does not respond or its machine is gone, "
         "`reconciler state unlock`"
     )
-    if holder is None:
-        return Locked(msg("another run works on this stack"), holder=None, hint=hint)
-    began = kst(holder.since)
-    step = msg(", at {step}", step=holder.step) if holder.step else ""
-    message = msg(
-        "{user} on {host} (process {pid}) works on this stack: `{command}` since {began}{step}",
-        user=holder.user,
-        host=holder.host,
-        pid=holder.pid,
-        command=holder.command,
-        began=began,
-        step=step,
-    )
-    return Locked(message, holder=holder, hint=hint)
+    return Locked(holder_text.title(holder, None, 0.0), holder=holder, hint=hint)

@@ -157,5 +157,5 @@ def test_two_local_clouds_are_reported_with_a_hint_to_share_one(
     )
     assert (
         "warning[simulator]  stack `network` has a local cloud of its own" in out
-        and "RECONCILER_STATE_DIR" in out
+        and "RECONCILER_STATE" in out
     )

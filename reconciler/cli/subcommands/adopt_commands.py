@@ -411,7 +411,6 @@ def _check_local_cloud(session: Session, out: str) -> None:
     ):
         message = msg("{file} has a local cloud of its own, without these objects", file=out)
         hint = msg(
-            "set RECONCILER_STATE_DIR to one folder for both commands: they then share one local "
-            "cloud"
+            "set RECONCILER_STATE to one folder for both commands: they then share one local cloud"
         )
         session.problems.append(warning("simulator", message, hint=hint))

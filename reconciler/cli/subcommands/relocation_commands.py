@@ -232,7 +232,7 @@ def move(
         message = msg(
             "{stack} has a local cloud of its own, without these objects", stack=choices.to
         )
-        hint = msg("set RECONCILER_STATE_DIR to one folder for both stacks")
+        hint = msg("set RECONCILER_STATE to one folder for both stacks")
         raise Abort(error("simulator", message, hint=hint))
     return _moved(session, other, (chosen, as_name), yes=yes, lock_timeout=lock_timeout)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,8 +21,9 @@ from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
+from reconciler.model.ports import holder_text
 from reconciler.model.resource import title_of
-from reconciler.render import escape, format
+from reconciler.render import escape, format, layout
 from reconciler.render.run.screen import Line, Tone
 from reconciler.resources import rule
 
@@ -79,6 +81,11 @@ def list_entries(session: Session) -> int:
         console.result_json(document)
         return exit_codes.DONE
     console.result(list(plan_text.attention_lines(exposed, console.style(console.out))))
+    held = opening.read_place(store.holder)
+    if held is not None and held.alive:
+        text = holder_text.title(held.holder, held.last_sign, time.time())
+        style = console.style(console.out)
+        console.result([*layout.sentence(escape.outside(text), style, tone=Tone.CARE), Line()])
     shown = title + escape.outside(msg("    simulated")) if session.simulate else title
     console.result(
         list(state_text.state_lines(found, title=shown, where=shown_path(store.location)))
@@ -265,14 +272,20 @@ def held_lines(held: Held) -> Iterable[Line]:
     else:
         yield Line(msg(" The lock is free: the run that held it no longer exists."))
     facts = [
-        ("who", msg("{user} on {host}, process {pid}", user=who.user, host=who.host, pid=who.pid)),
-        ("command", who.command),
-        ("since", format.moment(who.since)),
+        (
+            msg("who"),
+            msg("{user} on {host}, process {pid}", user=who.user, host=who.host, pid=who.pid),
+        ),
+        (msg("command"), who.command),
+        (msg("since"), format.moment(who.since)),
     ]
-    facts += [("step", who.step)] if who.step is not None else []
-    facts += [("run", who.run)] if who.run is not None else []
+    facts += [(msg("step"), who.step)] if who.step is not None else []
+    if held.last_sign is not None:
+        facts.append((msg("status"), holder_text.sign_of_life(held.last_sign, time.time())))
+    facts += [(msg("run"), who.run)] if who.run is not None else []
+    cells = max(escape.width(escape.outside(name)) for name, _ in facts) + 2
     for name, value in facts:
-        yield Line(f"    {name:<9}{escape.outside(value)}")
+        yield Line(f"    {escape.pad(escape.outside(name), cells)}{escape.outside(value)}")
 
 
 def _opened(session: Session) -> tuple[Session, Store, str]:

@@ -118,20 +118,23 @@ class ActivityLine:
 
 
 class ActivityLog:
-    """Lines for a pipe or a log: each kind of wait once, and every half minute how far a reading
-    is.
+    """Lines for a pipe or a log: each kind of wait once, but each wait for a lock, and every half
+    minute how far a reading is.
     """
 
     def __init__(self, write: Callable[[Sequence[Line]], None], now: Callable[[], float]) -> None:
         self._write, self._now = write, now
-        self._noticed: set[type[Activity]] = set()
+        self._noticed: set[type[Activity] | LockWait] = set()
         self._written: float | None = None
 
     def __call__(self, activity: Activity) -> None:
         now = self._now()
         self._written = now if self._written is None else self._written
         match activity:
-            case QuotaWait() | RetryWait() | LockWait() if type(activity) not in self._noticed:
+            case LockWait() if activity not in self._noticed:
+                self._noticed.add(activity)
+                self._line(self._wait_text(activity), now)
+            case QuotaWait() | RetryWait() if type(activity) not in self._noticed:
                 self._noticed.add(type(activity))
                 self._line(self._wait_text(activity), now)
             case ReadProgress() if now - self._written >= HEARTBEAT_SECONDS:

@@ -49,7 +49,7 @@ def receive(
         log = LogWriter(taker.place, end, taker.token())
         log.put(arrival, arrival.state.lineage, seconds=_SECONDS)
     except LostLock as error:
-        raise locked(None) from error
+        raise locked(None, 0.0) from error
     # once an arrival follows them all, none of these can be mistaken for the state
     for position, former in zip(positions, kept, strict=True):
         _put_snapshot(taker, position, former)
@@ -64,7 +64,7 @@ def require_free(
     """Raises `NameTaken` or `Locked` if a state cannot arrive at a log."""
     passage, found = reading.folded.passage, reading.state
     if passage is None and is_open(reading):
-        raise locked(taker.held(reading))
+        raise locked(taker.held(reading), taker.place.clock.time())
     if passage != instead_of or (passage is None and found is not None and not found.is_empty):
         title = title_of(state.stack, state.environment)
         raise NameTaken(msg("{stack} has a state with objects already", stack=title))

@@ -201,7 +201,7 @@ class SharedStore:
         if reading.position == 0:
             self._runtime.check_place(self._objects)
         if is_open(reading) and reading.state is None:
-            raise locked(taker.held(reading))
+            raise locked(taker.held(reading), self._runtime.clock.time())
         SharedArrival(taker.place, reading, arrival).put(
             self._runtime.token(), instead_of=instead_of
         )

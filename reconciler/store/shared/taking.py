@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.common.timing import kst
-from reconciler.model.ports import Held, Holder, Locked, LostLock
+from reconciler.model.ports import Held, Holder, Locked, LostLock, holder_text
 from reconciler.store.objects.port import ObjectStoreError
 from reconciler.store.shared.beat import Beat, Life, LifeWatch, decode_beat, encode_beat
 from reconciler.store.shared.log.log_fold import LogEnd
@@ -141,20 +140,21 @@ class Taker:
         end, clock = _end(reading), self.place.clock
         watch = LifeWatch(end.header.epoch, end.header.token, clock.monotonic())
         held = self.held(reading)
-        wanted.waiting(_waiting_text(held))
+        if held is not None:
+            wanted.waiting(_waiting_text(held, clock.time()))
         while True:
             beat, is_longer = self.again(lambda: self._signs(end.header.position))
             if is_longer:  # a record is a sign of life, too
                 if clock.monotonic() >= until:
                     found = self.read()
                     if is_open(found):
-                        raise locked(self.held(found))
+                        raise locked(self.held(found), clock.time())
                 return False
             life = watch.see(beat, clock.monotonic())
             if life is Life.DEAD:
                 return True
             if life is Life.ALIVE and clock.monotonic() >= until:
-                raise locked(held)
+                raise locked(_seen(held, beat, end), clock.time())
             clock.sleep(WATCH_SECONDS)
 
     def _signs(self, position: int) -> tuple[Beat | None, bool]:
@@ -173,39 +173,40 @@ def is_open(reading: LogReading) -> bool:
     return reading.end is not None and reading.end.kind not in ends
 
 
-def locked(held: Held | None) -> Locked:
-    """The error for whoever finds a live holder."""
-    holder = None if held is None else held.holder
+def locked(held: Held | None, now: float) -> Locked:
+    """The error for whoever finds a live holder. `now` is in unix seconds."""
+    holder, sign = (None, None) if held is None else (held.holder, held.last_sign)
     hint = msg(
         "wait (--lock-timeout SECONDS), or, if that run does not respond or its machine is gone, "
         "`reconciler state unlock`"
     )
-    sign = None if held is None else held.last_sign
-    if holder is None:
-        message = msg("another run works on this stack")
-        return Locked(message, holder=None, hint=hint, last_sign=sign)
-    step = msg(", at {step}", step=holder.step) if holder.step else ""
-    message = msg(
-        "{user} on {host} (process {pid}) works on this stack: `{command}` since {began}{step}; "
-        "it gives signs of life",
-        user=holder.user,
-        host=holder.host,
-        pid=holder.pid,
-        command=holder.command,
-        began=kst(holder.since),
-        step=step,
-    )
-    return Locked(message, holder=holder, hint=hint, last_sign=sign)
+    return Locked(holder_text.title(holder, sign, now), holder=holder, hint=hint, last_sign=sign)
 
 
-def _waiting_text(held: Held | None) -> str:
-    if held is None or held.holder is None:
-        return msg("another run has not closed this stack; checking whether it is alive (30 s)")
+def _waiting_text(held: Held, now: float) -> str:
+    """Why it takes a while to find out whether a lock is free. Who it was comes first: a narrow
+    terminal cuts the end.
+    """
+    sign = holder_text.sign_of_life(held.last_sign or 0.0, now)
+    if held.holder is None:
+        return msg("another run, {sign}; checking whether it is alive", sign=sign)
     return msg(
-        "{user} on {host} has not closed this stack; checking whether that run is alive (30 s)",
+        "{user} on {host}, {sign}; checking whether that run is alive",
         user=held.holder.user,
         host=held.holder.host,
+        sign=sign,
     )
+
+
+def _seen(held: Held | None, beat: Beat | None, end: LogEnd) -> Held | None:
+    """The holder with its newest sign of life."""
+    own = beat is not None and (beat.epoch, beat.token) == (end.header.epoch, end.header.token)
+    if held is None or beat is None or not own:
+        return held
+    holder = held.holder
+    if holder is not None and beat.step:
+        holder = replace(holder, step=beat.step)
+    return replace(held, holder=holder, last_sign=max(held.last_sign or 0.0, float(beat.at)))
 
 
 def _end(reading: LogReading) -> LogEnd:

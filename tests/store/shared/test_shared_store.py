@@ -57,12 +57,18 @@ def test_a_live_holder_is_not_fenced() -> None:
     world = World()
     writer = opened(world.store(), holder=other("lee"))
     add_server(writer, 0)
-    texts: list[str] = []
+    began, waits = world.time.monotonic(), list[tuple[float, str]]()
     with pytest.raises(Locked, match=r"lee on build-7 .* works on this stack") as caught:
-        opened(world.store(), waiting=texts.append)
+        opened(
+            world.store(),
+            waiting=lambda text: waits.append((world.time.monotonic() - began, text)),
+        )
     assert caught.value.holder is not None
     assert caught.value.holder.step == "instance.create instances.web[0]"
-    assert texts and "30 s" in texts[0]
+    assert "at instance.create instances.web[0]; last sign of life " in str(caught.value)
+    assert waits == [
+        (0.0, "lee on build-7, last sign of life 0 s ago; checking whether that run is alive")
+    ]
     add_server(writer, 1)
     writer.close()
 
