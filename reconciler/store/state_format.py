@@ -144,10 +144,9 @@ def check_format(document: Mapping[str, Any], *, name: str) -> None:
     found = CODEC.decode(int, document.get("format"))
     if found > FORMAT:
         message = msg(
-            "{name} is of format {found}; this version reads up to {format}",
+            "{name} is of format {found}, which this version does not know",
             name=name,
             found=found,
-            format=FORMAT,
         )
         raise StateNewer(message, hint=HINT_NEWER)
     if found < 1:
