@@ -27,9 +27,30 @@ MUTANTS_OF_SHARED_STATES = (
     Mutant(
         "do not notice the beat of a later epoch",
         _FOLDER + "beat.py",
-        "        if found is not None and found.epoch > self._last.epoch:\n",
-        "        if found is not None and found.epoch > self._last.epoch + 9:\n",
+        "        return found.epoch >= self._last.epoch and found.token != self._last.token\n",
+        "        return found.epoch > self._last.epoch + 9\n",
         _LIFE,
+    ),
+    Mutant(
+        "wait anew for a holder that recorded something while it was watched",
+        _FOLDER + "taking.py",
+        "                position = last.header.position\n",
+        "                return None\n",
+        _LIFE,
+    ),
+    Mutant(
+        "keep no outcome on this machine after an interrupt",
+        _FOLDER + "shared_writer.py",
+        "        except BaseException:  # an interrupt as well\n",
+        "        except StoreError:\n",
+        _FAULTS,
+    ),
+    Mutant(
+        "remove the former snapshot after one that was not put",
+        _FOLDER + "shared_writer.py",
+        "            if objects.create(key, data, after=keys.log(position)):\n",
+        "            if (objects.create(key, data, after=keys.log(position)), True)[1]:\n",
+        _FAULTS,
     ),
     Mutant(
         "do not look at the log after a long silence",

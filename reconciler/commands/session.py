@@ -74,7 +74,11 @@ class Writing:
                 self._writer = opened(timeout_seconds, lambda text: None)
             finally:
                 notify(ActivityEnded())
-            pending.complete(store, self._writer, holder.run or "")
+            try:
+                pending.complete(store, self._writer, holder.run or "")
+            except BaseException:
+                self._writer.close()
+                raise
         except ports.StoreError as failure:
             stop_for_store(failure)
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.commands import session
+from reconciler.commands.relocation import pending
 from reconciler.commands.relocation.transfer import End, Opening, Transfer
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address, parse
+from reconciler.model.ports import RecordFailed
 from reconciler.model.resource import Move, Resource, Stack
 from reconciler.model.state import Deposed, Entry, Intent, Note, State, StateChange
 from reconciler.planner.compare import moves
@@ -332,3 +334,21 @@ def test_an_object_with_an_open_request_stays() -> None:
         transfer(disk, "instances.db", name="instances.main").run(
             OPENING, lambda found: None, "t-1"
         )
+
+
+def test_a_state_whose_hand_over_cannot_be_completed_is_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Goal: the lock is not held by a command that never began.
+    disk = MemoryDisk()
+    put(disk, SHOP, SOURCE)
+
+    def fail(*values: object) -> None:
+        raise RecordFailed("the disk is full", hint="make room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pending, "complete", fail)
+        with pytest.raises(Abort, match="the disk is full"):
+            writer(disk, SHOP, SOURCE)
+    with writer(disk, SHOP, SOURCE) as opened:
+        opened.check()

@@ -13,7 +13,7 @@ from enum import Enum
 from reconciler.common.dataclass import dataclass
 from reconciler.store import state_format
 from reconciler.store.objects.port import ObjectStore
-from reconciler.store.shared.log.log_format import decode_log_object
+from reconciler.store.shared.log.log_format import decode_log_object, digest
 from reconciler.store.shared.log.log_writer import LogWriter
 
 BEAT_SECONDS = 10.0
@@ -71,6 +71,10 @@ class LifeWatch:
     is_first: bool = True
     life: Life = Life.UNKNOWN
 
+    def heard(self, now: float) -> None:
+        """Takes another sign of life: a record."""
+        self.life, self.since = Life.ALIVE, now
+
     def see(self, beat: Beat | None, now: float) -> Life:
         """The judgement after one more look at the beat."""
         own = beat is not None and (beat.epoch, beat.token) == (self.epoch, self.token)
@@ -125,7 +129,7 @@ class Pulse:
             self._objects = self._connect()
         key = self._log.place.keys.beat
         found = decode_beat(self._objects.read(key).get(key))
-        if found is not None and found.epoch > self._last.epoch and self._is_overtaken():
+        if found is not None and self._is_of_another(found) and self._is_overtaken():
             self.is_lost = True
             return
         step = None if self.step is None else self.step[:_TEXT_MAX]
@@ -135,15 +139,22 @@ class Pulse:
         if self._end is None:
             self._disconnect()
 
+    def _is_of_another(self, found: Beat) -> bool:
+        # the same epoch of somebody else began where the place had lost the end of our log
+        return found.epoch >= self._last.epoch and found.token != self._last.token
+
     def _is_overtaken(self) -> bool:
         """Whether the log says so too: the beat may be one that a restored log was left with."""
-        if self._objects is None:
+        end, keys = self._log.end, self._log.place.keys
+        if self._objects is None or end is None:
             return False
-        key = self._log.place.keys.log(self._log.position + 1)
-        data = self._objects.read(key).get(key)
-        if data is None:
+        last, following = map(keys.log, (end.header.position, end.header.position + 1))
+        found = self._objects.read(last, following)
+        if last in found and digest(found[last]) != end.digest:
+            return True
+        if following not in found:
             return False
-        return decode_log_object(data, name=key).header.epoch > self._last.epoch
+        return decode_log_object(found[following], name=following).header.token != self._last.token
 
     def _disconnect(self) -> None:
         if self._objects is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from reconciler.common.dataclass import dataclass
@@ -15,6 +16,7 @@ from reconciler.store.shared.beat import Beat, Life, LifeWatch, decode_beat, enc
 from reconciler.store.shared.log.log_fold import LogEnd
 from reconciler.store.shared.log.log_format import (
     ArrivalBody,
+    Body,
     CloseBody,
     DepartureBody,
     FenceBody,
@@ -75,12 +77,15 @@ class Taker:
         `RecordFailed`.
         """
         until = self.place.clock.monotonic() + wanted.timeout_seconds
+        dead: int | None = None
         while True:
             reading = self.read()
             require_usable(reading, self.place.objects.location, self.place.keys.name)
             require(reading)
-            if is_open(reading) and not self._is_dead(reading, wanted, until):
-                continue
+            if is_open(reading) and reading.position != dead:
+                dead = self._watch(reading, wanted, until)
+                if reading.position != dead:
+                    continue
             log = self.fence(reading, wanted)
             if log is not None:
                 return reading, log
@@ -133,34 +138,45 @@ class Taker:
             return False
         return self.reader.newest_snapshot() < position
 
-    def _is_dead(self, reading: LogReading, wanted: Wanted, until: float) -> bool:
-        """True once the holder gives no sign of life, False if the log has changed. Raises
-        `Locked`.
+    def _watch(self, reading: LogReading, wanted: Wanted, until: float) -> int | None:
+        """Where the log of a holder ends that gave no sign of life for long enough; None if the
+        holder ended or was overtaken. Raises `Locked`.
         """
         end, clock = _end(reading), self.place.clock
         watch = LifeWatch(end.header.epoch, end.header.token, clock.monotonic())
         held = self.held(reading)
         if held is not None:
             wanted.waiting(_waiting_text(held, clock.time()))
+        position = end.header.position
         while True:
-            beat, is_longer = self.again(lambda: self._signs(end.header.position))
-            if is_longer:  # a record is a sign of life, too
-                if clock.monotonic() >= until:
-                    found = self.read()
-                    if is_open(found):
-                        raise locked(self.held(found), clock.time())
-                return False
+            beat, last = self.again(partial(self._signs, position))
+            if last is not None:  # a record is a sign of life, too
+                writer = (last.header.epoch, last.header.token)
+                if writer != (watch.epoch, watch.token) or not _goes_on(last.kind):
+                    return None
+                position = last.header.position
+                watch.heard(clock.monotonic())
             life = watch.see(beat, clock.monotonic())
             if life is Life.DEAD:
-                return True
+                return position
             if life is Life.ALIVE and clock.monotonic() >= until:
-                raise locked(_seen(held, beat, end), clock.time())
+                found = self.read()
+                if is_open(found):
+                    raise locked(self.held(found), clock.time())
+                return None
             clock.sleep(WATCH_SECONDS)
 
-    def _signs(self, position: int) -> tuple[Beat | None, bool]:
+    def _signs(self, position: int) -> tuple[Beat | None, LogEnd | None]:
+        """The beat, and the last object of the log if it has grown beyond a position: what is in
+        between need not be read as long as the holder lives.
+        """
         objects, keys = self.place.objects, self.place.keys
-        names = objects.names(keys.logs, after=keys.log(position), limit=1)
-        return decode_beat(objects.read(keys.beat).get(keys.beat)), bool(names)
+        names = objects.names(keys.logs, after=keys.log(position))
+        found = objects.read(keys.beat, *names[-1:])
+        beat = decode_beat(found.get(keys.beat))
+        if not names or names[-1] not in found:
+            return beat, None
+        return beat, LogEnd.of(decode_log_object(found[names[-1]], name=names[-1]))
 
     def again(self, action: Callable[[], T]) -> T:
         """The result of an action that may be done twice. Raises `PlaceUnusable`."""
@@ -169,8 +185,12 @@ class Taker:
 
 def is_open(reading: LogReading) -> bool:
     """Whether the last epoch of a log was not closed."""
-    ends = (CloseBody, ArrivalBody, DepartureBody)
-    return reading.end is not None and reading.end.kind not in ends
+    return reading.end is not None and _goes_on(reading.end.kind)
+
+
+def _goes_on(kind: type[Body]) -> bool:
+    """Whether the writer of an object of that kind may still write."""
+    return kind not in (CloseBody, ArrivalBody, DepartureBody)
 
 
 def locked(held: Held | None, now: float) -> Locked:
@@ -196,17 +216,6 @@ def _waiting_text(held: Held, now: float) -> str:
         host=held.holder.host,
         sign=sign,
     )
-
-
-def _seen(held: Held | None, beat: Beat | None, end: LogEnd) -> Held | None:
-    """The holder with its newest sign of life."""
-    own = beat is not None and (beat.epoch, beat.token) == (end.header.epoch, end.header.token)
-    if held is None or beat is None or not own:
-        return held
-    holder = held.holder
-    if holder is not None and beat.step:
-        holder = replace(holder, step=beat.step)
-    return replace(held, holder=holder, last_sign=max(held.last_sign or 0.0, float(beat.at)))
 
 
 def _end(reading: LogReading) -> LogEnd:

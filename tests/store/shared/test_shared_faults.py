@@ -17,7 +17,7 @@ from reconciler.store.shared.shared_writer import SharedWriter
 from tests.doubles.memory_objects import MemoryMachine, StoreFault
 from tests.doubles.memory_store import Crash
 from tests.store.builders import created, note
-from tests.store.shared.harness import World, opened
+from tests.store.shared.harness import ROOT, World, opened
 from tests.store.test_faults import COMMIT_AFTER, RECORDS
 
 ONCE = (
@@ -262,3 +262,42 @@ def test_an_interrupt_within_an_append_ends_the_recording() -> None:
     with pytest.raises(RecordFailed):
         writer.append(RECORDS[0])
     writer.close()
+
+
+def test_an_outcome_whose_append_is_interrupted_is_kept_on_this_machine(tmp_path: Path) -> None:
+    # Goal: Ctrl-C while the first attempt hangs, before the place has failed in any way.
+    def interrupt(number: int, operation: str, key: str) -> StoreFault | None:
+        raise KeyboardInterrupt
+
+    world = World()
+    machine = world.machine()
+    writer = opened(world.store(machine, spill=tmp_path))
+    writer.append(RECORDS[0])
+    machine.fault = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        writer.append(created(2, of=1))
+    machine.fault = lambda number, operation, key: None
+    writer.close()
+    machine.stop()
+    later = opened(world.store(spill=tmp_path))
+    assert not later.state.open and later.state.entries
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_snapshot_that_the_place_did_not_take_replaces_no_other_one() -> None:
+    # Goal: a database that failed over at the end of a run, which changed nothing.
+    def lose_the_end(number: int, operation: str, key: str) -> StoreFault | None:
+        if operation == "create" and "/snap/" in key:
+            del world.place.objects[ROOT + world.names("log/")[-1]]
+        return None
+
+    world = World()
+    writer = opened(world.store())
+    writer.append(note(1))
+    state = writer.commit()
+    writer.close()
+    before = world.names("snap/")
+    machine = world.machine(fault=lose_the_end)
+    opened(world.store(machine)).close()
+    assert world.names("snap/") == before
+    assert world.store().read() == state

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.ports import Locked, LostLock
+from reconciler.model.state import fold
 from reconciler.store.shared.beat import Beat, Life, LifeWatch, decode_beat, encode_beat
 from tests.doubles.memory_objects import MemoryMachine, StoreFault
 from tests.doubles.store_clock import VirtualStoreClock
@@ -224,3 +225,41 @@ def test_a_beat_may_come_while_the_holder_begins() -> None:
     found = decode_beat(world.place.objects[ROOT + "beat"])
     assert found is not None and found.count == 1
     writer.close()
+
+
+def test_a_busy_holder_is_watched_without_reading_its_records() -> None:
+    # Goal: a waiter behind a long run asks twice in two seconds, however much is recorded, and
+    # takes over 35 s after the last record.
+    world = World()
+    writer = opened(world.store(world.machine()))
+    recorded: list[float] = []
+
+    def record() -> None:
+        for _ in range(30):
+            add_server(writer, len(recorded))
+        recorded.append(world.time.monotonic())
+
+    for second in range(5, 300, 5):
+        world.time.call_at(world.time.monotonic() + second, record)
+    holder = writer._taken.place.objects.machine  # type: ignore[attr-defined]
+    world.time.call_at(world.time.monotonic() + 301.0, holder.stop)
+    waiter = world.machine()
+    began = world.time.monotonic()
+    later = opened(world.store(waiter), timeout_seconds=900.0)
+    assert later.state == fold(writer.state, [])
+    waited = world.time.monotonic() - began
+    assert 325.0 <= waited <= 301.0 + 42.0
+    assert waiter.operations <= 2 * waited / 2.0 + 25
+
+
+def test_a_holder_whose_epoch_somebody_else_has_stops() -> None:
+    # Goal: the place lost the end of the log, and another writer began the same epoch there.
+    world = World()
+    machine = world.machine()
+    writer = opened(world.store(machine))
+    add_server(writer, 0)
+    world.place.objects[ROOT + "beat"] = encode_beat(beat(1, epoch=1, token="another"))
+    world.place.objects[ROOT + world.names("log/")[-1]] = b"of another"
+    machine.clock.sleep(11.0)
+    with pytest.raises(LostLock):
+        writer.check()
