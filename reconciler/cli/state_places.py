@@ -123,6 +123,28 @@ def chosen(stack: Path, environ: Mapping[str, str]) -> tuple[PlaceChoice, Projec
     return choose(stack, environ, project.file, project.state), project
 
 
+def mistakes(stack: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """What is wrong with the file of the project, and with the place that it names, as far as that
+    shows without a look at the place.
+    """
+    from reconciler.store.place_choice import is_url
+
+    try:
+        _, project = chosen(stack, environ)
+    except Abort as stop:
+        return stop.problems
+    if project.state is None or not is_url(project.state):
+        return ()
+    from reconciler.store.objects import place_url
+
+    try:
+        place_url.parse(project.state)
+    except place_url.BadAddress as failure:
+        place, hint = project.state_at, failure.hint
+        return (error("state-place", str(failure), place=place, hint=hint),)
+    return ()
+
+
 def named_by(stack: Path, environ: Mapping[str, str]) -> str:
     """What names the place of a stack's states. Raises as `chosen`."""
     from reconciler.store.place_choice import Origin

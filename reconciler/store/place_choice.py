@@ -77,6 +77,11 @@ def choose(
     return PlaceChoice(used, unused, folder / ".simulator")
 
 
+def is_url(text: str) -> bool:
+    """Whether the text that names a place is a URL, not a folder."""
+    return _SCHEME.match(text) is not None
+
+
 def _named(
     stack: Path, environ: Mapping[str, str], file: Path | None, state: str | None
 ) -> Iterator[Named]:
@@ -86,7 +91,7 @@ def _named(
         (Origin.PROJECT_FILE, state, here if file is None else file.parent),
     ):
         if text:
-            url = text if _SCHEME.match(text) else None
+            url = text if is_url(text) else None
             yield Named(origin, url, start if url else start / _expanded(text))
     folder = environ.get(Origin.FOLDER_VARIABLE.value)
     if folder:

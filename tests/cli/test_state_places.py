@@ -68,7 +68,7 @@ def test_a_mistake_in_the_file_of_the_project_stops_every_command(
     session: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "reconciler.yaml").write_text("version: 1\nproject: infra\nstat: x\n")
-    for command in ("plan", "apply", "output", "doctor", "ls"):
+    for command in ("plan", "apply", "output", "doctor", "ls", "validate"):
         code, out, err = call(capsys, command, "stacks/shop.yaml")
         assert code == 1, command
         assert "reconciler.yaml:3:1" in out + err, command
@@ -115,9 +115,11 @@ def test_a_place_in_the_file_of_the_project_is_refused_at_its_line(
 ) -> None:
     at_the_cloud(session, "http://127.0.0.1:9")
     (tmp_path / "reconciler.yaml").write_text(PROJECT.format("postgresql://me:hunter2@db/x"))
-    code, out, err = call(capsys, "plan", "stacks/shop.yaml")
-    assert code == 5
-    assert "reconciler.yaml:3:8" in out + err and "hunter2" not in out + err
+    for command in ("plan", "validate"):
+        code, out, err = call(capsys, command, "stacks/shop.yaml")
+        assert code == 5
+        assert "reconciler.yaml:3:8" in out + err and "hunter2" not in out + err
+        assert (out + err).count("error[") == 1
 
 
 def test_a_completion_does_not_wait_for_a_distant_place(

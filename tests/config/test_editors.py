@@ -57,9 +57,8 @@ def without_id(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key != "$id"}
 
 
-STACK, COMPONENT = (
-    validator(SCHEMAS / "stack.schema.json"),
-    validator(SCHEMAS / "component.schema.json"),
+STACK, COMPONENT, PROJECT = (
+    validator(SCHEMAS / f"{name}.schema.json") for name in ("stack", "component", "reconciler")
 )
 
 
@@ -189,6 +188,18 @@ def test_a_component_is_checked_by_its_own_schema() -> None:
     assert errors(head + "instances: {web: {count: x}}", COMPONENT) == ["instances.web.count"]
 
 
+def test_the_file_of_a_project_is_checked_by_its_own_schema() -> None:
+    assert errors("version: 1\nproject: shop-infra\nstate: s3://b/p?region=kr", PROJECT) == []
+    for text, where in (
+        ("version: 1\nproject: Shop", "project"),
+        ("version: 2\nproject: shop", "version"),
+        ("version: 1\nproject: shop\nstate: {url: x}", "state"),
+        ("version: 1\nproject: shop\nstat: x", ""),
+        ("version: 1", ""),
+    ):
+        assert errors(text, PROJECT) == [where], text
+
+
 def test_every_field_offers_what_it_means_when_one_points_at_it() -> None:
     def walk(node: Any, path: str) -> list[str]:
         if not isinstance(node, dict):
@@ -207,4 +218,5 @@ def test_every_field_offers_what_it_means_when_one_points_at_it() -> None:
     assert (
         walk(schema("stack.schema.json"), "") == []
         and walk(schema("component.schema.json"), "") == []
+        and walk(schema("reconciler.schema.json"), "") == []
     )

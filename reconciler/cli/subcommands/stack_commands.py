@@ -44,6 +44,7 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
     column. If an earlier run has cached the catalogue, names that are not in it are warnings. A
     file that is part of a folder's stack is checked with its folder.
     """
+    from reconciler.cli import state_places
     from reconciler.config import loader
     from reconciler.model import serialize
     from reconciler.model.diagnostics import in_order
@@ -64,7 +65,11 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
             others=session.outputs_of,
             check=partial(offline.unanswered, catalogue=session.kept_catalogue()),
         )
-        problems += (*found, *_removed_environments(session))
+        of_project = state_places.mistakes(path, session.environ)
+        problems += (each for each in of_project if each not in problems)
+        problems += found
+        if not of_project:
+            problems += _removed_environments(session)
         names += checked
     found = in_order(problems)
     code = exit_codes.of_problems(found)
