@@ -17,7 +17,7 @@ from reconciler.common.text import msg
 from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
-from reconciler.model.diagnostics import Problem, error, notice
+from reconciler.model.diagnostics import Problem, error, notice, warning
 from reconciler.model.events import Activity, ActivityEnded, LockWait
 from reconciler.model.owners import Elsewhere, LaterElsewhere, OtherState
 from reconciler.model.ports import StateMoved
@@ -196,7 +196,7 @@ def own_state(
         found = (*found, *pending.problems(stack, state, store))
         if found:
             raise Abort(*found)
-        return state, ()
+        return state, () if state is not None else tuple(_of_other_projects(stack, store))
     if not read_place(lambda: store.was_moved(state)):
         title = title_of(state.stack, state.environment)
         message = msg("this folder contains the state of {stack}", stack=title)
@@ -208,6 +208,26 @@ def own_state(
         raise Abort(error("state-damaged", message, hint=hint))
     renamed = replace(state, stack=stack.name, environment=stack.environment)
     return renamed, (former_names.moved(state, stack),)
+
+
+def _of_other_projects(stack: Stack, store: ports.StateReader) -> Iterable[Problem]:
+    """A warning for each other project that has a state of the name of a stack without one."""
+    for project in store.namesakes():
+        yield warning(
+            "state-place",
+            msg(
+                "{location} has no state yet, but the project {project} of the same place has one "
+                "of {stack}",
+                location=store.location,
+                project=project,
+                stack=stack.title,
+            ),
+            hint=msg(
+                "if that is this stack, write `project: {project}` in reconciler.yaml at the root "
+                "of the repository",
+                project=project,
+            ),
+        )
 
 
 def require_same_name(

@@ -94,6 +94,10 @@ class FileStore:
         """The state in the folder of that relative path."""
         return FileStore(Path(os.path.normpath(self.folder / place)), disk=self._disk)
 
+    def namesakes(self) -> tuple[str, ...]:
+        """None: a folder contains the states of no project in particular."""
+        return ()
+
     def neighbors(self) -> tuple[Neighbor, ...]:
         """The states of the same place that can be read and whose names no file uses."""
         used = self._used() if self._sibling_folders() else frozenset[str]()

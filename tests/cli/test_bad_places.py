@@ -23,6 +23,7 @@ from reconciler.store.objects.port import ObjectStore
 from reconciler.store.shared.log import retry_reads
 from tests.cli.sessions import WEB, begin, call
 from tests.processes.bridge import StruckCloud
+from tests.servers import places
 from tests.servers.places import Place, Places
 from tests.servers.postgres import Postgres
 from tests.store.objects.test_s3_answers import refusal, served
@@ -284,3 +285,29 @@ def test_a_place_that_ignores_conditions_is_refused_before_the_first_record(
     assert code == exit_codes.ACCOUNT and "If-None-Match" in out + err
     assert "use PostgreSQL, AWS S3 or Ceph" in out + err
     assert all(request.method == "GET" for request in bench.cloud.requests)
+
+
+@places.each("postgres", "moto")
+def test_a_state_of_the_same_name_in_another_project_is_not_passed_over_in_silence(
+    bench: Bench, capsys: pytest.CaptureFixture[str], place: places.Place
+) -> None:
+    bench.name(place.url, **place.environment)
+    file = bench.folder / "reconciler.yaml"
+    file.write_text("version: 1\nproject: infra\n")
+    assert call(capsys, *COMMANDS["apply"])[0] == 0
+    assert "state-place" not in "".join(call(capsys, *COMMANDS["plan"])[1:])
+
+    file.unlink()
+    before = len(bench.cloud.requests)
+    for name in ("plan", "apply"):
+        code, out, err = call(capsys, *COMMANDS[name])
+        assert code == 4, name  # the account shows objects that this state does not know
+        assert (out + err).count("warning[state-place]") == 1, (name, out + err)
+        assert "the project infra of the same place has one of shop" in " ".join(
+            (out + err).split()
+        )
+        assert "write `project: infra` in reconciler.yaml" in " ".join((out + err).split())
+    assert all(each.method == "GET" for each in bench.cloud.requests[before:])
+
+    file.write_text("version: 1\nproject: infra\n")
+    assert call(capsys, *COMMANDS["plan"])[0] == 0

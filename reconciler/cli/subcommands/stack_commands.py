@@ -44,7 +44,6 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
     column. If an earlier run has cached the catalogue, names that are not in it are warnings. A
     file that is part of a folder's stack is checked with its folder.
     """
-    from reconciler.cli import state_places
     from reconciler.config import loader
     from reconciler.model import serialize
     from reconciler.model.diagnostics import in_order
@@ -65,11 +64,8 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
             others=session.outputs_of,
             check=partial(offline.unanswered, catalogue=session.kept_catalogue()),
         )
-        of_project = state_places.mistakes(path, session.environ)
-        problems += (each for each in of_project if each not in problems)
         problems += found
-        if not of_project:
-            problems += _removed_environments(session)
+        problems += (each for each in _of_project_and_state(session) if each not in problems)
         names += checked
     found = in_order(problems)
     code = exit_codes.of_problems(found)
@@ -100,6 +96,14 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
         )
         console.result([Line(text, Tone.GOOD)])
     return code
+
+
+def _of_project_and_state(session: Session) -> Iterator[Problem]:
+    """The mistakes of the file of the project; without any, what the states show."""
+    from reconciler.cli import state_places
+
+    found = state_places.mistakes(session.path, session.environ)
+    yield from found or _removed_environments(session)
 
 
 def _removed_environments(session: Session) -> Iterator[Problem]:

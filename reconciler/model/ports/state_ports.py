@@ -122,6 +122,12 @@ class StateReader(Protocol):
         """The states of the same place that can be read and whose names no file uses."""
         ...
 
+    def namesakes(self) -> tuple[str, ...]:
+        """Other projects of the same place that have a stack and environment of this name, as far
+        as a short look shows. Raises nothing.
+        """
+        ...
+
     def was_moved(self, state: State) -> bool:
         """Whether a state of another name was moved here: no file uses that name, and its own
         folder is gone.

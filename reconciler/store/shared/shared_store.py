@@ -23,8 +23,9 @@ from reconciler.model.ports import (
 from reconciler.model.resource import title_of
 from reconciler.model.state import Neighbor, State
 from reconciler.store.folder_name import folder_name, name_of_folder
-from reconciler.store.objects.port import ObjectStore
+from reconciler.store.objects.port import ObjectStore, ObjectStoreError
 from reconciler.store.plans.object_plans import ObjectPlans
+from reconciler.store.shared import siblings
 from reconciler.store.shared.beat import Pulse
 from reconciler.store.shared.log.keys import StackKeys
 from reconciler.store.shared.log.log_format import CloseBody
@@ -41,7 +42,6 @@ from reconciler.store.shared.past_states import PastStates
 from reconciler.store.shared.runtime import StoreRuntime
 from reconciler.store.shared.shared_rename import SharedRename
 from reconciler.store.shared.shared_writer import SharedWriter, Taken
-from reconciler.store.shared.siblings import stacks
 from reconciler.store.shared.spill import Spill
 from reconciler.store.shared.taking import Taker, Waiting, Wanted, is_open, locked
 
@@ -254,6 +254,14 @@ class SharedStore:
             return self._sibling(name)
         return self._runtime.elsewhere(place)
 
+    def namesakes(self) -> tuple[str, ...]:
+        """Other projects with a stack of this name, of the first few of the place. Raises nothing:
+        the role may be allowed to see only its own project.
+        """
+        with suppress(ObjectStoreError):
+            return tuple(siblings.namesakes(self._objects, self._project, self._name))
+        return ()
+
     def neighbors(self) -> tuple[Neighbor, ...]:
         """The states of the same place that can be read and whose names no file uses."""
         names = [name for name in self._names() if name != self._name]
@@ -374,7 +382,7 @@ class SharedStore:
         return Neighbor(state, self._sibling(name).location, *name_of_folder(name))
 
     def _names(self) -> tuple[str, ...]:
-        return self._again(lambda: tuple(stacks(self._objects, self._project)))
+        return self._again(lambda: tuple(siblings.stacks(self._objects, self._project)))
 
     def _states(self, names: Iterator[str]) -> Iterator[tuple[str, State]]:
         for name in names:
