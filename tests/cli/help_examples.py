@@ -65,6 +65,7 @@ REFUSED: Mapping[str, tuple[int, str]] = {
     "apply --plan plan://": (1, KEPT),
     "show plan://": (1, KEPT),
     "state plans --remove": (1, KEPT),
+    "state move --to postgresql:": (64, "the state of the local cloud stays with it"),
     "ls --watch": (64, "a table that is redrawn needs a terminal"),
 }
 """Examples that the prepared folder refuses, with the exit code and why."""
@@ -72,7 +73,16 @@ REFUSED: Mapping[str, tuple[int, str]] = {
 ONLY_IN: Mapping[str, str] = {"fpath+=": "zsh", "source <(": "bash"}
 """Lines that a page gives for one shell."""
 
-NOT_RUN: Mapping[str, str] = {"simulator serve": "it runs until Ctrl-C"}
+NOT_RUN: Mapping[str, str] = {
+    "simulator serve": "it runs until Ctrl-C",
+    "state check --place": "it needs the database or the bucket",
+}
+
+COPIES: Mapping[str, tuple[str, str]] = {
+    "state push prod.json": ("state pull web.yaml --env prod", "prod.json"),
+    "state push": ("state pull", "shop.json"),
+}
+"""The command that writes the copy of a state which an example takes, and the file."""
 
 BEFORE: Mapping[str, Sequence[str]] = {
     "doctor --contract --read contract-report.json": ("doctor --contract --yes",),

@@ -229,6 +229,7 @@ FREE = frozenset(
         "host",
         "seed",
         "start",
+        "url",
     }
     | {"time_scale", "values", "texts"}
 )

@@ -230,7 +230,7 @@ def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[
     assert run(["state"]) == 64
 
     shown = capsys.readouterr()
-    assert "\nCommands:\n  forget " in shown.err and not shown.out
+    assert "\nCommands:\n  check " in shown.err and not shown.out
 
 
 def test_a_folder_is_the_stack_of_output_if_the_current_one_has_none(

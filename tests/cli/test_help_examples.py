@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
 import shutil
 import string
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -36,6 +38,9 @@ NOTE = """\
 BAIT = ("instances.web0", "instances.web1", "instances.webs")
 """Files that match an address with an index which is not quoted."""
 
+READ = "shop.json"
+"""A file that an example reads from a pipe."""
+
 
 def installed(shell: str) -> str:
     """The shell; the test is skipped if it is not installed."""
@@ -52,7 +57,7 @@ def calls(shell: str, lines: Sequence[str], folder: Path) -> list[list[list[str]
         (programs / name).write_text(NOTE, encoding="utf-8")
         (programs / name).chmod(0o755)
     (folder / ".ssh").mkdir()
-    for name in BAIT:
+    for name in (*BAIT, READ):
         (folder / name).touch()
     notes = folder / "notes"
     subprocess.run(
@@ -105,7 +110,7 @@ def arguments(line: str) -> list[str]:
     """The arguments of `reconciler` in a line, as its writer means them."""
     inner = line.partition("$(")[2].partition(")")[0] or line.partition("<(")[2].partition(")")[0]
     words = shlex.split(inner or line)
-    ends = [number for number, word in enumerate(words) if word in (">", ">>", "|")]
+    ends = [number for number, word in enumerate(words) if word in (">", ">>", "|", "<")]
     return words[1 : min(ends, default=len(words))]
 
 
@@ -159,6 +164,16 @@ def test_an_example_works(
             (folder / name).write_text(text, encoding="utf-8")
             if name.startswith("../"):
                 monkeypatch.setenv("RECONCILER_STATE_DIR", str(folder / "state"))
+    command, name = next(
+        (copy for start, copy in help_examples.COPIES.items() if line.startswith(start)), ("", "")
+    )
+    if command:
+        capsys.readouterr()
+        assert program.run(shlex.split(command)) == 0
+        (folder / name).write_text(capsys.readouterr().out, encoding="utf-8")
+        monkeypatch.setattr(
+            sys, "stdin", io.TextIOWrapper(io.BytesIO((folder / name).read_bytes()))
+        )
     if "init" not in line:
         monkeypatch.setattr(Console, "can_ask", True)
         monkeypatch.setattr(Console, "confirm", lambda *_, **__: True)

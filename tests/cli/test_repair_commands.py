@@ -133,6 +133,7 @@ def test_the_doctor_reports_every_check(capsys: pytest.CaptureFixture[str]) -> N
     names = [line.split()[1] for line in out.splitlines() if line.startswith(" ok")]
     assert names == [
         "program",
+        "place",
         "endpoint",
         "key",
         "clock",

@@ -71,7 +71,7 @@ def pull(session: Session) -> int:
     epilog="""\b
 Examples:
   reconciler state push shop.json
-  reconciler state push shop.json --env prod --yes shop/
+  reconciler state push prod.json web.yaml --env prod --yes
   reconciler state push - --yes < shop.json"""
 )
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
