@@ -97,7 +97,7 @@ def race(place: places.Place, *, processes: int, seconds: float, seed: int) -> R
         def start() -> None:
             nonlocal started
             started += 1
-            made = context.Process(target=_work, args=(connect, folder, seed * 10_000 + started))
+            made = context.Process(target=work, args=(connect, folder, seed * 10_000 + started))
             made.start()
             running.append(made)
 
@@ -111,10 +111,15 @@ def race(place: places.Place, *, processes: int, seconds: float, seed: int) -> R
             start()
         for each in running:
             _kill(each)
-        # Apart: a client of S3 has threads, which a process that is forked later would lack.
-        with ProcessPoolExecutor(1, mp_context=context) as judge:
-            found = _acknowledged(folder), started - processes
-            return judge.submit(_judged, url, environment, *found).result()
+        return judged(place, folder, started - processes)
+
+
+def judged(place: places.Place, folder: Path, kills: int) -> Raced:
+    """What the log contains of what processes noted in a folder."""
+    # Apart: a client of S3 has threads, which a process that is forked later would lack.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as judge:
+        found = _acknowledged(folder), kills
+        return judge.submit(_judged, place.url, dict(place.environment), *found).result()
 
 
 def connector(url: str, environment: Mapping[str, str]) -> Callable[[], ObjectStore]:
@@ -133,7 +138,8 @@ def store_at(connect: Callable[[], ObjectStore], clock: MachineClock) -> SharedS
     return SharedStore(connect, PROJECT, STACK, runtime=StoreRuntime(clock=clock))
 
 
-def _work(connect: Callable[[], ObjectStore], folder: Path, number: int) -> None:
+def work(connect: Callable[[], ObjectStore], folder: Path, number: int) -> None:
+    """Takes the state, writes and ends, over and over; notes in a file what was acknowledged."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     chance, store = random.Random(number), store_at(connect, QuickClock())
     notes = os.open(folder / str(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
