@@ -414,7 +414,7 @@ PAGE = ROOT / "docs" / "reference" / "problems.md"
 HEAD = """# Problem codes
 
 Every mistake, warning and notice carries one of these codes: in brackets on the screen, as `code` in JSON. The list is closed: within 1.x a
-code keeps its meaning, and new ones may come.
+code keeps its meaning, and new ones may come. [Recover](../how-to/recover.md) has the ways out of what stops a run.
 
 | Code | Meaning |
 | --- | --- |

@@ -191,3 +191,15 @@ def test_a_clean_up_that_is_interrupted_is_continued_by_the_next() -> None:
             opened(world.store()).close()
         assert len(world.names("snap/")) == SNAPSHOTS_KEPT
         assert world.store().read() == calm.store().read()
+
+
+def test_a_damaged_snapshot_may_be_moved_away() -> None:
+    world = at_work()
+    wanted = world.store().read()
+    name = key(world.place.objects, "snap/", 0)
+    world.place.objects[name] = world.place.objects[name][:100]
+    with pytest.raises(StateDamaged, match="cannot be read") as caught:
+        world.store().read()
+    assert str(caught.value.hint).startswith(f"move {name} elsewhere")
+    del world.place.objects[name]
+    assert world.store().read() == wanted

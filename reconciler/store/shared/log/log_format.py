@@ -23,8 +23,8 @@ RECORDS_BYTES_MAX = 8 * 1024 * 1024
 """Records of an append that are longer are refused."""
 
 HINT_DAMAGED = msg(
-    "restore the objects of this state from a backup of the place, all of one time "
-    "(docs/how-to/recover.md); its snapshots are below snap/"
+    "restore the objects of this state from a backup of the place, all of one time; without one, "
+    "continue from its newest snapshot, or rebuild it (docs/how-to/recover.md)"
 )
 
 

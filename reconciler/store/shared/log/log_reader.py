@@ -114,7 +114,15 @@ class LogReader:
         data = self.objects.read(key).get(key)
         if data is None:
             raise _missing(key)
-        found = decode_snapshot(data, name=key)
+        try:
+            found = decode_snapshot(data, name=key)
+        except StateDamaged as error:
+            hint = msg(
+                "move {key} elsewhere: the log and the snapshot before it have the same state "
+                "(docs/how-to/recover.md)",
+                key=key,
+            )
+            raise StateDamaged(error.args[0], hint=hint) from None
         return LogReading(
             position,
             Folded(found.state, is_unsaved=found.moment is not Moment.END),
