@@ -159,6 +159,10 @@ NOT_PASTED = {
     "if nobody is moving it now, run that command again: RECONCILER_STATE={} reconciler state move --to {}": (
         "it names another place: tests/cli/test_whole_state.py pastes it"
     ),
+    "{}\nor, only if {} is lost: reconciler state unlock --origin-lost": (
+        "it follows the hint of an interrupted move: tests/cli/test_whole_state.py runs it"
+    ),
+    "run that command again: reconciler state {} {} {}": "a rename has to be interrupted: tests/store/shared/test_renaming.py",
     "choose another address with --as": "which address is free is for the user to say",
     "write it there first, or choose another address with --as": "the other file has to change",
     "start it with `reconciler server start {}`, or finish the earlier change with an apply": "a run "

@@ -15,6 +15,7 @@ import sys
 from tests.mutants_of_commands import MUTANTS_OF_COMMANDS
 from tests.mutants_of_doubts import MUTANTS_OF_DOUBTS
 from tests.mutants_of_files import MUTANTS_OF_FILES
+from tests.mutants_of_moving import MUTANTS_OF_MOVING
 from tests.mutants_of_shared_states import MUTANTS_OF_SHARED_STATES
 from tests.mutants_of_taking_over import MUTANTS_OF_TAKING_OVER
 from tests.mutation import Mutant, of_story, run
@@ -44,6 +45,7 @@ MUTANTS = (
     *MUTANTS_OF_FILES,
     *MUTANTS_OF_COMMANDS,
     *MUTANTS_OF_TAKING_OVER,
+    *MUTANTS_OF_MOVING,
     *MUTANTS_OF_SHARED_STATES,
     Mutant(
         "plan under a new name although the state of the former one stands",

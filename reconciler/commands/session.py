@@ -212,7 +212,7 @@ def own_state(
 
 def _of_other_projects(stack: Stack, store: ports.StateReader) -> Iterable[Problem]:
     """A warning for each other project that has a state of the name of a stack without one."""
-    for project in store.namesakes():
+    for project in store.same_name_projects():
         yield warning(
             "state-place",
             msg(

@@ -94,7 +94,7 @@ class FileStore:
         """The state in the folder of that relative path."""
         return FileStore(Path(os.path.normpath(self.folder / place)), disk=self._disk)
 
-    def namesakes(self) -> tuple[str, ...]:
+    def same_name_projects(self) -> tuple[str, ...]:
         """None: a folder contains the states of no project in particular."""
         return ()
 

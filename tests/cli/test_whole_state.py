@@ -6,12 +6,13 @@ import io
 import json
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli import composition
-from reconciler.model.ports import Locked
+from reconciler.model.ports import Arrival, Locked
 from reconciler.model.state import Note, State, StateChange
 from reconciler.store.folder_store import FileStore
 from tests.cli.sessions import begin, call, validator
@@ -76,8 +77,6 @@ def test_a_pulled_copy_is_the_state_and_brings_it_back(
 
 def other(**members: object) -> bytes:
     """A copy of the state that differs in these members."""
-    from dataclasses import replace
-
     return composition.state_text(replace(state(), **members))  # type: ignore[arg-type]
 
 
@@ -217,3 +216,46 @@ def test_an_interrupted_move_is_completed_by_the_command_that_is_printed(
     monkeypatch.setenv(name, place)
     assert words[1] == "reconciler" and call(capsys, *words[2:], "--yes")[0] == 0
     assert state("there").entries.keys() == {"instances.web[0]"}
+
+
+def test_every_command_says_where_a_state_went(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    put()
+    assert call(capsys, "state", "move", "--to", "there", "--yes")[0] == 0
+    commands = (
+        "state list|state pull|state unlock --yes|state move --to elsewhere --yes|output|"
+        "show instances.web[0]|state forget instances.web[0] --yes|recover|plan|state history"
+    )
+    for command in commands.split("|"):
+        code, out, err = call(capsys, *command.split())
+        assert code in ((0,) if command == "state history" else (4, 5)), (command, out, err)
+        if code != 5:  # without a key, the account comes first
+            assert f"export RECONCILER_STATE={tmp_path / 'there'}" in out + err, (command, err)
+
+
+def test_a_state_whose_origin_is_lost_is_used_with_consent(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    put()
+    now, origin = state(), str(tmp_path / "state")
+    arrival = Arrival(replace(now, serial=now.serial + 1), origin)
+    store("there").receive(arrival, HOLDER, instead_of=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECONCILER_STATE", str(tmp_path / "there"))
+        for words in (("state", "list"), ("state", "unlock", "--yes")):
+            code, _, err = call(capsys, *words)
+            assert code == 4 and f"RECONCILER_STATE={origin} reconciler state move --to" in err
+        assert "reconciler state unlock" in err and "--origin-lost" in err
+        code, _, err = call(capsys, "state", "unlock", "--origin-lost", "--yes")
+        assert code == 4 and "is not lost" in err and f"RECONCILER_STATE={origin}" in err
+        Path("state").rename("gone")
+        code, out, err = call(capsys, "state", "unlock", "--origin-lost")
+        assert code == 4 and "there are two states" in out and store("there").transit() == arrival
+        code, out, _ = call(capsys, "state", "unlock", "--origin-lost", "--yes")
+        assert code == 0 and state("there") == arrival.state
+        code, out, _ = call(capsys, "state", "unlock", "--origin-lost", "--yes")
+        assert code == 0 and "no move to this place is incomplete" in out
+    Path("gone").rename("state")
+    code, _, err = call(capsys, "state", "move", "--to", "there", "--yes")
+    assert code == 4 and "already has this state" in err

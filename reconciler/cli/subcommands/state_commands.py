@@ -221,26 +221,36 @@ def mv(
 @state.command(
     epilog="""\b
 Examples:
-  reconciler state unlock --env prod"""
+  reconciler state unlock --env prod
+  reconciler state unlock --origin-lost"""
 )
 @options.stack_argument
 @options.environment_option
+@click.option(
+    "--origin-lost",
+    is_flag=True,
+    help="Use a state whose move to this place was interrupted: the place it comes from is lost.",
+)
 @yes_option
 @options.simulate_options
 @options.output_options
 @on_stack
-def unlock(session: Session, *, yes: bool) -> int:
+def unlock(session: Session, *, origin_lost: bool, yes: bool) -> int:
     """Break the lock of a run that no longer responds. A run that has ended never holds a lock.
 
     If the holder is still alive, it stops before its next request. The next run continues from what
     it recorded.
     """
+    from reconciler.cli.subcommands.whole_state import arrival_command
     from reconciler.commands import session as opening
     from reconciler.model import ports
 
     console = session.console
     session, store, name = _opened(session)
     title = title_of(name, session.environment)
+    if origin_lost:
+        return arrival_command.complete_lost(session, store, name, yes=yes)
+    arrival_command.require_here(store)
     held = store.holder()
     if held is None or (held.holder is None and not held.alive):
         text = msg(" {stack}: the state is not locked.", stack=escape.outside(title))

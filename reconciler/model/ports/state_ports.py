@@ -122,7 +122,7 @@ class StateReader(Protocol):
         """The states of the same place that can be read and whose names no file uses."""
         ...
 
-    def namesakes(self) -> tuple[str, ...]:
+    def same_name_projects(self) -> tuple[str, ...]:
         """Other projects of the same place that have a stack and environment of this name, as far
         as a short look shows. Raises nothing.
         """

@@ -254,12 +254,12 @@ class SharedStore:
             return self._sibling(name)
         return self._runtime.elsewhere(place)
 
-    def namesakes(self) -> tuple[str, ...]:
+    def same_name_projects(self) -> tuple[str, ...]:
         """Other projects with a stack of this name, of the first few of the place. Raises nothing:
         the role may be allowed to see only its own project.
         """
         with suppress(ObjectStoreError):
-            return tuple(siblings.namesakes(self._objects, self._project, self._name))
+            return tuple(siblings.same_name_projects(self._objects, self._project, self._name))
         return ()
 
     def neighbors(self) -> tuple[Neighbor, ...]:

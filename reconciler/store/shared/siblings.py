@@ -28,7 +28,7 @@ def stacks(objects: ObjectStore, project: str) -> Iterator[str]:
         after = f"{prefix}{name}/{_LAST}" if slash else found[0]
 
 
-def namesakes(objects: ObjectStore, project: str, name: str) -> Iterator[str]:
+def same_name_projects(objects: ObjectStore, project: str, name: str) -> Iterator[str]:
     """The other projects with a stack of that name, of the first few of the place. Raises
     `ObjectStoreError`.
     """

@@ -14,8 +14,18 @@ import pytest
 from reconciler.commands.relocation.to_place import Relocation, Site, Work
 from reconciler.commands.relocation.transfer import Opening
 from reconciler.model.abort import Abort
-from reconciler.model.ports import Locked, StateMoved, Store, StoreError
+from reconciler.model.ports import (
+    Arrival,
+    Holder,
+    KeptStates,
+    Locked,
+    StateMoved,
+    Store,
+    StoreError,
+    Transit,
+)
 from reconciler.model.state import State
+from reconciler.store.shared.shared_store import SharedStore
 from tests.doubles.memory_objects import MemoryMachine, StoreFault
 from tests.doubles.memory_store import Crash, Fault, Kept, MemoryDisk, MemoryStore
 from tests.store.builders import HOLDER, created, intent, note
@@ -177,3 +187,26 @@ def test_of_two_movers_one_moves_and_a_run_is_never_moved_away() -> None:
         stalled.commit()
         stalled.append(note(stalled.state.sequence + 1))
     assert here.state(SHARED) == now and here.usable() == [SHARED]
+
+
+def test_a_place_that_returns_something_else_gets_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, put = with_a_state(), SharedStore.receive
+
+    def distort(
+        store: SharedStore,
+        arrival: Arrival,
+        holder: Holder,
+        *,
+        instead_of: Transit | None,
+        **more: KeptStates,
+    ) -> None:
+        other = replace(arrival, state=replace(arrival.state, entries={}))
+        put(store, other, holder, instead_of=instead_of, **more)
+
+    monkeypatch.setattr(SharedStore, "receive", distort)
+    with pytest.raises(Abort, match="does not return what was written there"):
+        here.move(FOLDER, SHARED)
+    assert here.usable() == [FOLDER]
+    here.apply(FOLDER)
+    monkeypatch.undo()
+    assert here.move(FOLDER, SHARED) is Work.ALL and here.usable() == [SHARED]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from reconciler.cli import options
 from reconciler.cli.asking import ask
 from reconciler.cli.run_context import Session, lock_seconds, on_stack
 from reconciler.common.paths import read_ordinary, shown_path
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
@@ -146,6 +148,14 @@ def history(session: Session) -> int:
         console.result_json(history_document(kept, stack=name, environment=session.environment))
         return exit_codes.DONE
     console.result(list(_history_lines(kept, title, shown_path(store.location))))
+    with suppress(ports.StoreError):
+        gone = store.transit()
+        if isinstance(gone, ports.Departure):
+            text = msg(
+                " The state was moved: export RECONCILER_STATE={to}",
+                to=escape.outside(pasted(gone.to)),
+            )
+            console.result([Line(text, Tone.CARE)])
     return exit_codes.DONE
 
 
