@@ -18,7 +18,7 @@ from reconciler.store.shared.log.retry_reads import unusable
 from reconciler.store.shared.runtime import StoreRuntime
 from reconciler.store.shared.shared_store import SharedStore
 
-_FRESH_SECONDS = 1.0
+_FRESH_SECONDS = 5.0
 _LAST = "\U0010ffff"
 
 

@@ -102,6 +102,7 @@ class SharedWriter:
         self._belongs, self._has_serial, self._is_unsaved = None, True, True
         if isinstance(record, Intent):
             self._taken.pulse.step = record.step
+            self.check()  # after a pause, its request may no longer be sent
 
     def commit(self, *, account: str | None = None, endpoint: str | None = None) -> State:
         """Gives the state the next serial. Raises `RecordFailed`, `LostLock`.

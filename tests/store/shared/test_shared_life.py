@@ -9,7 +9,10 @@ import pytest
 
 from reconciler.model.ports import Locked, LostLock
 from reconciler.model.state import fold
+from reconciler.store.objects.port import ObjectStore
 from reconciler.store.shared.beat import Beat, Life, LifeWatch, decode_beat, encode_beat
+from reconciler.store.shared.runtime import StoreRuntime
+from reconciler.store.shared.shared_store import SharedStore
 from tests.doubles.memory_objects import MemoryMachine, StoreFault
 from tests.doubles.store_clock import VirtualStoreClock
 from tests.store.builders import add_server, intent, note
@@ -263,3 +266,31 @@ def test_a_holder_whose_epoch_somebody_else_has_stops() -> None:
     machine.clock.sleep(11.0)
     with pytest.raises(LostLock):
         writer.check()
+
+
+def test_a_request_is_not_sent_after_a_pause_in_which_another_run_began() -> None:
+    world = World()
+    machine = world.machine()
+    is_paused = False
+
+    def connect() -> ObjectStore:
+        place = machine.connect()
+        create = place.create
+
+        def slow(key: str, data: bytes, *, after: str | None = None) -> bool:
+            made = create(key, data, after=after)
+            if is_paused and key.startswith(ROOT + "log/"):
+                with machine.clock.frozen():
+                    opened(world.store()).close()
+                    world.time.advance(60.0)
+            return made
+
+        place.create = slow  # type: ignore[method-assign]
+        return place
+
+    runtime = StoreRuntime(clock=machine.clock, token=world.token)
+    stale = opened(SharedStore(connect, "default", "shop", runtime=runtime))
+    stale.append(note(1))
+    is_paused = True
+    with pytest.raises(LostLock):
+        stale.append(intent(2))

@@ -131,6 +131,7 @@ class LogWriter:
         attempts = _Attempts()
         retries = Retries.of(self.place.clock, self.place.notify, seconds)
         while True:
+            asked = self.place.clock.boottime()
             try:
                 self._try(data, attempts)
                 break
@@ -141,7 +142,7 @@ class LogWriter:
                     raise _failed(error) from error
         self.is_unsure = False
         self.end = LogEnd(header, type(body), digest(data))
-        self._heard = self.place.clock.boottime()
+        self._heard = asked  # the machine may have stood still since
 
     def require_own(self) -> None:
         """Raises `LostLock` if it is known that the lock is lost."""
