@@ -162,6 +162,7 @@ NOT_PASTED = {
     "{}\nor, only if {} is lost: reconciler state unlock --origin-lost": (
         "it follows the hint of an interrupted move: tests/cli/test_whole_state.py runs it"
     ),
+    "make {} readable, or answer the question yourself, without --yes": "the other place has to be mended first",
     "run that command again: reconciler state {} {} {}": "a rename has to be interrupted: tests/store/shared/test_renaming.py",
     "choose another address with --as": "which address is free is for the user to say",
     "write it there first, or choose another address with --as": "the other file has to change",

@@ -75,7 +75,7 @@ MUTANTS_OF_MOVING = (
     Mutant(
         "use a state that did not arrive although its origin has it",
         "reconciler/cli/subcommands/whole_state/arrival_command.py",
-        "    _require_lost(session, store, stack, found)\n",
+        "    _require_lost(session, store, stack, found, yes=yes)\n",
         "",
         _CLI,
     ),

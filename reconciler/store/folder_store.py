@@ -87,7 +87,9 @@ class FileStore:
         return None if found is None else found.state
 
     def place_of(self, other: StateReader) -> str:
-        """The path of the folder of another state, relative to this one."""
+        """The relative path of the folder of another state; the URL of a shared one."""
+        if "://" in other.location:
+            return other.location
         return os.path.relpath(other.location, self.folder)
 
     def at(self, place: str) -> FileStore:

@@ -67,5 +67,10 @@ def _state_at(location: str, around: Surroundings) -> StateReader:
     if "://" not in location:
         return FileStore(Path(location))
     path, mark, parameters = location.partition("?")
-    place, project, name = path.rsplit("/", 2)
+    place, _, rest = path.partition("://")
+    parts = rest.rsplit("/", 2)
+    if len(parts) < 3 or not all(parts) or parts[2].startswith("."):
+        message = msg("{place} is not the place of a state", place=location)
+        raise PlaceUnusable(message, hint=msg("restore an older state (docs/how-to/recover.md)"))
+    place, (project, name) = f"{place}://{parts[0]}", parts[1:]
     return _shared(place + mark + parameters, project, around).store(*name_of_folder(name))

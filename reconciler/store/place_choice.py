@@ -13,8 +13,6 @@ from reconciler.common.dataclass import dataclass
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """How a URL begins. A single letter is the drive of a path from another system."""
 
-_USER = re.compile(r"//[^/]*@")
-
 
 class Origin(Enum):
     """What names a place. The first that names one counts."""
@@ -35,10 +33,15 @@ class Named:
 
     @property
     def shown(self) -> str:
-        """The URL without user and query, which may contain a secret, or the path."""
+        """The path, or the URL without a secret; only its kind if it is not one of a place."""
         if self.url is None:
             return str(self.folder)
-        return _USER.sub("//", self.url.partition("?")[0])
+        from reconciler.store.objects.place_url import BadAddress, parse
+
+        try:
+            return parse(self.url).location
+        except BadAddress:
+            return self.url.partition(":")[0] + "://..."
 
     def is_same(self, other: Named) -> bool:
         """Whether both name one place, as far as the texts show it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -249,6 +250,20 @@ def test_a_state_whose_origin_is_lost_is_used_with_consent(
         assert "reconciler state unlock" in err and "--origin-lost" in err
         code, _, err = call(capsys, "state", "unlock", "--origin-lost", "--yes")
         assert code == 4 and "is not lost" in err and f"RECONCILER_STATE={origin}" in err
+        json_of_state = Path("state/shop/state.json")
+        before = json_of_state.read_bytes()
+        json_of_state.write_bytes(b"{")
+        code, _, err = call(capsys, "state", "unlock", "--origin-lost", "--yes")
+        assert code == 4 and "cannot be read" in err and store("there").transit() == arrival
+        json_of_state.write_bytes(before)
+        shutil.copytree("state", "copy")
+        with pytest.MonkeyPatch.context() as elsewhere:
+            elsewhere.setenv("RECONCILER_STATE", origin)
+            assert call(capsys, "state", "move", "--to", "third", "--yes")[0] == 0
+        code, _, err = call(capsys, "state", "unlock", "--origin-lost", "--yes")
+        assert code == 4 and "the state was moved to" in err and "third" in err
+        shutil.rmtree("state")
+        Path("copy").rename("state")
         Path("state").rename("gone")
         code, out, err = call(capsys, "state", "unlock", "--origin-lost")
         assert code == 4 and "there are two states" in out and store("there").transit() == arrival

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model.ports import RecordFailed, StateDamaged
+from reconciler.model.ports import PlaceUnusable, RecordFailed, StateDamaged
 from reconciler.model.ports.plan_ports import PLAN_SECONDS, KeptPlan, KeptPlans
 from reconciler.store.folder_store import FileStore
 from reconciler.store.plans.object_plans import ObjectPlans
@@ -202,5 +202,5 @@ def test_a_place_that_refuses_is_reported_with_its_way_out() -> None:
     with pytest.raises(RecordFailed) as failure:
         plans.keep(plan("a"), b"")
     assert failure.value.hint == "renew the credentials"
-    with pytest.raises(StateDamaged, match="cannot be used: the place refuses"):
+    with pytest.raises(PlaceUnusable, match="cannot be used: the place refuses"):
         plans.kept()

@@ -45,7 +45,7 @@ PLACES = [
         "../states",
     ),
     ("by a folder", "web.yaml", DATABASE, {"RECONCILER_STATE": "/own"}, "/own", "/own"),
-    ("by what looks like a URL", "", "postgres:/db/x", {}, "postgres:/db/x", "state"),
+    ("by what looks like a URL", "", "postgres:/db/x", {}, "postgres://...", "state"),
 ]
 
 
@@ -80,7 +80,7 @@ def test_every_other_place_that_is_named_is_known(tmp_path: Path) -> None:
     environ = {"RECONCILER_STATE": DATABASE, "RECONCILER_STATE_DIR": "/kept"}
     found = choose(tmp_path, environ, tmp_path / "reconciler.yaml", "s3://bucket/p?region=kr")
     assert [(each.origin.value, each.shown) for each in found.unused] == [
-        ("reconciler.yaml", "s3://bucket/p"),
+        ("reconciler.yaml", "s3://bucket/p?region=kr"),
         ("RECONCILER_STATE_DIR", "/kept"),
     ]
     same = {"RECONCILER_STATE_DIR": str(tmp_path / "x" / ".." / "states")}
@@ -88,11 +88,15 @@ def test_every_other_place_that_is_named_is_known(tmp_path: Path) -> None:
 
 
 def test_a_password_in_a_place_is_never_shown(tmp_path: Path) -> None:
-    for url in ("postgresql://me:hunter2@db/x", "postgresql://db/x?password=hunter2"):
-        environ = {"RECONCILER_STATE": url}
-        shown = choose(tmp_path, environ).named.shown
-        assert "hunter2" not in shown
-        assert "db/x" in shown
+    for url in (
+        "postgresql://me:hunter2@db/x",
+        "postgresql://db/x?password=hunter2",
+        "postgresql://me:pa/hunter2@db/x",
+        "postgresql://me:hunter2?x@db/x",
+        "s3://key:a/hunter2@bucket/prefix",
+    ):
+        found = choose(tmp_path, {"RECONCILER_STATE": url}, tmp_path / "reconciler.yaml", url + "x")
+        assert "hunter2" not in "".join(each.shown for each in (found.named, *found.unused))
 
 
 def test_the_states_of_a_place_are_in_folders_of_their_own(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import joined, msg
+from reconciler.common.suggestions import pasted
+from reconciler.common.text import Text, joined, msg
 from reconciler.store.objects.place_url import has_control
 from reconciler.store.objects.port import AccessRefused
 
@@ -78,15 +79,12 @@ def find(environ: Mapping[str, str], profile: str | None, *, instance: bool) -> 
                 profile=chosen or "default",
                 names=joined(", ", other),
             ),
-            hint=msg(
-                'run: eval "$(aws configure export-credentials --profile {profile} --format env)"',
-                profile=chosen or "default",
-            ),
+            hint=_hint_for_other_program(chosen or "default", is_in_url=profile is not None),
         )
     if chosen is not None:
         raise AccessRefused(
             msg("there are no credentials for the profile {profile}", profile=chosen),
-            hint=msg("add it to ~/.aws/credentials, or correct AWS_PROFILE"),
+            hint=msg("add it to ~/.aws/credentials, or correct the name of the profile"),
         )
     if not instance and not any(environ.get(name) for name in _LIBRARY_ROLES):
         raise AccessRefused(
@@ -140,3 +138,13 @@ def _section(path: Path, name: str) -> dict[str, str]:
             hint=msg("correct it, or fix its permissions"),
         ) from None
     return dict(parser.items(name)) if parser.has_section(name) else {}
+
+
+def _hint_for_other_program(profile: str, *, is_in_url: bool) -> Text:
+    hint = msg(
+        'run: eval "$(aws configure export-credentials --profile {profile} --format env)"',
+        profile=pasted(profile),
+    )
+    if is_in_url:  # the variables count only without it
+        hint = msg("take `profile` out of the URL, and {hint}", hint=hint)
+    return hint

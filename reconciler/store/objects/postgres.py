@@ -195,7 +195,10 @@ class PostgresObjects:
             except psycopg.Error as failure:
                 # An error of the server undoes the statement. Without one, or with one that also
                 # ended the connection, the statement may have been done before.
-                certain = failure.sqlstate is not None and not connection.closed
+                code = failure.sqlstate
+                certain = code is not None and not connection.closed
+                # A shutdown, or a pooler that lost the server, may be reported after the commit.
+                certain = certain and not str(code).startswith(("08", "57P0", "40003"))
                 raise self._failed(failure, unsure=writes and not certain) from failure
             except BaseException:
                 self._drop()

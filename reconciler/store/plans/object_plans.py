@@ -13,6 +13,7 @@ from reconciler.model.ports import RecordFailed, StateDamaged
 from reconciler.model.ports.plan_ports import KeptPlan
 from reconciler.store.objects.port import ObjectStore, ObjectStoreError, Unreachable, Unsure
 from reconciler.store.plans.plan_names import PLANS, name_of, newest, outdated
+from reconciler.store.shared.log.retry_reads import HINT_AWAY, unusable
 
 _TRIES = 3
 _LISTED_AT_ONCE = 1000
@@ -90,8 +91,10 @@ class ObjectPlans:
             place = self._opened()
             yield place
         except ObjectStoreError as error:
+            if failed is StateDamaged:
+                raise unusable(error) from error
             message = msg("the saved plans in the store cannot be used: {reason}", reason=error)
-            raise failed(message, hint=error.hint) from error
+            raise failed(message, hint=error.hint or HINT_AWAY) from error
         finally:
             if place is not None:
                 place.close()

@@ -196,6 +196,7 @@ class SharedStore:
 
         The kept states stay where they are: a log begins with the state that arrives.
         """
+        self._only_reads = False
         taker = self._taker(self._objects)
         reading = taker.read()
         if reading.position == 0:
@@ -210,6 +211,7 @@ class SharedStore:
         """Makes that arrival the state. Nothing happens if it is no longer there, because it was
         completed before. Raises `RecordFailed`, `StateDamaged`, `PlaceUnusable`.
         """
+        self._only_reads = False
         taker = self._taker(self._objects)
         while not SharedArrival(taker.place, taker.read(), arrival).complete():
             pass
@@ -394,9 +396,14 @@ class SharedStore:
 
 
 def _add_spilled(writer: SharedWriter, spill: Spill | None) -> None:
-    """Adds outcomes that an earlier run on this machine could not record."""
+    """Adds outcomes that an earlier run on this machine could not record. One whose intent a place
+    has lost is kept: it may be all that is known of an object.
+    """
     for kept in () if spill is None else spill.found():
         found = writer.state.open.get(kept.outcome.intent)
         if found is not None and found.intent == kept.intent:
             writer.append(replace(kept.outcome, sequence=writer.state.sequence + 1))
+        elif found is not None or kept.intent.sequence > writer.state.sequence:
+            kept.set_aside()
+            continue
         kept.remove()

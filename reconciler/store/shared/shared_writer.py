@@ -82,9 +82,10 @@ class SharedWriter:
             raise AssertionError(f"record {record.sequence} after {last.sequence}")
         if not isinstance(record, Outcome):  # an outcome is kept on this machine at least
             self.check()
-        _require_short(record)
+            _require_short(record)
         if (
-            self._taken.log.can_write
+            not isinstance(record, Outcome)  # it is recorded at once
+            and self._taken.log.can_write
             and self._taken.log.position - self._taken.log.epoch.began
             >= OBJECTS_PER_SNAPSHOT * (len(self._snapshots) + 1)
         ):

@@ -48,6 +48,11 @@ class SpilledOutcome:
             fresh.rename(self.path)
             self.is_written = True
 
+    def set_aside(self) -> None:
+        """Gives the file a name under which it is not found again. Raises nothing."""
+        with suppress(OSError):
+            self.path.rename(self.path.with_name(self.path.name + ".unmatched"))
+
     def remove(self) -> None:
         """Removes the file, if it was written."""
         if self.is_written:
@@ -77,7 +82,7 @@ class Spill:
             return
         for name in names:
             with suppress(OSError, ValueError, RecursionError, StateDamaged):
-                if name.endswith(".new"):
+                if name.endswith((".new", ".unmatched")):
                     continue
                 path = self.folder / name
                 row = state_format.decode_object(path.read_bytes())

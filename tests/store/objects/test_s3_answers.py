@@ -238,7 +238,7 @@ def test_credentials_come_from_the_usual_places(tmp_path: Path) -> None:
         count = len(received)
         for environ, message, hint in (
             (home, "no credentials for the bucket", "AWS_ACCESS_KEY_ID"),
-            ({**home, "AWS_PROFILE": "none"}, "no credentials for the profile none", "AWS_PROFILE"),
+            ({**home, "AWS_PROFILE": "none"}, "no credentials for the profile none", "credentials"),
             ({**home, "AWS_PROFILE": "sso"}, "from another program", "export-credentials"),
         ):
             with pytest.raises(AccessRefused, match=message) as failure:

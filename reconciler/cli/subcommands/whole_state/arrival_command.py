@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reconciler.cli import state_places
@@ -54,7 +53,7 @@ def complete_lost(session: Session, store: Store, stack: str, *, yes: bool) -> i
         text = msg(" {stack}: no move to this place is incomplete.", stack=escape.outside(title))
         console.result([Line(text, Tone.GOOD)])
         return exit_codes.DONE
-    _require_lost(session, store, stack, found)
+    _require_lost(session, store, stack, found, yes=yes)
     console.result(list(_lines(found, title)))
     ask(console, title, yes, msg("make it the state"))
     holder = composition.holder("reconciler state unlock", composition.run_id())
@@ -74,14 +73,32 @@ def _can_be_lost(found: Arrival) -> bool:
     return not found.origin.startswith("../")
 
 
-def _require_lost(session: Session, store: Store, stack: str, found: Arrival) -> None:
-    """Stops if the place that an arrival comes from has the state."""
+def _require_lost(session: Session, store: Store, stack: str, found: Arrival, *, yes: bool) -> None:
+    """Stops if the place that an arrival comes from has the state, or moved it elsewhere. If that
+    place cannot be read, only a person who is asked may say that it is lost.
+    """
     state = None
-    with (
-        suppress(Abort, ports.StoreError),  # it cannot be read, or departed from there
-        state_places.named(session.path, session.environ, found.origin) as place,
-    ):
-        state = place.store(stack, session.environment).read()
+    try:
+        with state_places.named(session.path, session.environ, found.origin) as place:
+            former = place.store(stack, session.environment)
+            gone = former.transit()
+            if isinstance(gone, ports.Departure):
+                if not _is_here(session, store, stack, gone.to):
+                    former.read()  # says where it went
+                return
+            state = former.read()
+    except ports.StateMoved as failure:
+        raise Abort(error("state-moved", str(failure), hint=failure.hint)) from failure
+    except (Abort, ports.StoreError) as failure:
+        if yes:
+            message = msg(
+                "{origin} cannot be read, which does not say that it is lost", origin=found.origin
+            )
+            hint = msg(
+                "make {origin} readable, or answer the question yourself, without --yes",
+                origin=found.origin,
+            )
+            raise Abort(error("state-moved", message, hint=hint)) from failure
     if state is None or state.lineage != found.state.lineage:
         return
     message = msg(
@@ -93,6 +110,12 @@ def _require_lost(session: Session, store: Store, stack: str, found: Arrival) ->
         store.read()
     except ports.StoreError as failure:
         raise Abort(error("state-moved", message, hint=failure.hint)) from failure
+
+
+def _is_here(session: Session, store: Store, stack: str, place: str) -> bool:
+    """Whether a state that departed to a place is the one of this store."""
+    with state_places.named(session.path, session.environ, place) as target:
+        return target.store(stack, session.environment).identity == store.identity
 
 
 def _lines(found: Arrival, title: str) -> tuple[Line, ...]:

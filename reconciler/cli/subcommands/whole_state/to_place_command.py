@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from reconciler.config import loader
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
+from reconciler.model.ports import StoreError
 from reconciler.model.resource import title_of
 from reconciler.render import escape, format
 from reconciler.render.run.screen import Line, Tone
@@ -117,9 +119,10 @@ def _ended(each: Relocation, *, moved: bool) -> Iterator[Line]:
     yield Line(
         msg(" Or write it into reconciler.yaml:  state: {place}", place=escape.outside(place))
     )
-    left = sorted(
-        title_of(other.state.stack, other.state.environment) for other in each.source.store.others()
-    )
+    left = list[str]()
+    with suppress(StoreError):  # it has moved, whatever else is there
+        others = each.source.store.others()
+        left = sorted(title_of(other.state.stack, other.state.environment) for other in others)
     if left:
         text = msg(
             " Still in {place}: {names}. Move them too, or they have no state in the new place.",
