@@ -83,13 +83,8 @@ class SharedWriter:
         if not isinstance(record, Outcome):  # an outcome is kept on this machine at least
             self.check()
             _require_short(record)
-        if (
-            not isinstance(record, Outcome)  # it is recorded at once
-            and self._taken.log.can_write
-            and self._taken.log.position - self._taken.log.epoch.began
-            >= OBJECTS_PER_SNAPSHOT * (len(self._snapshots) + 1)
-        ):
-            self._put_snapshot(Moment.DURING)
+            if self._is_snapshot_due:
+                self._put_snapshot(Moment.DURING)
         account, endpoint = self._belongs or (None, None)
         serial = None if self._has_serial else self._folded.serial + 1
         body = RecordsBody((record,), serial, account, endpoint)
@@ -104,6 +99,7 @@ class SharedWriter:
         if isinstance(record, Intent):
             self._taken.pulse.step = record.step
             self.check()  # after a pause, its request may no longer be sent
+            self._taken.log.require_alone()
 
     def commit(self, *, account: str | None = None, endpoint: str | None = None) -> State:
         """Gives the state the next serial. Raises `RecordFailed`, `LostLock`.
@@ -190,6 +186,12 @@ class SharedWriter:
         if superseded:
             self._taken.place.objects.remove(*map(keys.snapshot, superseded))
         clean_up(self._taken.place.objects, keys, self._taken.place.clock.time())
+
+    @property
+    def _is_snapshot_due(self) -> bool:
+        log = self._taken.log
+        due = OBJECTS_PER_SNAPSHOT * (len(self._snapshots) + 1)
+        return log.can_write and log.position - log.epoch.began >= due
 
     def _put(self, body: Body, seconds: float, *, lineage: str | None = None) -> None:
         self._taken.log.put(body, lineage or self._folded.lineage, seconds=seconds)

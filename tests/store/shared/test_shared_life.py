@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.ports import Locked, LostLock
+from reconciler.model.ports import Locked, LostLock, RecordFailed
 from reconciler.model.state import fold
 from reconciler.store.objects.port import ObjectStore
 from reconciler.store.shared.beat import Beat, Life, LifeWatch, decode_beat, encode_beat
@@ -268,7 +268,8 @@ def test_a_holder_whose_epoch_somebody_else_has_stops() -> None:
         writer.check()
 
 
-def test_a_request_is_not_sent_after_a_pause_in_which_another_run_began() -> None:
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_request_is_not_sent_after_a_pause_in_which_another_run_began(is_away: bool) -> None:
     world = World()
     machine = world.machine()
     is_paused = False
@@ -283,6 +284,8 @@ def test_a_request_is_not_sent_after_a_pause_in_which_another_run_began() -> Non
                 with machine.clock.frozen():
                     opened(world.store()).close()
                     world.time.advance(60.0)
+                if is_away:
+                    machine.fault = lambda number, operation, key: StoreFault.UNREACHABLE
             return made
 
         place.create = slow  # type: ignore[method-assign]
@@ -292,5 +295,5 @@ def test_a_request_is_not_sent_after_a_pause_in_which_another_run_began() -> Non
     stale = opened(SharedStore(connect, "default", "shop", runtime=runtime))
     stale.append(note(1))
     is_paused = True
-    with pytest.raises(LostLock):
+    with pytest.raises(RecordFailed if is_away else LostLock):
         stale.append(intent(2))

@@ -7,6 +7,7 @@ no answer may mean anything. So both are settled by reading the position back an
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 
 from reconciler.common.dataclass import dataclass
@@ -158,10 +159,20 @@ class LogWriter:
         if now - self._heard <= GUARD_SECONDS or now - self._guard_tried < GUARD_SECONDS / 6:
             return
         self._guard_tried = now
+        with suppress(RecordFailed):
+            self.require_alone()
+
+    def require_alone(self) -> None:
+        """Looks as `guard` does. Raises `LostLock`, and `RecordFailed` if the place gives no
+        answer: a request that was recorded before a pause is then not sent.
+        """
+        now = self.place.clock.boottime()
+        if now - self._heard <= GUARD_SECONDS:
+            return
         try:
             is_alone = not self._names_after()
-        except ObjectStoreError:
-            return
+        except ObjectStoreError as error:
+            raise _failed(error) from error
         if not is_alone:
             self._lose()
         self._heard = now
