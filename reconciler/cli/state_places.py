@@ -20,7 +20,7 @@ from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error, notice
 
 if TYPE_CHECKING:
-    from reconciler.config.project.project_file import Project
+    from reconciler.config.project.project import Project
     from reconciler.model.ports import StatePlace
     from reconciler.store.place_choice import PlaceChoice
 
@@ -86,7 +86,8 @@ def _opened(
     try:
         return open_place(choice, project.name, around, simulated=simulated)
     except ports.PlaceUnusable as failure:
-        place = project.state_at if choice.named.origin is Origin.PROJECT_FILE else None
+        from_file = choice.named.origin is Origin.PROJECT_FILE
+        place = project.state.place if from_file and project.state is not None else None
         raise Abort(error("state-place", str(failure), place=place, hint=failure.hint)) from failure
 
 
@@ -120,7 +121,8 @@ def chosen(stack: Path, environ: Mapping[str, str]) -> tuple[PlaceChoice, Projec
     from reconciler.store.place_choice import choose
 
     project = project_file.load(stack)
-    return choose(stack, environ, project.file, project.state), project
+    state = None if project.state is None else project.state.text
+    return choose(stack, environ, project.file, state), project
 
 
 def mistakes(stack: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -133,14 +135,14 @@ def mistakes(stack: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
         _, project = chosen(stack, environ)
     except Abort as stop:
         return stop.problems
-    if project.state is None or not is_url(project.state):
+    if project.state is None or not is_url(project.state.text):
         return ()
     from reconciler.store.objects import place_url
 
     try:
-        place_url.parse(project.state)
+        place_url.parse(project.state.text)
     except place_url.BadAddress as failure:
-        place, hint = project.state_at, failure.hint
+        place, hint = project.state.place, failure.hint
         return (error("state-place", str(failure), place=place, hint=hint),)
     return ()
 

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.config import loader
 from reconciler.config.project import project_file
-from reconciler.config.project.project_file import Project
+from reconciler.config.project.project import Project
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
 
@@ -45,9 +45,10 @@ def test_the_file_is_found_upwards_as_far_as_the_repository(root: Path) -> None:
 
     (root / "stacks" / "reconciler.yaml").write_text(GOOD + "state: ../states\n")
     found = project_file.load(stack)
-    assert (found.file, found.state) == (Path("stacks/reconciler.yaml"), "../states")
-    assert found.state_at is not None
-    assert (found.state_at.line, found.state_at.column) == (3, 8)
+    assert found.file == Path("stacks/reconciler.yaml")
+    assert found.state is not None and found.state.place is not None
+    assert found.state.text == "../states"
+    assert (found.state.place.line, found.state.place.column) == (3, 8)
 
 
 MISTAKES = [

@@ -62,6 +62,7 @@ FILE_READERS = {
     "reconciler.common.paths",
     "reconciler.config.inputs.piped",
     "reconciler.config.loader",
+    "reconciler.config.project.project",
     "reconciler.config.project.project_file",
     "reconciler.config.schema",
     "reconciler.config.stack_folder",

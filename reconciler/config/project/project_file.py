@@ -10,32 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.common import paths
-from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import nearest
 from reconciler.common.text import enumerated, msg
 from reconciler.config import yaml_errors, yaml_reader
 from reconciler.config.document import Scalar, Table
+from reconciler.config.project.project import NO_PROJECT, Located, Project
 from reconciler.config.stack_folder import PROJECT_FILE as NAME
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order
 from reconciler.resources import all_kinds
 
-NO_PROJECT = "default"
-"""The name of a project without a file."""
-
 FILE_BYTES_MAX = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """What the file of a project says. Without a file, its path is None; without `state`, so are
-    the text and the place of that key's value.
-    """
-
-    name: str = NO_PROJECT
-    file: Path | None = None
-    state: str | None = None
-    state_at: Place | None = None
 
 
 def load(stack: Path) -> Project:
@@ -55,8 +40,7 @@ def load(stack: Path) -> Project:
     return Project(
         name.text if isinstance(name, Scalar) else NO_PROJECT,
         file,
-        state.text if isinstance(state, Scalar) else None,
-        None if state is None else state.place,
+        Located(state.text, state.place) if isinstance(state, Scalar) else None,
     )
 
 
