@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli import composition, plan_output
+from reconciler.cli import composition, interrupts, plan_output
 from reconciler.cli.arguments import piped_arguments, plan_reference
-from reconciler.cli.interrupts import SignalHandler
 from reconciler.cli.options import Choices, part_arguments
 from reconciler.cli.run_context import Session, lock_seconds
 from reconciler.commands import actions
@@ -196,9 +195,9 @@ def _run(
         id=prompter.run,
         holder=composition.holder(f"reconciler {command}", prompter.run),
         nonce=composition.nonce,
-        interrupts=SignalHandler(
+        interrupts=interrupts.SignalHandler(
             lambda: _report_interrupt(session.console),
-            leave=lambda code: _leave(session.console, code),
+            leave=lambda code: interrupts.leave(session.console.err.area, code),
         ),
         again=session.again(command),
         lock_timeout_seconds=lock_seconds(choices.lock_timeout, session.console),
@@ -237,13 +236,6 @@ def _report_interrupt(console: Console) -> None:
     area = console.err.area
     if area is None or not area.write_above(text):
         os.write(2, text.encode())
-
-
-def _leave(console: Console, code: int) -> None:
-    """Ends the process immediately, and takes the live view away."""
-    if console.err.area is not None:
-        os.write(2, console.err.area.erasure().encode())
-    os._exit(code)
 
 
 @dataclass(frozen=True, slots=True)

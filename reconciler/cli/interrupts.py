@@ -10,9 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.model.exit_codes import INTERRUPTED
+
+if TYPE_CHECKING:
+    from reconciler.render.run.live_area import LiveArea
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,6 +38,19 @@ def unwinding() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def leave(area: LiveArea | None, code: int) -> None:
+    """Ends the process immediately, and takes the lines at the bottom of the terminal away."""
+
+    def end(erasure: str) -> None:
+        with suppress(OSError):  # the terminal may be gone
+            os.write(2, erasure.encode())
+        os._exit(code)
+
+    if area is None:
+        os._exit(code)
+    area.end(end)
 
 
 class SignalHandler:

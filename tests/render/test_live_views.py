@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -24,8 +25,9 @@ from reconciler.model.plan import Action, Step
 from reconciler.render import escape
 from reconciler.render.plan.change_text import Head
 from reconciler.render.plan.plan_rows import PlanRow
+from reconciler.render.run import live_area
 from reconciler.render.run.activity_view import ActivityLine, ActivityLog
-from reconciler.render.run.live_area import threaded
+from reconciler.render.run.live_area import LiveArea, Terminal, no_ticker, threaded
 from reconciler.render.run.progress import Live
 from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport
@@ -296,9 +298,58 @@ def test_what_a_signal_handler_reports_comes_above_with_the_next_redraw() -> Non
     assert screen.area.write_above("interrupted\n")
     screen.wait(0.1)
     assert screen.lines[0] == "interrupted" and "resources" in screen.lines[1]
-    screen.feed(screen.area.erasure())  # a second signal ends the process at once
-    assert screen.lines == ["interrupted"] and screen.cursor_is_shown
     view.close()
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_a_process_that_ends_at_once_leaves_nothing_whatever_is_being_written(at: int) -> None:
+    # Goal: a second Ctrl-C between the erasure of lines and the next frame, or in the middle of
+    # a frame, leaves a clean screen (the frame is whole first, and there is no other).
+    screen, gone = Screen(), threading.Event()
+    writes = 0
+
+    def leave(erasure: str) -> None:
+        screen.feed(erasure)
+        gone.set()
+
+    def feed(text: str) -> None:
+        nonlocal writes
+        if gone.is_set():
+            return
+        if writes == at:  # half of it is on the screen
+            screen.feed(text[: len(text) // 2])
+            screen.area.end(leave)
+            assert not gone.wait(0.01)
+            text = text[len(text) // 2 :]
+        screen.feed(text)
+        writes += 1
+
+    area = screen.area = LiveArea(
+        Terminal(feed, lambda: (80, 24), screen.style, screen.clock.monotonic, no_ticker)
+    )
+    view = live(screen)
+    screen.wait(1.0)
+    assert area.write_above("interrupted\n")
+    screen.wait(1.0)
+    with area.hidden(whole=True):
+        feed("a line\n")
+
+    assert gone.wait(5.0) and writes > at
+    assert screen.lines in ([], ["interrupted"], ["interrupted", "a line"])
+    assert screen.cursor_is_shown
+    view.close()
+
+
+def test_a_process_that_ends_at_once_does_not_wait_for_output_that_is_stuck(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_area, "END_SECONDS", 0.01)
+    screen, gone = Screen(), threading.Event()
+    live(screen)
+    screen.wait(1.0)
+    with screen.area.changing():
+        screen.area.end(lambda erasure: gone.set())
+        assert gone.wait(5.0)
 
 
 def test_nothing_is_written_while_nothing_changes() -> None:
@@ -313,8 +364,6 @@ def test_nothing_is_written_while_nothing_changes() -> None:
 
 
 def test_the_thread_that_redraws_ends_when_it_is_stopped() -> None:
-    import threading
-
     ticked = threading.Event()
     stop = threaded(ticked.set, 0.001)
     assert ticked.wait(5.0)

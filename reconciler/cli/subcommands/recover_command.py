@@ -70,8 +70,7 @@ def recover(
     those that can be proved later. For the rest it shows the objects that a request may have
     created: name the object with --adopt, or use --not-created if there is none.
     """
-    from reconciler.cli import composition
-    from reconciler.cli.interrupts import SignalHandler
+    from reconciler.cli import composition, interrupts
     from reconciler.commands import recover as recovering
     from reconciler.commands.context import Run
 
@@ -85,7 +84,9 @@ def recover(
         id=name,
         holder=composition.holder("reconciler recover", name),
         nonce=composition.nonce,
-        interrupts=SignalHandler(_interrupted, leave=_leave),
+        interrupts=interrupts.SignalHandler(
+            _interrupted, leave=lambda code: interrupts.leave(console.err.area, code)
+        ),
         again=session.again("recover"),
         lock_timeout_seconds=lock_seconds(choices.lock_timeout, console),
         wait=not choices.no_wait,
@@ -162,9 +163,3 @@ def _interrupted() -> None:
     import os
 
     os.write(2, b"\n Interrupted: everything settled so far is recorded.\n")
-
-
-def _leave(code: int) -> None:
-    import os
-
-    os._exit(code)

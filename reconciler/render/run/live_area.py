@@ -6,6 +6,7 @@ killed leaves a terminal that works. Nothing is drawn by a thread while other ou
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from reconciler.render.run import screen
 from reconciler.render.run.screen import Line, Style
 
 TICK_SECONDS = 0.1
+END_SECONDS = 1.0
 _COLUMNS_MIN = 10
 
 Part: TypeAlias = Callable[[float, int], Sequence[Line]]
@@ -133,9 +135,22 @@ class LiveArea:
         self._above.append(text)
         return True
 
-    def erasure(self) -> str:
-        """What erases the lines, for a process that ends at once. It takes no lock."""
-        return self._painter.erasure()
+    def end(self, leave: Callable[[str], None]) -> None:
+        """Calls `leave` with what erases the lines, when nobody is in the middle of drawing them,
+        and nobody draws until it returns. For a process that ends at once: a signal handler may
+        call it, and it does not wait. Output that is stuck is not awaited for long.
+        """
+
+        def run() -> None:
+            alone = self._lock.acquire(timeout=END_SECONDS)
+            try:
+                leave(self._painter.erasure())
+            finally:
+                if alone:
+                    self._lock.release()
+
+        # Not `threading`: its locks may be held by what the signal has interrupted.
+        _thread.start_new_thread(run, ())
 
 
 class _Painter:
