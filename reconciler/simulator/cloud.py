@@ -365,6 +365,12 @@ class Cloud:
         """The log of requests as it is now, newest last."""
         return list(self.log)
 
+    @property
+    @_locked
+    def delayed(self) -> list[tuple[float, Request]]:
+        """The requests that are yet to be executed, each with its second."""
+        return [(late.at, late.request) for late in self._late]
+
     @_locked
     def set_switches(self, values: Mapping[str, object]) -> None:
         """Set some switches. The others stay."""

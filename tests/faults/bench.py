@@ -89,6 +89,7 @@ class Counted:
 
     sends: list[Boundary] = field(default_factory=list)
     operations: list[Boundary] = field(default_factory=list)
+    writes: int = 0
 
     @property
     def boundaries(self) -> tuple[Boundary, ...]:
@@ -312,7 +313,9 @@ class Bench(CloudHarness):
         self._sends = number
         if number > SENDS_MAX:
             raise Endless(f"{number} sends in one run")
-        self.counted.sends.append(Boundary("send", number, faults.what_of(request)))
+        what = faults.what_of(request)
+        self.counted.sends.append(Boundary("send", number, what, self.counted.writes))
+        self.counted.writes += self.counted.sends[-1].is_write
         self.check.leaving(request)
         self._kill("leaving", number)
 
@@ -379,11 +382,8 @@ class Bench(CloudHarness):
 
     def _at_deed(self, number: int, name: str, path: Path) -> memory_store.Fault | None:
         self._deeds += 1
-        here = Boundary(
-            "deed",
-            self._deeds,
-            f"{name} {path.name if path.parent.name != 'history' else 'history/' + path.name}",
-        )
+        what = f"{name} {path.name if path.parent.name != 'history' else 'history/' + path.name}"
+        here = Boundary("deed", self._deeds, what, self.counted.writes)
         self.counted.operations.append(here)
         armed = self.armed
         if armed is None or armed.one.boundary.place != "deed":

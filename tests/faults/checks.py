@@ -40,6 +40,11 @@ class AtSend:
         self._foreign: dict[str, foreign_objects.Row] = {}
         self._planned_before = 0
 
+    @property
+    def known(self) -> object:
+        """What the checks of further processes depend on."""
+        return sorted(self._intents), self._delivered, self._serial, self._foreign
+
     def begin(self) -> None:
         """A process starts."""
         self._planned_before = len(self._bench.plans)

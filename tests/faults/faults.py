@@ -5,7 +5,7 @@ faults of each.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.model import http
 from reconciler.simulator.faults import Fault
@@ -17,12 +17,13 @@ from tests.doubles.memory_store import Kept
 @dataclass(frozen=True, slots=True)
 class Boundary:
     """A send (its request), a deed of the disk or an operation of the shared place, by its number
-    in the run, from 1. `what` is for people.
+    in the run, from 1. `what` is for people; `after` is how many writes were sent before it.
     """
 
     place: str
     number: int
     what: str
+    after: int = field(default=0, compare=False)
 
     @property
     def is_write(self) -> bool:

@@ -19,6 +19,9 @@ from reconciler.simulator.world import World
 from tests.faults.bench import Bench, Ended
 from tests.faults.checks import ours
 
+ANSWERED = frozenset({"doubled", "missing-object", "mass-absence", "state-missing"})
+"""The problems that leave something to a person."""
+
 
 @dataclass(slots=True)
 class Operator:

@@ -101,7 +101,7 @@ class SharedBench(Bench):
     def _at_operation(self, number: int, operation: str, key: str) -> StoreFault | None:
         self._deeds += 1
         what = f"{operation} {key.removeprefix(KEYS).split('/')[0] or '/'}"
-        self.counted.operations.append(Boundary("store", self._deeds, what))
+        self.counted.operations.append(Boundary("store", self._deeds, what, self.counted.writes))
         armed = self.armed
         if armed is None or armed.one.boundary.place != "store":
             return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tests.faults import faults, harness, overtaken
 from tests.faults.bench import Bench
 from tests.faults.faults import Break
-from tests.faults.harness import Calm, Trial
+from tests.faults.harness import Calm, Known, Trial
 from tests.faults.overtaken import Standstill
 from tests.faults.stacks import STORIES, story
 
@@ -22,6 +22,20 @@ DEEDS_SAMPLED = 40
 """Breaks of the store that a sample takes of each story: together the stories have all kinds of them
 several times over.
 """
+
+WHOLE = ("one server", "a replacement with a volume", "no change")
+"""Stories of which the begin and the end of the run are broken too, in all kinds: with no state,
+with one, and with nothing to do.
+"""
+
+LONG = ("ten at once", "destroy")
+"""Stories of many equal steps, whose kinds do not depend on the writes around."""
+
+READ_WRONG = (*faults.REFUSED_READS, *faults.LIES)
+"""Faults of reads that do not end in an error, so that what follows differs by story."""
+
+RESTS_SAMPLED = 20
+"""Breaks of the begin and the end that are tried of each other story."""
 
 CHUNK = 60
 """Breaks that one process takes at a time."""
@@ -75,6 +89,33 @@ def sample(calm: Calm, *, seed: int = SEED) -> tuple[Break, ...]:
     return tuple(one for one in chosen if one.boundary.place == "send" or one in kept)
 
 
+def of_each_kind(calm: Calm) -> tuple[Break, ...]:
+    """What the suite tries of a story: each fault of each write, and of everything else one
+    boundary of each kind with each fault. A kind is what is done, and the writes before and after
+    it.
+
+    What comes before the first write or after the last is alike in all stories: all its kinds are
+    tried in `WHOLE` and `LONG`, and some breaks of it in each of the others.
+    """
+    writes = ["", *(one.what for one in calm.boundaries if one.is_write), ""]
+    is_long, is_whole = calm.story.name in LONG, calm.story.name in WHOLE
+    tried, rest = list[Break](), list[Break]()
+    kinds: dict[tuple[str, ...], list[Break]] = {}
+    for one in harness.all_of(calm):
+        at = one.boundary
+        around = tuple(writes[at.after : at.after + 2])
+        if at.is_write and not is_long:
+            tried.append(one)
+        elif is_whole or is_long or "" not in around or one.fault in READ_WRONG:
+            kind = (at.place, at.what, one.fault, *(() if is_long else around))
+            kinds.setdefault(kind, []).append(one)
+        else:
+            rest.append(one)
+    chance = random.Random(f"{SEED} {calm.story.name}")
+    tried += map(chance.choice, kinds.values())
+    return (*tried, *chance.sample(rest, min(len(rest), RESTS_SAMPLED)))
+
+
 def sample_of_place(calm: Calm, number: int, *, seed: int = SEED) -> tuple[Break, ...]:
     """So many breaks at operations of a shared place and kills at sends: first one for each fault of
     each kind of operation, in an order that the seed gives.
@@ -125,11 +166,13 @@ def pairs(calm: Calm, number: int, *, seed: int = SEED) -> Iterator[Trial]:
             )
 
 
-def count(calm: Calm, breaks: Sequence[Break]) -> Tally:
-    """Tries these breaks."""
+def count(calm: Calm, breaks: Sequence[Break], known: Known | None = None) -> Tally:
+    """Tries these breaks; with `known`, a situation that was continued from before is not continued
+    from again.
+    """
     tally, began = Tally(calm.story.name, boundaries=len(calm.boundaries)), time.perf_counter()
     for one in breaks:
-        tally.add(harness.trial(calm, one))
+        tally.add(harness.trial(calm, one, known=known))
     tally.seconds = time.perf_counter() - began
     return tally
 

@@ -1,31 +1,30 @@
-"""Every story, broken at each of its boundaries with every fault; the one of ten equal servers at
-each second (all of them by hand, with the counts: `python -m tests.faults --all`).
+"""Every story, broken with every fault at a boundary of each kind; at all of them with `FULL=1` or
+by `python -m tests.faults --all`, which also gives the counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import pytest
 
+from tests import extent
 from tests.faults import harness, space
+from tests.faults.faults import Break
+from tests.faults.harness import Known
 from tests.faults.space import Tally
 
-PARTS = {"ten at once": 16}
-"""How many tests a story is divided into, so that they can run side by side: each takes some
-seconds.
+PARTS = 16
+"""How many tests a story is divided into if all of it is tried, so that they can run side by
+side.
 """
-
-EVERY = {"ten at once": 2}
-"""Of which story only each second part is run: its ten servers take the same steps."""
 
 
 def parts() -> list[tuple[str, int, int]]:
     """Each story with its part and how many there are."""
-    return [
-        (name, part, of)
-        for name in space.NAMES
-        for of in [PARTS.get(name, 1)]
-        for part in range(0, of, EVERY.get(name, 1))
-    ]
+    of = PARTS if extent.FULL else 1
+    return [(name, part, of) for name in space.NAMES for part in range(of)]
 
 
 def told(tally: Tally) -> str:
@@ -40,10 +39,37 @@ def test_after_any_fault_the_next_runs_end_like_the_undisturbed_run(
     # Goal: one fault at a boundary, then at most two more runs; all invariants at every send, the
     # calm end, an empty plan.
     calm = space.calm_of(name)
-    breaks = harness.all_of(calm)[part::of]
-    tally = space.count(calm, breaks)
+    breaks = harness.all_of(calm) if extent.FULL else space.of_each_kind(calm)
+    tally = space.count(calm, breaks[part::of], None if extent.FULL else {})
     assert not tally.failed, told(tally)
     assert tally.runs > tally.breaks
+
+
+def test_a_situation_that_is_known_is_not_continued_from_again() -> None:
+    # Goal: what it saves changes no result.
+    calm = space.calm_of("a volume")
+    breaks = harness.all_of(calm)[-60::3]
+    known: Known = {}
+    shortened, whole = space.count(calm, breaks, known), space.count(calm, breaks)
+
+    assert len(known) < len(breaks)
+    assert replace(shortened, seconds=0.0) == replace(whole, seconds=0.0)
+
+
+def test_what_the_suite_tries_has_every_fault_at_every_kind_of_boundary() -> None:
+    def kinds(breaks: Iterable[Break]) -> set[tuple[str, str, str]]:
+        return {(one.boundary.place, one.boundary.what, one.fault) for one in breaks}
+
+    calms = [space.calm_of(name) for name in space.NAMES]
+    tried = set().union(*(kinds(space.of_each_kind(calm)) for calm in calms))
+    assert tried == set().union(*(kinds(harness.all_of(calm)) for calm in calms))
+    assert all(
+        set(space.of_each_kind(calm)).issuperset(
+            one for one in harness.all_of(calm) if one.boundary.is_write
+        )
+        for calm in calms
+        if calm.story.name not in space.LONG
+    )
 
 
 def test_an_operator_is_asked_only_if_nothing_can_be_proved() -> None:
