@@ -155,18 +155,23 @@ def _of_schemas() -> Iterator[str]:
     for path in sorted((ROOT / "schemas").glob("*.json")):
         if path.name.startswith(("stack.", "component.")):
             yield from _described(json.loads(path.read_text("utf-8")))
+        elif path.name.startswith("reconciler."):
+            # `explain` does not show its descriptions
+            yield from _described(json.loads(path.read_text("utf-8")), ("patternErrorMessage",))
 
 
-def _described(node: object) -> Iterator[str]:
+def _described(
+    node: object, keys: tuple[str, ...] = ("description", "patternErrorMessage")
+) -> Iterator[str]:
     if isinstance(node, dict):
         for name, value in node.items():
-            if name in ("description", "patternErrorMessage") and isinstance(value, str):
+            if name in keys and isinstance(value, str):
                 yield value
             else:
-                yield from _described(value)
+                yield from _described(value, keys)
     elif isinstance(node, list):
         for value in node:
-            yield from _described(value)
+            yield from _described(value, keys)
 
 
 def _of_click(found: Found) -> None:

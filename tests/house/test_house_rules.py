@@ -62,8 +62,11 @@ FILE_READERS = {
     "reconciler.common.paths",
     "reconciler.config.inputs.piped",
     "reconciler.config.loader",
+    "reconciler.config.project.parsing",
     "reconciler.config.project.project",
     "reconciler.config.project.project_file",
+    "reconciler.config.project.selection",
+    "reconciler.config.project.stack_heads",
     "reconciler.config.schema",
     "reconciler.config.stack_folder",
     "reconciler.config.yaml_reader",
@@ -156,6 +159,10 @@ SILENCED = {
         "exec()",
     ): "writes `__init__` from the names of fields, as `dataclasses` does",
     ("reconciler/common/timing.py", "datetime"): "writes a time that it is given",
+    (
+        "reconciler/config/project/windows.py",
+        "datetime",
+    ): "computes with a moment that it is given",
 }
 """Exceptions to that, each with its reason."""
 

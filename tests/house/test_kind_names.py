@@ -19,6 +19,9 @@ HOME = (
 the checks of the contract name members of the API.
 """
 
+SECTIONS = {("reconciler/config/project/parsing.py", "rules")}
+"""Sections of a project's file that are spelled like a kind."""
+
 KIND_NAMES_MAX, OPERATION_NAMES_MAX = 3, 0
 """String literals outside of `HOME`. The numbers only fall: lower them with every name removed."""
 
@@ -50,7 +53,7 @@ def uses(names: set[str]) -> list[str]:
         for path in SOURCES
         if not name(path).startswith(HOME)
         for text, line in literals(path)
-        if text in names
+        if text in names and (name(path), text) not in SECTIONS
     ]
 
 

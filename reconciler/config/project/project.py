@@ -48,11 +48,10 @@ class QuotaKind(Enum):
 
 
 class DriftAnswer(Enum):
-    """What `watch` does about drift."""
+    """What `watch` does about drift that it does not revert."""
 
     REPORT = "report"
     PULL_REQUEST = "pull-request"
-    REVERT = "revert"
 
 
 @dataclass(frozen=True, slots=True)

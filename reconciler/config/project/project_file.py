@@ -1,11 +1,11 @@
-"""`reconciler.yaml` at the root of a repository: the name of the project and the place of its
-states (stack-files#project-file).
+"""`reconciler.yaml` at the root of a repository, found upwards from a stack and read
+(stack-files#project-file).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from reconciler.common import paths
 from reconciler.common.suggestions import nearest
 from reconciler.common.text import enumerated, msg
 from reconciler.config import yaml_errors, yaml_reader
-from reconciler.config.document import Scalar, Table
-from reconciler.config.project.project import NO_PROJECT, Located, Project
+from reconciler.config.document import Table
+from reconciler.config.project.project import Project
 from reconciler.config.stack_folder import PROJECT_FILE as NAME
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order
@@ -32,16 +32,18 @@ def load(stack: Path) -> Project:
         return Project()
     problems: list[Problem] = []
     root = _root(file, problems)
-    if root is not None:
-        problems += _mistakes(root, str(file))
     if root is None or has_errors(problems):
         raise Abort(*in_order(problems))
-    name, state = root.get("project"), root.get("state")
-    return Project(
-        name.text if isinstance(name, Scalar) else NO_PROJECT,
-        file,
-        Located(state.text, state.place) if isinstance(state, Scalar) else None,
-    )
+    from reconciler.config.project import parsing
+    from reconciler.config.schema import joined
+
+    meaning: list[Problem] = []
+    project = parsing.values(root, file, meaning)
+    form = tuple(_mistakes(root, str(file), {each.place for each in parsing.hidden_values(root)}))
+    found = joined(form, meaning)
+    if has_errors(found):
+        raise Abort(*found)
+    return project
 
 
 def find(stack: Path) -> Path | None:
@@ -107,7 +109,10 @@ def _is_trusted(file: Path) -> bool:
     return file.stat().st_uid in (os.geteuid(), 0)
 
 
-def _mistakes(root: Table, file: str) -> Iterator[Problem]:
+def _mistakes(root: Table, file: str, hidden: Collection[Place]) -> Iterator[Problem]:
+    """The mistakes of form. Those at the places of `hidden` values are reported elsewhere, without
+    the value.
+    """
     from reconciler.config import schema
 
     known = tuple(schema.load("reconciler")["properties"])
@@ -129,15 +134,13 @@ def _mistakes(root: Table, file: str) -> Iterator[Problem]:
         hint = msg("start it with `version: 1` and `project: NAME`")
         yield error("missing-key", message, place=root.place, hint=hint)
     for problem in schema.check_table(root, "reconciler"):
-        if problem.code == "unknown-key":
+        is_of_root = problem.place in [root.key_place(key) for key in root.entries]
+        if problem.code == "unknown-key" and is_of_root:
             yield _unknown(problem, root, known)
-        elif problem.code != "missing-key":
+        elif problem.place not in hidden and (
+            problem.code != "missing-key" or problem.place != root.place
+        ):
             yield problem
-    state = root.get("state")
-    if isinstance(state, Scalar) and "${" in state.text:
-        hint = msg("set the variable RECONCILER_STATE instead")
-        message = msg("`state` is taken as it is written: it has no expressions")
-        yield error("bad-format", message, place=state.place, hint=hint)
 
 
 def _unknown(problem: Problem, root: Table, known: Iterable[str]) -> Problem:
