@@ -24,8 +24,8 @@ from reconciler.iwinv.signing import Keys
 from reconciler.iwinv.transport import HttpTransport
 from reconciler.model import http
 from reconciler.model.kinds import Kinds
-from reconciler.model.ports import Answer, QuotaLog
-from reconciler.model.resource import Account, RefreshScope
+from reconciler.model.ports import Answer, QuotaLog, RefreshScope
+from reconciler.model.resource import Account
 from reconciler.model.resource_type import Call
 from reconciler.resources import all_kinds
 from reconciler.simulator import Cloud, Fault, SimulatorServer, World

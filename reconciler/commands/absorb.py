@@ -28,7 +28,8 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, Severity, error
 from reconciler.model.kinds import Kinds
 from reconciler.model.plan import Change, Plan, unstated
-from reconciler.model.resource import RefreshScope, Resource, Stack
+from reconciler.model.ports import RefreshScope
+from reconciler.model.resource import Resource, Stack
 from reconciler.model.state import State
 from reconciler.planner import planner as planning
 from reconciler.planner.compare.assessment import PlanOptions

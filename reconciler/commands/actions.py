@@ -20,7 +20,8 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, notice, warning
 from reconciler.model.events import ActivityEnded, Message
 from reconciler.model.plan import Action, Change, Consent, DataLoss, Impact, Plan, RiskClass, Step
-from reconciler.model.resource import Account, LiveResource, RefreshScope, Stack
+from reconciler.model.ports import RefreshScope
+from reconciler.model.resource import Account, LiveResource, Stack
 from reconciler.model.resource_type import ResourceType
 from reconciler.model.state import Entry, State
 from reconciler.planner.compare import fingerprint

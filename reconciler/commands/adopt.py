@@ -19,7 +19,8 @@ from reconciler.model import owners
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error, notice
 from reconciler.model.owners import Elsewhere
-from reconciler.model.resource import EMPTY, Account, LiveResource, RefreshScope
+from reconciler.model.ports import RefreshScope
+from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.resource_type import FIREWALLS, RULES
 from reconciler.model.state import State
 

@@ -14,7 +14,8 @@ from reconciler.common.text import joined, msg
 from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error, warning
-from reconciler.model.resource import RefreshScope, Stack
+from reconciler.model.ports import RefreshScope
+from reconciler.model.resource import Stack
 from reconciler.model.state import State
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.recovery.signature_fence import SIGNATURE_SECONDS

@@ -17,7 +17,8 @@ from reconciler.model import owners, ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, Severity, error
-from reconciler.model.resource import Account, LiveResource, RefreshScope, Stack
+from reconciler.model.ports import RefreshScope
+from reconciler.model.resource import Account, LiveResource, Stack
 from reconciler.model.state import Note, State
 from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state

@@ -20,7 +20,8 @@ from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, Severity, error
 from reconciler.model.events import ActivityEnded, Planning
 from reconciler.model.plan import Plan, unstated
-from reconciler.model.resource import Account, RefreshScope, Stack
+from reconciler.model.ports import RefreshScope
+from reconciler.model.resource import Account, Stack
 from reconciler.model.state import State
 from reconciler.planner.checks.login_check import without_login
 from reconciler.planner.compare.assessment import PlanOptions

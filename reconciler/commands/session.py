@@ -20,8 +20,8 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, notice, warning
 from reconciler.model.events import Activity, ActivityEnded, LockWait
 from reconciler.model.owners import Elsewhere, LaterElsewhere, OtherState
-from reconciler.model.ports import StateMoved
-from reconciler.model.resource import Account, RefreshScope, Stack, title_of
+from reconciler.model.ports import RefreshScope, StateMoved
+from reconciler.model.resource import Account, Stack, title_of
 from reconciler.model.state import Entry, State
 
 if TYPE_CHECKING:

@@ -186,8 +186,10 @@ class BuildContext:
 
     def not_known(self, what: str, waits: tuple[Ref, ...], place: Place | None) -> Invalid:
         """Reports that a value waits for attributes but must be known before the plan
-        (stack-files#unknown-until-apply).
+        (stack-files#unknown-until-apply). What waits for other stacks alone is not a mistake.
         """
+        if self.waits_for_stacks(what, waits, place):
+            return INVALID
         sources = ", ".join(str(ref) for ref in waits[:3])
         hint = msg("use variables, locals or fixed values here")
         return self.report(
@@ -200,6 +202,21 @@ class BuildContext:
             place,
             hint=hint,
         )
+
+    def waits_for_stacks(self, what: str, waits: tuple[Ref, ...], place: Place | None) -> bool:
+        """Whether a value waits for outputs of other stacks alone. Reports that the stack can be
+        planned only when those are applied, if so.
+        """
+        stacks = {ref.stack for ref in waits if ref.stack is not None}
+        if not stacks or any(ref.stack is None for ref in waits):
+            return False
+        message = msg(
+            "{what} is known only after apply of {stacks}, so the stack is planned then",
+            what=what,
+            stacks=", ".join(sorted(stacks)),
+        )
+        self.report("waiting", message, place)
+        return True
 
 
 def waited_for(value: Any) -> tuple[Ref, ...]:

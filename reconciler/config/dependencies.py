@@ -119,6 +119,8 @@ class _Waits:
                 yield from self._of_value(item)
 
     def _of_reference(self, ref: Ref) -> Iterator[DependencyNode]:
+        if ref.stack is not None:
+            return  # nothing in this stack
         for address in self._stack.addresses(ref.address):
             yield from (
                 facets(address) if ref.attribute is None else (node_of(address, ref.attribute),)

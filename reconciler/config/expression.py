@@ -423,9 +423,9 @@ def _folded(sources: tuple[Ref, ...], cardinalities: Cardinalities | None) -> tu
     of all objects of a resource.
     """
     names: dict[Address, set[str]] = {}
-    found: set[Ref] = {ref for ref in sources if ref.attribute is None}
+    found: set[Ref] = {ref for ref in sources if ref.attribute is None or ref.stack is not None}
     for ref in sources:
-        if ref.attribute is not None:
+        if ref.attribute is not None and ref.stack is None:
             names.setdefault(ref.address, set()).add(ref.attribute)
     for address, read_ in names.items():
         whole = read_ == set(all_kinds()[address.kind].attributes)

@@ -15,8 +15,8 @@ from reconciler.iwinv.single_reader import DetailReading
 from reconciler.model.diagnostics import error
 from reconciler.model.events import Activity
 from reconciler.model.kinds import Kinds
-from reconciler.model.ports import Client, Seen
-from reconciler.model.resource import Account, Catalogue, LiveResource, RefreshScope
+from reconciler.model.ports import Client, RefreshScope, Seen
+from reconciler.model.resource import Account, Catalogue, LiveResource
 from reconciler.model.resource_type import FIREWALLS, MEMBERS, RULES
 
 _MEMBER_LISTS_AT_ONCE = 4

@@ -215,6 +215,7 @@ CODES: dict[str, str] = {
     "expression": "An expression cannot be read or evaluated.",
     "not-known": "A value that must be known before the plan depends on one known only after "
     "apply.",
+    "waiting": "The stack can be planned only when another stack of the run is applied.",
     "cycle": "Objects depend on each other in a cycle.",
     "duplicate-name": "Two objects of a kind have the same remote name.",
     "duplicate-rule": "Two rules of a firewall allow the same traffic.",

@@ -58,9 +58,13 @@ class Link:
         return str(self.address)
 
 
+STACKS = "stacks"
+"""The root of the outputs of other stacks, and the kind in an address of such an output."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Ref:
-    """One attribute of a resource that an expression reads.
+    """One attribute of a resource that an expression reads, or one output of another stack.
 
     `address` may lack the index. `attribute` is None if the whole object is read.
     """
@@ -70,6 +74,11 @@ class Ref:
 
     def __str__(self) -> str:
         return str(self.address) if self.attribute is None else f"{self.address}.{self.attribute}"
+
+    @property
+    def stack(self) -> str | None:
+        """The title of the stack, if this is an output of another stack."""
+        return self.address.name if self.address.kind == STACKS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +106,13 @@ class Unknown:
     deferred: Deferred | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        names = ", ".join(sorted({str(ref.address) for ref in self.source}))
+        names = ", ".join(sorted({ref.stack or str(ref.address) for ref in self.source}))
         return msg("known after apply of {names}", names=names)
+
+
+def output_of(title: str, name: str) -> Unknown:
+    """An output of another stack that is known only after the apply of that stack."""
+    return Unknown((Ref(Address(STACKS, title), name),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,30 +435,3 @@ class Account:
                 for id in members:
                     self._firewalls_of.setdefault(id, []).append(firewall)
         return self._firewalls_of.get(instance, ())
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshScope:
-    """What a run needs of the account, each list once.
-
-    - `kinds`: the kinds whose lists are read.
-    - `tracked`: for each kind, the ids that a complete list must show.
-    - `rules_of`, `members_of`: ids of firewalls whose rules or members are read.
-    - `rules_named`: names of firewalls whose rules are read too, if the list shows such a firewall.
-    - `members_for`: ids of instances whose firewall must be known. If one is not a member of any of
-      `members_of`, the members of the other firewalls are read too.
-    - `whole`: kinds whose list is read up to an empty page, because a missing object is proof.
-    - `catalogue`: the lists of `Catalogue` that the run cannot do without.
-    - `optional`: the lists of `Catalogue` that only give a price or a size. If one cannot be read,
-      the run continues without it.
-    """
-
-    kinds: frozenset[str] = frozenset()
-    tracked: Mapping[str, frozenset[str]] = EMPTY
-    rules_of: frozenset[str] = frozenset()
-    rules_named: frozenset[str] = frozenset()
-    members_of: frozenset[str] = frozenset()
-    members_for: frozenset[str] = frozenset()
-    whole: frozenset[str] = frozenset()
-    catalogue: frozenset[str] = frozenset()
-    optional: frozenset[str] = frozenset()

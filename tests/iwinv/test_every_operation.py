@@ -14,8 +14,8 @@ import pytest
 
 from reconciler.iwinv.driver import ReadDriver
 from reconciler.iwinv.list_reader import ListReading
-from reconciler.model.ports import Accepted, Answer, Refused, Seen
-from reconciler.model.resource import Account, LiveResource, RefreshScope
+from reconciler.model.ports import Accepted, Answer, RefreshScope, Refused, Seen
+from reconciler.model.resource import Account, LiveResource
 from reconciler.model.resource_type import Progress, View, operation_of
 from reconciler.resources import FIREWALL_APIS
 from tests.clouds import ClientSide, served_cloud, virtual_cloud

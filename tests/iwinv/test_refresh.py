@@ -12,8 +12,7 @@ import pytest
 
 from reconciler.iwinv.driver import ReadFailed
 from reconciler.model import http
-from reconciler.model.ports import Accepted
-from reconciler.model.resource import RefreshScope
+from reconciler.model.ports import Accepted, RefreshScope
 from reconciler.resources import FIREWALL_APIS
 from tests.clouds import VirtualCloud, virtual_cloud
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from reconciler.iwinv.driver import ReadFailed
 from reconciler.iwinv.refresh import read_account
 from reconciler.model.events import Activity, QuotaWait, ReadProgress, RetryWait
-from reconciler.model.resource import RefreshScope
+from reconciler.model.ports import RefreshScope
 from reconciler.simulator.edits import edit
 from reconciler.simulator.faults import Fault
 from tests.cloud_harness import CloudHarness

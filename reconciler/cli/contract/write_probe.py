@@ -124,7 +124,7 @@ class WriteProbe:
     def _choose(self) -> ProbeServer:
         """The cheapest instance. Raises `Abort` if there is none, or it costs more than allowed."""
         from reconciler.commands import session as opening
-        from reconciler.model.resource import RefreshScope
+        from reconciler.model.ports import RefreshScope
 
         lists = frozenset({"zones", "flavors", "images", "storage_types"})
         with self._own_session().connect() as connection:

@@ -165,7 +165,7 @@ def catalog(
     """
     choices.check(kind)
     from reconciler.commands import session as opening
-    from reconciler.model.resource import RefreshScope
+    from reconciler.model.ports import RefreshScope
 
     order = _order(kind, sort)
     console = session.console

@@ -239,7 +239,7 @@ def _checked(choices: InitOptions) -> tuple[str, str]:
 def _catalogue(session: Session) -> Catalogue:
     """What the account offers; empty without an access key, which a first stack does not need."""
     from reconciler.commands import session as opening
-    from reconciler.model.resource import RefreshScope
+    from reconciler.model.ports import RefreshScope
 
     keys = session.environ.get("IWINV_ACCESS_KEY") and session.environ.get("IWINV_SECRET_KEY")
     if not session.simulate and not keys:

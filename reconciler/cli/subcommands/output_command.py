@@ -192,7 +192,7 @@ def _check(choices: InventoryOptions, *, alone: bool) -> None:
 
 def _inventory(session: Session, stack: str, choices: InventoryOptions) -> int:
     from reconciler.commands import session as opening
-    from reconciler.model.resource import RefreshScope
+    from reconciler.model.ports import RefreshScope
     from reconciler.render import inventory
 
     state = opening.read_state(session.store(stack, session.environment))

@@ -191,7 +191,7 @@ def _live(session: Session, entry: Entry) -> LiveResource | None:
     """
     from reconciler.commands import session as opening
     from reconciler.model.diagnostics import notice
-    from reconciler.model.resource import RefreshScope
+    from reconciler.model.ports import RefreshScope
     from reconciler.resources import all_kinds
 
     if entry.kind not in all_kinds().sections:

@@ -1,5 +1,6 @@
-"""The use cases on many stacks of one project: they are planned from one reading of the account,
-and applied in the order in which they need each other.
+"""Use cases of a project: many stacks with one reading of the account, and what may hold back an
+apply (freezes, windows and policies).
 
-It may import what `commands` may. Begin with `plan_all` and `apply_all`.
+It may import everything except `cli`. Begin with `values`, then `plan_all`; `gates` has what holds
+back an apply.
 """

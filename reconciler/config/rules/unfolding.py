@@ -206,6 +206,9 @@ class Unfolding:
         return Deferred(text, item.source, scope, node.place)
 
     def _unknown_number(self, field: Field, waits: tuple[Ref, ...], node: Scalar) -> None:
+        number = msg("the number of elements of `{field}`", field=field.name)
+        if self._ctx.waits_for_stacks(number, waits, node.place):
+            return
         message = msg(
             "the number of elements of `{field}` must be known before the plan, but it reads "
             "{sources}",

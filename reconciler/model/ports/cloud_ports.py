@@ -10,6 +10,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.timing import Expected, Throughput
 from reconciler.model import http
 from reconciler.model.diagnostics import Problem
+from reconciler.model.resource import EMPTY
 from reconciler.model.resource_type import Call
 
 
@@ -41,6 +42,33 @@ class Network(Protocol):
     def close(self) -> None:
         """Ends all requests; answers not yet returned are lost."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshScope:
+    """What a run needs of the account, each list once.
+
+    - `kinds`: the kinds whose lists are read.
+    - `tracked`: for each kind, the ids that a complete list must show.
+    - `rules_of`, `members_of`: ids of firewalls whose rules or members are read.
+    - `rules_named`: names of firewalls whose rules are read too, if the list shows such a firewall.
+    - `members_for`: ids of instances whose firewall must be known. If one is not a member of any of
+      `members_of`, the members of the other firewalls are read too.
+    - `whole`: kinds whose list is read up to an empty page, because a missing object is proof.
+    - `catalogue`: the lists of `Catalogue` that the run cannot do without.
+    - `optional`: the lists of `Catalogue` that only give a price or a size. If one cannot be read,
+      the run continues without it.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    tracked: Mapping[str, frozenset[str]] = EMPTY
+    rules_of: frozenset[str] = frozenset()
+    rules_named: frozenset[str] = frozenset()
+    members_of: frozenset[str] = frozenset()
+    members_for: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
+    catalogue: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
 
 
 class QuotaLog(Protocol):

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.model.address import Address
-from reconciler.model.resource import EMPTY, Lookup, RefreshScope, Resource, Stack
+from reconciler.model.ports import RefreshScope
+from reconciler.model.resource import EMPTY, Lookup, Resource, Stack
 from reconciler.model.resource_type import Edit, ResourceType, acts_on, creates, kind_of
 from reconciler.model.state import Entry, State
 from reconciler.planner.compare import moves

@@ -14,12 +14,12 @@ from reconciler.config.expand import default_name
 from reconciler.model import marker
 from reconciler.model.address import Address, parse
 from reconciler.model.owners import Elsewhere, sent_nonces
+from reconciler.model.ports import RefreshScope
 from reconciler.model.resource import (
     EMPTY,
     Account,
     LiveResource,
     Prices,
-    RefreshScope,
     Resource,
     Stack,
     title_of,

@@ -114,6 +114,8 @@ class PlanBuilder:
         self._dependencies.needs += [(step.key, node, True) for node in (*soft, *order_only)]
         self._dependencies.order_only[step.key] = tuple(order_only)
         for ref in unknowns(step.inputs):
+            if ref.stack is not None:
+                continue
             for address in self.assessment.stack.addresses(ref.address):
                 self._dependencies.needs.append((step.key, (facet(ref), address), False))
         return step.key

@@ -156,7 +156,7 @@ def depends_on(resource: Resource) -> tuple[str, ...]:
         if isinstance(value, Link):
             found.add(str(value.address))
         elif isinstance(value, Deferred):
-            found |= {str(ref.address) for ref in value.references}
+            found |= {str(ref.address) for ref in value.references if ref.stack is None}
     return tuple(sorted(found))
 
 
