@@ -14,6 +14,7 @@ from reconciler.cli import option_types
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.config.stack_folder import PROJECT_FILE
 from reconciler.planner.checks.approval import Acceptance
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -131,9 +132,16 @@ def stack_alone(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]
         @wraps(command)
         def understand(**values: Any) -> int:
             given = values[name]
-            alone = given is not None and values["stack"] == "."
-            if alone and (option_types.is_path(given) or _is_only_stack(Path(given))):
-                values |= {"stack": given, name: None}
+            several = "stacks" in values
+            others = values["stacks"] if several else (values["stack"],)
+            alone = others == (".",)
+            if given is not None and (
+                (option_types.is_path(given) and (alone or several))
+                or (alone and _is_only_stack(Path(given)))
+            ):
+                found = (given,) if alone else (given, *others)
+                values |= {"stacks": found} if several else {"stack": given}
+                values[name] = None
             return command(**values)
 
         return understand
@@ -158,8 +166,9 @@ def stack_last(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
 
 
 def _is_only_stack(folder: Path) -> bool:
-    """Whether a folder has stack files while the current one has none."""
-    return any(folder.glob("*.yaml")) and not any(Path().glob("*.yaml"))
+    """Whether a folder has stack files while the current one has none but that of the project."""
+    here = (file for file in Path().glob("*.yaml") if file.name != PROJECT_FILE)
+    return any(folder.glob("*.yaml")) and not any(here)
 
 
 _other_spelling = click.option(

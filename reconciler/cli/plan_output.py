@@ -36,6 +36,27 @@ if TYPE_CHECKING:
     from reconciler.render.plan.plan_text import PlanHeader
 
 
+def plan_options(choices: Choices, *, destroy: bool = False) -> PlanOptions:
+    """The options of a plan. Stops if they contradict each other."""
+    from reconciler.planner.compare.assessment import PlanOptions
+
+    if choices.only and choices.without:
+        raise piped_arguments.stop_usage(
+            msg("--only and --except cannot be used together"),
+            msg("choose one: what to include, or what to leave out"),
+        )
+    return PlanOptions(
+        destroy=destroy,
+        accept=tuple((consent.risk.value, consent.address) for consent in choices.accept),
+        replace=frozenset(choices.replace),
+        unprotect=frozenset(choices.unprotect),
+        only=choices.only,
+        without=choices.without,
+        first_passwords=bool(choices.first_passwords),
+        unmanaged=choices.unmanaged,
+    )
+
+
 def exit_code(planned: Planned, *, detailed: bool) -> int:
     """The exit code of `plan` and `drift`. `detailed` turns 0 into 2 if there are changes."""
     code = planned.exit_code
@@ -78,7 +99,7 @@ def show_plan(
         return
     decision = approval.decide(
         plan,
-        _given(planned, given),
+        given_consent(planned, given),
         tracked=planned.tracked,
         empty_file=not planned.stack.resources,
     )
@@ -203,7 +224,8 @@ def save(session: Session, plan: SavedPlan, store: Store | None, file: str | Non
         note([Line(text, Tone.GOOD)])
 
 
-def _given(planned: Planned, accept: Sequence[Acceptance]) -> GivenConsent:
+def given_consent(planned: Planned, accept: Sequence[Acceptance]) -> GivenConsent:
+    """The consent of the options and of the stack file."""
     from_stack = tuple(
         found for found in map(approval.parse, planned.stack.accept) if found is not None
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field, replace
@@ -16,7 +15,6 @@ from reconciler.cli import composition, options, state_places
 from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.arguments.piped_arguments import stop_usage as stop_usage  # noqa: PLC0414
 from reconciler.cli.console import Console
-from reconciler.cli.streams import Stream
 from reconciler.commands.relocation import removed_environments
 from reconciler.common.dataclass import dataclass
 from reconciler.common.paths import SourceLines, shown_path
@@ -84,12 +82,12 @@ class Session:
             environment=self.environment,
             variables=replace(self.variable_sources, pinned=values),
             others=self.outputs_of,
-            check=None if destroy else self._also_wrong,
+            check=None if destroy else self.also_wrong,
         )
         self.problems.extend(loaded.problems)
         return loaded.stack
 
-    def _also_wrong(self, stack: Stack) -> Sequence[Problem]:
+    def also_wrong(self, stack: Stack) -> Sequence[Problem]:
         """What a plan would report next about a stack with mistakes."""
         from reconciler.commands import session
         from reconciler.planner.checks import offline
@@ -351,7 +349,7 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
     return guarded
 
 
-_SESSION_OPTIONS = ("environment", "simulate", "time_scale", "variables", "variable_files")
+SESSION_OPTIONS = ("environment", "simulate", "time_scale", "variables", "variable_files")
 """Options of a command that are fields of its `Session`."""
 
 
@@ -362,7 +360,7 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(function)
     def opened(console: Console, *, stack: str, **values: Any) -> int:
-        given = {name: values.pop(name) for name in _SESSION_OPTIONS if name in values}
+        given = {name: values.pop(name) for name in SESSION_OPTIONS if name in values}
         with piped_arguments.readable([stack], given):
             session = Session(console, piped_arguments.path_of(stack), **given)
             try:
@@ -372,52 +370,6 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
                 raise
 
     return ends(opened)
-
-
-def on_stacks(function: Callable[..., int]) -> Callable[..., int]:
-    """As `on_stack`, for a command on several stacks at once: it receives the console and a
-    `Session` for each of them.
-    """
-
-    @wraps(function)
-    def opened(console: Console, *, stacks: Sequence[str], **values: Any) -> int:
-        given = {name: values.pop(name) for name in _SESSION_OPTIONS if name in values}
-        with piped_arguments.readable(stacks, given):
-            sessions = [
-                Session(console, piped_arguments.path_of(stack), **given) for stack in stacks
-            ]
-            return function(console, sessions, **values)
-
-    return ends(opened)
-
-
-def on_each_stack(function: Callable[..., int]) -> Callable[..., int]:
-    """As `on_stack`, for a command that takes several stacks one after another. Returns the worst
-    exit code. A stack that cannot be used does not stop the others.
-    """
-    alone = on_stack(function)
-
-    @wraps(function)
-    def each(*, stacks: Sequence[str], **values: Any) -> int:
-        choices = values.get("choices")
-        single = {
-            "--format json": values.get("format") == "json",
-            "--out": values.get("out") not in (None, "plan://"),
-            "--undo": choices is not None and choices.undo,
-        }
-        if len(stacks) > 1:
-            options.refuse_with_several(single)
-        codes = []
-        with piped_arguments.shared(values.get("variable_files", ())):
-            for number, stack in enumerate(stacks):
-                if number:
-                    Stream(sys.stdout).write("\n")
-                codes.append(alone(stack=stack, **values))
-                if codes[-1] == exit_codes.INTERRUPTED:
-                    break
-        return exit_codes.worst(codes)
-
-    return each
 
 
 def _written(console: Console, code: int) -> int:

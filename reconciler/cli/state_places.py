@@ -122,7 +122,8 @@ def chosen(stack: Path, environ: Mapping[str, str]) -> tuple[PlaceChoice, Projec
 
     project = project_file.load(stack)
     state = None if project.state is None else project.state.text
-    return choose(stack, environ, project.file, state), project
+    listed = bool(project.stacks)
+    return choose(stack, environ, project.file, state, lists_stacks=listed), project
 
 
 def mistakes(stack: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:

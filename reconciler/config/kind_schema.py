@@ -81,10 +81,12 @@ def of_component(
     return {**schema, "properties": properties, "$defs": _reached(properties, stack["$defs"])}
 
 
-def of_event(schema: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of an event, with that of the plan copied into its definitions."""
+def with_plan(schema: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema in which plans occur, with that of the plan copied into its definitions."""
     whole = {name: part for name, part in plan.items() if name not in _OF_A_FILE}
-    return {**schema, "$defs": {"plan": whole, **plan["$defs"]}}
+    shared = {"plan": whole, **plan["$defs"]}
+    own = {name: part for name, part in schema["$defs"].items() if name not in shared}
+    return {**schema, "$defs": {**shared, **own}}
 
 
 _OF_A_FILE = ("$schema", "$id", "$defs")

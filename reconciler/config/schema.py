@@ -37,8 +37,8 @@ def _load(name: str, kinds: Kinds) -> Mapping[str, Any]:
         return kind_schema.of_stack(_read(name), kinds)
     if name == "component":
         return kind_schema.of_component(_read(name), kinds, _load("stack", kinds))
-    if name == "event":
-        return kind_schema.of_event(_read(name), _read("plan"))
+    if name in ("event", "project_plan"):
+        return kind_schema.with_plan(_read(name), _read("plan"))
     return _read(name)
 
 

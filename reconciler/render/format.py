@@ -52,6 +52,7 @@ _COUNTED: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "object": ("{number} object", "{number} objects"),
     "check": ("{number} status check", "{number} status checks"),
     "resource": ("{number} resource", "{number} resources"),
+    "stack": ("{number} stack", "{number} stacks"),
     "warning": ("{number} warning", "{number} warnings"),
 }
 """What is counted, for one and for several."""

@@ -62,17 +62,26 @@ class PlaceChoice:
 
 
 def choose(
-    stack: Path, environ: Mapping[str, str], file: Path | None = None, state: str | None = None
+    stack: Path,
+    environ: Mapping[str, str],
+    file: Path | None = None,
+    state: str | None = None,
+    *,
+    lists_stacks: bool = False,
 ) -> PlaceChoice:
     """The place of the states of a stack: by `RECONCILER_STATE`, by `state` of the project's file,
     by `RECONCILER_STATE_DIR`, else `state/` beside the stack.
 
     `stack` is the file or folder that the user named, so the place does not depend on where the
     command is run. The local cloud is in the folder in force, or in the one that would be in force
-    without a URL.
+    without a URL. The stacks of a project whose file `lists_stacks` share one local cloud: without
+    a folder of states it is in `state/` beside that file.
     """
     every = tuple(_named(stack, environ, file, state))
-    folder = next(each.folder for each in every if each.url is None)
+    found = next(each for each in every if each.url is None)
+    folder = found.folder
+    if lists_stacks and file is not None and found.origin is Origin.NOTHING:
+        folder = file.parent / "state"
     used, *rest = every
     unused = tuple(
         each for each in rest if each.origin is not Origin.NOTHING and not each.is_same(used)

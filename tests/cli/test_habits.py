@@ -145,20 +145,11 @@ def test_a_saved_plan_is_shown_with_its_warnings_and_the_command_that_applies_it
     assert call(capsys, "apply", "--plan", "shop.plan", "shop", "--yes", *SCALE)[0] == 0
 
 
-def test_several_stacks_are_planned_one_after_another(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(capsys, "plan", "web.yaml", "bad.yaml", "shop/", "--detailed-exitcode")
+def test_several_stacks_are_planned_together(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "plan", "web.yaml", "bad.yaml", "shop/", "--detailed-exitcode")
 
-    assert code == 1 and "flavour" in err
+    assert code == 1 and "flavour" in out
     assert "web.yaml:11" in out and "main.yaml:11" in out and "disks.yaml:1" in out
-
-
-@pytest.mark.parametrize("option", [("--format", "json"), ("--out", "a.plan"), ("--undo", "1")])
-def test_an_option_for_one_stack_is_refused_with_several(
-    option: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, _, err = call(capsys, "plan", "web.yaml", "shop/", *option)
-
-    assert code == 64 and "takes one stack" in err and not Path("a.plan").exists()
 
 
 def test_validate_reports_the_mistakes_of_all_stacks(capsys: pytest.CaptureFixture[str]) -> None:

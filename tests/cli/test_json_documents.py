@@ -21,6 +21,10 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("validate", DocumentType.VALIDATION, ("web.yaml",)),
     ("plan", DocumentType.PLAN, ("web.yaml", "--unmanaged", "-v")),
     ("drift", DocumentType.DRIFT, ("web.yaml",)),
+    ("plan", DocumentType.PROJECT_PLAN, ("web.yaml", "other.yaml")),
+    ("drift", DocumentType.PROJECT_PLAN, ("web.yaml", "other.yaml")),
+    ("output", DocumentType.PROJECT_OUTPUTS, ("./web.yaml", "./other.yaml")),
+    ("ls", DocumentType.RESOURCES, ("web.yaml", "other.yaml")),
     ("show", DocumentType.STATE, AT),
     ("show", DocumentType.ENTRY, ("instances.web", *AT)),
     ("show", DocumentType.EXPLANATION, ("instances.web", "--why", *AT)),
@@ -67,7 +71,8 @@ def schema(name: str) -> Draft202012Validator:
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    begin(monkeypatch, tmp_path, {"web.yaml": WEB})
+    other = "version: 1\nstack: other\n"
+    begin(monkeypatch, tmp_path, {"web.yaml": WEB, "other.yaml": other})
 
 
 def test_every_document_fits_the_schema_of_its_type(capsys: pytest.CaptureFixture[str]) -> None:

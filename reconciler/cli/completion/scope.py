@@ -64,16 +64,37 @@ class Scope:
         return []
 
     def environments(self) -> Iterator[str]:
-        """The environments in the file, and removed ones that still have a state."""
+        """The environments in the file, and removed ones that still have a state. With several
+        stacks of a project, those of all of them.
+        """
         from reconciler.cli import state_places
         from reconciler.config import loader
 
+        given = self.context.params
+        if given.get("all_stacks") or given.get("changed_since"):
+            yield from self._environments_of_project()
+            return
         with suppress(Exception):
             name, known = loader.identities(self.path)
             yield from dict.fromkeys(known)
             place = state_places.near(self.path, self.environ, simulated=self.simulated)
             kept = () if place is None else place.environments(name)
             yield from (each for each in kept if each not in known)
+
+    def _environments_of_project(self) -> Iterator[str]:
+        from reconciler.config.project import project_file
+
+        with suppress(Exception):
+            stacks = project_file.load(Path()).stacks.values()
+            yield from dict.fromkeys(name for entry in stacks for name in entry.environments)
+
+    def branches(self) -> Sequence[str]:
+        """The branches and tags of the Git repository."""
+        from reconciler.cli.many.git_changes import branches
+
+        with suppress(Exception):
+            return branches(Path(), self.environ)
+        return ()
 
     def names(self) -> Iterator[str]:
         """The name of the stack in the file."""

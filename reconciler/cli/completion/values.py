@@ -211,6 +211,10 @@ def _environments(scope: Scope, text: str) -> Iterator[Item]:
     yield from _plain(scope.environments())
 
 
+def _branches(scope: Scope, text: str) -> Iterator[Item]:
+    yield from _plain(scope.branches())
+
+
 def _former_environments(scope: Scope, text: str) -> Iterator[Item]:
     yield from _plain(scope.environments())
     yield Item("-", "no environment")
@@ -324,6 +328,7 @@ _OF_ALL: Mapping[str, Source] = {
     "stacks": _stacks,
     "stack_option": _stacks,
     "environment": _environments,
+    "changed_since": _branches,
     "variables": _variables,
     "only": _everything,
     "without": _everything,

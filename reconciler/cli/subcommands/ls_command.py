@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import interrupts, options
-from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.cli.arguments.stack_choice import several_stacks_options
+from reconciler.cli.many.dispatch import on_one_or_many
+from reconciler.cli.run_context import Session, stop_usage
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -19,6 +21,7 @@ from reconciler.model.abort import Abort
 from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
+    from reconciler.cli.many.chosen_stacks import ChosenStacks
     from reconciler.commands.context import Connection
     from reconciler.model.diagnostics import Problem
     from reconciler.model.ports import Store
@@ -54,6 +57,20 @@ class _Stack:
     stack: Stack | None = None
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """`shop/prod`, or nothing without a stack."""
+        from reconciler.model.resource import title_of
+
+        return "" if self.name is None else title_of(self.name, self.environment)
+
+
+def _ls_many(chosen: ChosenStacks, *, choices: ListOptions) -> int:
+    from reconciler.cli.many.chosen_stacks import by_account
+
+    options.refuse_with_several({"--account": choices.account})
+    return _list([[each.session for each in group] for group in by_account(chosen)], choices)
+
 
 @click.command(
     "ls",
@@ -62,10 +79,12 @@ Examples:
   reconciler ls
   reconciler ls web.yaml --env prod -o wide
   reconciler ls -o json
+  reconciler ls --all --env prod
   reconciler ls --watch
   reconciler ls --account --name 'web-*' --zone 'kr1-*'""",
 )
-@options.stack_argument
+@options.stacks_argument
+@several_stacks_options
 @options.environment_option
 @options.variable_options
 @click.option("--account", is_flag=True, help="List everything in the account, with its owner.")
@@ -97,31 +116,54 @@ Examples:
 @options.simulate_options
 @options.output_options
 @options.gathered_in(ListOptions)
-@on_stack
+@on_one_or_many(_ls_many)
 def ls(session: Session, *, choices: ListOptions) -> int:
     """List instances, block storages and firewalls of the stack as they are now, or of the account.
 
     An object that is only in the file is `planned`; one that is in the state and not in the account
-    is `missing`. Prices are in KRW per month without VAT. Reads one list for each kind.
+    is `missing`. Prices are in KRW per month without VAT. Reads one list for each kind, also for
+    several stacks.
     """
-    console = session.console
+    return _list([[session]], choices)
+
+
+def _list(groups: Sequence[Sequence[Session]], choices: ListOptions) -> int:
+    """Lists the objects of stacks, which are grouped by the account that they belong to. Returns
+    the exit code.
+    """
+    first = groups[0][0]
+    console = first.console
     if choices.watch and (console.format not in ("text", "wide") or not console.out.is_terminal):
         raise stop_usage(
             msg("--watch needs a terminal and a table"),
             msg("in a script, run `reconciler ls -o json` again instead"),
         )
-    with session.connect() as connection:
+    with ExitStack() as opened:
+        accounts = [(opened.enter_context(group[0].connect()), group) for group in groups]
+
+        def read() -> ResourceListing:
+            return _joined([_read(group, connection, choices) for connection, group in accounts])
+
         if choices.watch:
             pause = threading.Event().wait
             with interrupts.unwinding():
-                return watch(
-                    session, lambda: _read(session, connection, choices), choices.interval, pause
-                )
-        found = _read(session, connection, choices)
-    _show(session, found)
+                return watch(first, read, choices.interval, pause)
+        found = read()
+    _show(first, found)
     # With errors in its file, the list of a stack lacks what only the file names.
     is_complete = exit_codes.ERROR not in map(exit_codes.of_problem, found.problems)
     return exit_codes.DONE if is_complete else exit_codes.ERROR
+
+
+def _joined(found: Sequence[ResourceListing]) -> ResourceListing:
+    """The lists of several accounts as one."""
+    return replace(
+        found[0],
+        rows=[row for each in found for row in each.rows],
+        stacks=tuple(title for each in found for title in each.stacks),
+        calls=sum(each.calls for each in found),
+        problems=[problem for each in found for problem in each.problems],
+    )
 
 
 def watch(
@@ -156,45 +198,72 @@ def watch(
         _show(session, found)
 
 
-def _read(session: Session, connection: Connection, choices: ListOptions) -> ResourceListing:
+def _read(
+    sessions: Sequence[Session], connection: Connection, choices: ListOptions
+) -> ResourceListing:
     from reconciler.commands import session as opening
     from reconciler.planner.estimate import resource_list
     from reconciler.render.documents.resource_rows import ResourceListing
 
-    of = _opened(session) if not choices.account else _opened_if_any(session)
+    stacks, problems = _opened_all(sessions, whole=choices.account)
     scope = (
         resource_list.scope_of_account()
         if choices.account
-        else resource_list.scope_of_stack(of.stack, of.state)
+        else resource_list.scope_of_stacks([(of.stack, of.state) for of in stacks])
     )
     account = opening.read_account(connection, scope, cached=True)
-    problems = [*of.problems, *session.taken_problems()]
-    if not choices.account:
-        problems += opening.account_problems(of.state, account, connection)
-        problems += _switched_off(of, account)
+    rows: list[ListedObject] = []
+    for of, session in zip(stacks, sessions, strict=False):
+        found = [*of.problems, *session.taken_problems()]
+        if not choices.account:
+            found += opening.account_problems(of.state, account, connection)
+            found += _switched_off(of, account)
+        problems += map(session.pasteable, found)
+        rows += _rows(of, account, whole=choices.account)
     fits = resource_list.Filters(choices.name, choices.address, choices.zone).fit
+    alone = stacks[0] if len(sessions) == 1 else _Stack()
     return ResourceListing(
-        [row for row in _rows(of, account, whole=choices.account) if fits(row)],
-        of.name,
-        of.environment,
+        [row for row in rows if fits(row)],
+        alone.name,
+        alone.environment,
         at=connection.exchange.unix(),
         calls=account.calls,
         simulated=connection.simulated,
         account=choices.account,
-        problems=[session.pasteable(problem) for problem in problems],
+        problems=problems,
+        stacks=tuple(of.title for of in stacks) if len(sessions) > 1 else (),
     )
+
+
+def _opened_all(sessions: Sequence[Session], *, whole: bool) -> tuple[list[_Stack], list[Problem]]:
+    """The stacks as far as they can be read. One of several that cannot be read becomes problems,
+    and no stack.
+    """
+    if whole:
+        return [_opened_if_any(sessions[0])], []
+    if len(sessions) == 1:
+        return [_opened(sessions[0])], []
+    stacks: list[_Stack] = []
+    problems: list[Problem] = []
+    for session in sessions:
+        try:
+            stacks.append(_opened(session))
+        except Abort as stop:
+            stacks.append(_Stack())
+            problems += map(session.pasteable, stop.problems)
+    return stacks, problems
 
 
 def _rows(of: _Stack, account: Account, *, whole: bool) -> tuple[ListedObject, ...]:
     from reconciler.commands import session as opening
-    from reconciler.model.resource import title_of
     from reconciler.planner.estimate import resource_list
 
+    if of.name is None and not whole:
+        return ()
     if whole:
         others = {} if of.store is None else opening.elsewhere(of.store)
         return resource_list.of_account(of.state, account, others, stack=of.stack)
-    title = title_of(cast(str, of.name), of.environment)
-    return resource_list.of_stack(of.stack, of.state, account, title=title)
+    return resource_list.of_stack(of.stack, of.state, account, title=of.title)
 
 
 def _switched_off(of: _Stack, account: Account) -> list[Problem]:
@@ -244,7 +313,10 @@ def _show(session: Session, found: ResourceListing) -> None:
     elif console.format == "yaml":
         console.out.write(resource_rows.yaml_text(resource_rows.resources_document(found)))
     elif console.format == "name":
-        console.result([Line(resource_rows.name_text(row)) for row in found.rows])
+        several = bool(found.stacks)
+        console.result(
+            [Line(resource_rows.name_text(row, with_stack=several)) for row in found.rows]
+        )
         console.problems(found.problems)
     else:
         style = console.style(console.out)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.cli.arguments.stack_choice import several_stacks_options
+from reconciler.cli.many.dispatch import on_one_or_many
+from reconciler.cli.run_context import Session, stop_usage
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -21,6 +23,9 @@ from reconciler.model.state import STALE
 from reconciler.render import escape, inventory_text
 from reconciler.render.run.screen import Line, Tone
 from reconciler.resources.instance import NAME as INSTANCES
+
+if TYPE_CHECKING:
+    from reconciler.cli.many.chosen_stacks import ChosenStacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +42,34 @@ class InventoryOptions:
         return self.listing or self.host is not None
 
 
+def _output_many(chosen: ChosenStacks, *, name: str | None, choices: InventoryOptions) -> int:
+    from reconciler.cli.many import many_outputs
+
+    options.refuse_with_several(
+        {
+            "--inventory": choices.inventory,
+            "--list": choices.listing,
+            "--host": choices.host,
+            "--format env": chosen.console.format == "env",
+        }
+    )
+    return many_outputs.output(chosen, name)
+
+
 @click.command(
     epilog="""\b
 Examples:
   reconciler output
   reconciler output web_ips --env prod
   reconciler output --format env > .env
+  reconciler output --all --format json
   reconciler output --inventory ansible > hosts.ini
   reconciler output --inventory ansible --list
   reconciler output --inventory ssh-config >> ~/.ssh/config"""
 )
 @click.argument("name", required=False)
-@options.stack_argument
+@options.stacks_argument
+@several_stacks_options
 @options.environment_option
 @click.option(
     "--format",
@@ -77,7 +98,7 @@ Examples:
 @options.output_options
 @options.stack_alone("name")
 @options.gathered_in(InventoryOptions)
-@on_stack
+@on_one_or_many(_output_many)
 def output(session: Session, *, name: str | None, choices: InventoryOptions) -> int:
     """Print all outputs of the last apply, or one by name. The account is not read.
 

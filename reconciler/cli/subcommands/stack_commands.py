@@ -6,21 +6,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli import option_types, options
+from reconciler.cli.arguments.stack_choice import several_stacks_options
 from reconciler.cli.console import Console
+from reconciler.cli.many.dispatch import on_one_or_many, on_stacks
 from reconciler.cli.options import Choices
-from reconciler.cli.run_context import Session, on_each_stack, on_stack, on_stacks, stop_usage
-from reconciler.common.text import msg
+from reconciler.cli.run_context import Session, on_stack
+from reconciler.common.text import Text, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
 
 if TYPE_CHECKING:
-    from reconciler.planner.compare.assessment import PlanOptions
+    from reconciler.cli.many.chosen_stacks import ChosenStacks
 
 
 @click.command(
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 Examples:
   reconciler validate
   reconciler validate web.yaml --env prod
-  reconciler validate shop/ web.yaml"""
+  reconciler validate shop/ web.yaml
+  reconciler validate --all"""
 )
 @options.stacks_argument
+@several_stacks_options
 @options.environment_option
 @options.variable_options
 @options.report_format_option
@@ -54,10 +58,10 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
     from reconciler.render.problems import github_commands, junit, report_paths, sarif
     from reconciler.render.run.screen import Line, Tone
 
-    problems, names = list[Problem](), list[str]()
+    problems, names = [item for each in sessions for item in each.problems], list[str]()
     for path in loader.stacks_of(session.path for session in sessions):
         session = replace(sessions[0], path=path)
-        found, checked = loader.validate(
+        found, checked_names = loader.validate(
             path,
             environment=session.environment,
             variables=session.variable_sources,
@@ -66,7 +70,7 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
         )
         problems += found
         problems += (each for each in _of_project_and_state(session) if each not in problems)
-        names += checked
+        names += checked_names
     found = in_order(problems)
     code = exit_codes.of_problems(found)
     if console.json:
@@ -89,13 +93,17 @@ def validate(console: Console, sessions: Sequence[Session]) -> int:
             list(view.problems_lines(found, console.style(console.out), console.sources))
         )
     if code == exit_codes.DONE and console.format in ("text", "github"):
-        text = (
-            msg("{stacks}: no errors", stacks=escape.outside(", ".join(names)))
-            if names
-            else msg("no stack to check: a component is checked with the stack that uses it")
-        )
+        checked = escape.outside(", ".join(names))
+        text = msg("{stacks}: no errors", stacks=checked) if names else _nothing(sessions)
         console.result([Line(text, Tone.GOOD)])
     return code
+
+
+def _nothing(sessions: Sequence[Session]) -> Text:
+    """Why there was no stack to check."""
+    if sessions:
+        return msg("no stack to check: a component is checked with the stack that uses it")
+    return msg("no stack to check: no file of a stack changed")
 
 
 def _of_project_and_state(session: Session) -> Iterator[Problem]:
@@ -120,15 +128,30 @@ def _removed_environments(session: Session) -> Iterator[Problem]:
                 yield former.pasteable(found)
 
 
+def _plan_many(chosen: ChosenStacks, **values: Any) -> int:
+    from reconciler.cli.many import many_plans
+
+    return many_plans.plan(chosen, **values)
+
+
+def _drift_many(chosen: ChosenStacks, **values: Any) -> int:
+    from reconciler.cli.many import many_plans
+
+    return many_plans.drift(chosen, **values)
+
+
 @click.command(
     epilog="""\b
 Examples:
   reconciler plan --simulate
   reconciler plan web.yaml --env prod --save
   reconciler plan web.yaml --env prod --out prod.plan
-  reconciler plan --format json --detailed-exitcode"""
+  reconciler plan --format json --detailed-exitcode
+  reconciler plan --all --env staging
+  reconciler plan --changed-since origin/main"""
 )
 @options.stacks_argument
+@several_stacks_options
 @options.environment_option
 @options.variable_options
 @options.plan_options
@@ -157,7 +180,7 @@ Examples:
 @options.simulate_options
 @options.output_options
 @options.gathered
-@on_each_stack
+@on_one_or_many(_plan_many)
 def plan(
     session: Session, *, choices: Choices, save: bool, out: str | None, detailed_exitcode: bool
 ) -> int:
@@ -174,7 +197,7 @@ def plan(
     file, save = plan_reference.wanted(out, save=save)
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
-    chosen = _plan_options(choices)
+    chosen = plan_output.plan_options(choices)
     with session.connect() as connection:
         wanted, chosen = session.back(wanted, store, connection, chosen, choices.undo)
         planned = planning.plan(wanted, connection, store, chosen, plan_output.running(store))
@@ -233,6 +256,7 @@ def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
     The classes lockout, gone, duplicate and shared always need an address.
     """
     from reconciler.cli import apply as applying
+    from reconciler.cli import plan_output
 
     if plan_file is not None:
         options.refuse_with_plan(
@@ -248,7 +272,7 @@ def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
             }
         )
         return applying.apply_saved(session, plan_file, choices)
-    chosen = _plan_options(choices)
+    chosen = plan_output.plan_options(choices)
     return applying.apply(replace(session, part=choices.part), chosen, choices)
 
 
@@ -283,8 +307,9 @@ def destroy(session: Session, *, choices: Choices) -> int:
     that the stack only refers to are not changed.
     """
     from reconciler.cli import apply as applying
+    from reconciler.cli import plan_output
 
-    chosen = _plan_options(choices, destroy=True)
+    chosen = plan_output.plan_options(choices, destroy=True)
     return applying.apply(replace(session, part=choices.part), chosen, choices)
 
 
@@ -292,16 +317,18 @@ def destroy(session: Session, *, choices: Choices) -> int:
     epilog="""\b
 Examples:
   reconciler drift --env prod
-  reconciler drift --format json --detailed-exitcode"""
+  reconciler drift --format json --detailed-exitcode
+  reconciler drift --all"""
 )
 @options.stacks_argument
+@several_stacks_options
 @options.environment_option
 @options.variable_options
 @options.plan_format_option
 @options.exit_code_option
 @options.simulate_options
 @options.output_options
-@on_each_stack
+@on_one_or_many(_drift_many)
 def drift(session: Session, *, detailed_exitcode: bool) -> int:
     """Show changes made outside reconciler, field by field. Changes in the file are not shown."""
     from reconciler.cli import plan_output
@@ -316,23 +343,3 @@ def drift(session: Session, *, detailed_exitcode: bool) -> int:
     header = session.header(planned, connection, store)
     plan_output.show_drift(session, planned, header, code=code)
     return code
-
-
-def _plan_options(choices: Choices, *, destroy: bool = False) -> PlanOptions:
-    from reconciler.planner.compare.assessment import PlanOptions
-
-    if choices.only and choices.without:
-        raise stop_usage(
-            msg("--only and --except cannot be used together"),
-            msg("choose one: what to include, or what to leave out"),
-        )
-    return PlanOptions(
-        destroy=destroy,
-        accept=tuple((consent.risk.value, consent.address) for consent in choices.accept),
-        replace=frozenset(choices.replace),
-        unprotect=frozenset(choices.unprotect),
-        only=choices.only,
-        without=choices.without,
-        first_passwords=bool(choices.first_passwords),
-        unmanaged=choices.unmanaged,
-    )

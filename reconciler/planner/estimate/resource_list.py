@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import fnmatch
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
@@ -91,6 +91,16 @@ def scope_of_stack(stack: Stack | None, state: State | None) -> RefreshScope:
         tracked={kind: frozenset(tracked.get(kind, ())) for kind in wanted},
         optional=_prices_of(wanted),
     )
+
+
+def scope_of_stacks(stacks: Sequence[tuple[Stack | None, State | None]]) -> RefreshScope:
+    """The lists to read for several stacks, each of them once."""
+    found = [scope_of_stack(stack, state) for stack, state in stacks]
+    kinds = frozenset(kind for each in found for kind in each.kinds)
+    tracked = {
+        kind: frozenset(id for each in found for id in each.tracked.get(kind, ())) for kind in kinds
+    }
+    return RefreshScope(kinds=kinds, tracked=tracked, optional=_prices_of(kinds))
 
 
 def scope_of_account() -> RefreshScope:

@@ -41,6 +41,8 @@ class DocumentType(StrEnum):
     RESOURCES = "resources"
     CONTRACT = "contract"
     PLANS = "plans"
+    PROJECT_PLAN = "project_plan"
+    PROJECT_OUTPUTS = "project_outputs"
 
     @property
     def schema(self) -> str:
@@ -67,6 +69,8 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.RESOURCES: "ls",
     DocumentType.CONTRACT: "doctor --contract",
     DocumentType.PLANS: msg("state plans"),
+    DocumentType.PROJECT_PLAN: msg("plan and drift of several stacks"),
+    DocumentType.PROJECT_OUTPUTS: msg("output of several stacks"),
 }
 """The commands that print a document of each type with `--format json`, as text."""
 

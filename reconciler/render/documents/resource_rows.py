@@ -29,8 +29,8 @@ _TONES = {MISSING: Tone.DANGER, PLANNED: Tone.FAINT, DEPOSED: Tone.CARE}
 
 @dataclass(frozen=True, slots=True)
 class ResourceListing:
-    """What a list command found. `stack` is None for the whole account without a stack; `at` is in
-    unix seconds.
+    """What a list command found. `stack` is None for the whole account without a stack, and for
+    several stacks, whose titles `stacks` has. `at` is in unix seconds.
     """
 
     rows: Sequence[ListedObject]
@@ -41,6 +41,12 @@ class ResourceListing:
     simulated: bool = False
     account: bool = False
     problems: Sequence[Problem] = ()
+    stacks: tuple[str, ...] = ()
+
+    @property
+    def has_owners(self) -> bool:
+        """Whether the objects may belong to different stacks."""
+        return self.account or bool(self.stacks)
 
 
 def resources_document(found: ResourceListing) -> Document:
@@ -49,6 +55,7 @@ def resources_document(found: ResourceListing) -> Document:
     members = {
         "stack": found.stack,
         "environment": found.environment,
+        "stacks": list(found.stacks),
         "account": found.account,
         "simulated": found.simulated,
         "objects": [_row(each, found.at) for each in found.rows],
@@ -69,7 +76,7 @@ def table_lines(found: ResourceListing, style: Style, *, wide: bool = False) -> 
     of `LEFT_OUT`. With `wide`, and in pipes, every column is shown.
     """
     columns = [column for column in _COLUMNS if wide or not column.wide]
-    columns = [column for column in columns if column.title != "owner" or found.account or wide]
+    columns = [column for column in columns if column.title != "owner" or found.has_owners or wide]
     cells = {
         column.title: [phrase(column.title), *(column.cell(row, found.at) for row in found.rows)]
         for column in columns
@@ -88,9 +95,12 @@ def table_lines(found: ResourceListing, style: Style, *, wide: bool = False) -> 
         yield Line(f" {_GAP.join(parts)}".rstrip(), tone)
 
 
-def name_text(row: ListedObject) -> str:
-    """What `-o name` prints: the address, or the id of an object without one."""
-    return escape.outside(row.address or row.id or "")
+def name_text(row: ListedObject, *, with_stack: bool = False) -> str:
+    """What `-o name` prints: the address, or the id of an object without one. `with_stack`: after
+    the title of its stack, as `shop/prod:instances.web`.
+    """
+    owner = f"{row.owner}:" if with_stack and row.owner else ""
+    return escape.outside(f"{owner}{row.address or row.id or ''}")
 
 
 def total_line(found: ResourceListing) -> Line:

@@ -24,7 +24,13 @@ def outputs_document(
     """`outputs` is name to `{value, known}`. `stale` is added to values from before the last
     run.
     """
-    rows = {
+    members = {"stack": stack, "environment": environment, "outputs": output_rows(outputs)}
+    return document(DocumentType.OUTPUTS, members)
+
+
+def output_rows(outputs: Mapping[str, tuple[Any, str | None]]) -> dict[str, Any]:
+    """Outputs by name, each `{value, known}`."""
+    return {
         name: {
             "value": shown(value),
             "known": reason in (None, STALE),
@@ -32,9 +38,6 @@ def outputs_document(
         }
         for name, (value, reason) in sorted(outputs.items())
     }
-    return document(
-        DocumentType.OUTPUTS, {"stack": stack, "environment": environment, "outputs": rows}
-    )
 
 
 def state_document(

@@ -31,12 +31,12 @@ CHARACTERS_MAX = 60_000
 
 _DANGER_CHARACTERS_MAX = 40_000
 _NOTES_CHARACTERS_MAX = 8_000
-_STYLE = Style(width=110)
+STYLE = Style(width=110)
 _FENCE = "```"
 
 
 @dataclass(slots=True)
-class _Page:
+class Page:
     """The text that grows, and what was left out of it."""
 
     parts: list[str] = field(default_factory=list)
@@ -83,15 +83,15 @@ def plan_markdown(
     found, and proposes nothing.
     """
     blocks = list(plan_blocks.blocks(plan, outputs))
-    page, title = _Page(), ""
+    page, title = Page(), ""
     for block in blocks:
         if block.name in ("attention", "errors"):
             heading = "" if block.title == title else f"#### {_heading(block)}"
-            page.add(heading, _texts(block.lines(_STYLE)), _DANGER_CHARACTERS_MAX, _name(block))
+            page.add(heading, texts(block.lines(STYLE)), _DANGER_CHARACTERS_MAX, _name(block))
             title = block.title
     if not (drift or plan.is_empty or exit_codes.stops(plan.problems)):
         _totals(page, plan, header, decision)
-    folded = _Page(left_out=page.left_out)
+    folded = Page(left_out=page.left_out)
     _fold(folded, plan, blocks, room=CHARACTERS_MAX - page.length - 2_500)
     details = escape.outside(plan_text.details(plan, header))
     dangerous = sum(block.dangerous for block in blocks)
@@ -101,14 +101,14 @@ def plan_markdown(
 
 def problems_markdown(found: Sequence[Problem]) -> str:
     """What replaces a plan if an error came before it."""
-    page = _Page()
+    page = Page()
     lines = [
         line
         for item in found
-        for line in problem_text.problem_lines(item, _STYLE, indent=plan_blocks.MARGIN)
+        for line in problem_text.problem_lines(item, STYLE, indent=plan_blocks.MARGIN)
     ]
     title = phrase("No plan: {tally}", tally=problem_text.tally(found))
-    page.add(f"### {title}", _texts(lines), _DANGER_CHARACTERS_MAX, phrase("the problems"))
+    page.add(f"### {title}", texts(lines), _DANGER_CHARACTERS_MAX, phrase("the problems"))
     return "".join(page.parts)
 
 
@@ -175,7 +175,7 @@ def _name(block: Block) -> str:
     return block.title.lower()
 
 
-def _texts(lines: Iterable[Line]) -> list[str]:
+def texts(lines: Iterable[Line]) -> list[str]:
     """The lines without the margin of the screen; a sign at the edge colours a line."""
     return [_text(screen.plain(line, Style())) for line in lines]
 
@@ -192,12 +192,10 @@ def _fenced(lines: Sequence[str], language: str = "") -> str:
     return f"{_FENCE}{language}\n{inner}{_FENCE}\n"
 
 
-def _totals(page: _Page, plan: Plan, header: PlanHeader, decision: Decision | None) -> None:
+def _totals(page: Page, plan: Plan, header: PlanHeader, decision: Decision | None) -> None:
     title = plan_text.title(plan, header)
-    lines = [*escape.wrap(title, _STYLE.width or 0), ""]
-    lines += [
-        line.text for line in (*totals.totals(plan, _STYLE), *totals.left_alone(plan, _STYLE))
-    ]
+    lines = [*escape.wrap(title, STYLE.width or 0), ""]
+    lines += [line.text for line in (*totals.totals(plan, STYLE), *totals.left_alone(plan, STYLE))]
     page.add("", lines, _NOTES_CHARACTERS_MAX, phrase("the totals"), language="")
     needed, given = consent_text.open_and_given(plan, decision)
     if given:
@@ -215,23 +213,21 @@ def _totals(page: _Page, plan: Plan, header: PlanHeader, decision: Decision | No
     else:
         title, text = phrase("Needs consent:"), consent_text.options(needed)
     if text:
-        lines = [line.text.removeprefix("  ") for line in consent_text.pasted(text, _STYLE)]
+        lines = [line.text.removeprefix("  ") for line in consent_text.pasted(text, STYLE)]
         page.add(title, lines, _NOTES_CHARACTERS_MAX, phrase("the command"), language="sh")
 
 
-def _fold(page: _Page, plan: Plan, blocks: Sequence[Block], *, room: int) -> None:
+def _fold(page: Page, plan: Plan, blocks: Sequence[Block], *, room: int) -> None:
     """Everything else, each block with its share of the room."""
     folded = [block for block in blocks if block.name not in ("attention", "errors", "asides")]
-    parts = [
-        (block.title, block.note, _texts(block.lines(_STYLE)), _name(block)) for block in folded
-    ]
+    parts = [(block.title, block.note, texts(block.lines(STYLE)), _name(block)) for block in folded]
     if plan.steps:
         order = phrase("Order of the steps")
-        lines = [line.text for line in totals.waves(" ", plan.steps, _STYLE)]
+        lines = [line.text for line in totals.waves(" ", plan.steps, STYLE)]
         parts.append((order, "", lines, order.lower()))
     if not parts:
         return
-    inside = _Page(left_out=page.left_out)
+    inside = Page(left_out=page.left_out)
     for number, (title, note, lines, name) in enumerate(parts):
         share = (room - inside.length) // (len(parts) - number)
         inside.add(f"**{title}**{f': {note}' if note else ''}", lines, share, name)

@@ -60,7 +60,7 @@ def plan_lines(
         return
     blocks = plan_blocks.blocks(plan, outputs, verbose=style.verbose)
     with_cost = style.verbose or header.saved is not None
-    yield from _block_lines((each for each in blocks if with_cost or each.name != "cost"), style)
+    yield from block_lines((each for each in blocks if with_cost or each.name != "cost"), style)
     yield Line()
     if exit_codes.stops(plan.problems):
         found = problem_text.tally(plan.problems)
@@ -75,11 +75,11 @@ def plan_lines(
 
 def drift_lines(plan: Plan, header: PlanHeader, style: Style) -> Iterable[Line]:
     """The whole screen of `drift`."""
-    stack, where = _stack(plan), _where(header)
+    stack, where = _stack(plan), where_of(header)
     text = phrase("Drift of {stack}, {where}", stack=stack, where=where)
     yield from _title(text, header, style)
     blocks = plan_blocks.blocks(plan, verbose=style.verbose)
-    yield from _block_lines((each for each in blocks if each.name != "cost"), style)
+    yield from block_lines((each for each in blocks if each.name != "cost"), style)
     if plan.drift or not plan.problems:
         yield Line()
         yield from sentence(drift_counts(plan), style, tone=Tone.CARE if plan.drift else Tone.GOOD)
@@ -103,7 +103,7 @@ def drift_counts(plan: Plan) -> str:
 def attention_lines(found: Sequence[Problem], style: Style) -> Iterable[Line]:
     """The problems that stand above everything else, under their title."""
     first = problem_groups.first(found)
-    return _block_lines([plan_blocks.attention(first)] if first else [], style)
+    return block_lines([plan_blocks.attention(first)] if first else [], style)
 
 
 def plan_id(plan: Plan) -> str:
@@ -114,7 +114,7 @@ def plan_id(plan: Plan) -> str:
 
 def title(plan: Plan, header: PlanHeader) -> str:
     """The first line: what it is a plan of, for which account, and where the state is."""
-    stack, where = _stack(plan), _where(header)
+    stack, where = _stack(plan), where_of(header)
     if header.saved is not None:
         return phrase(
             "Saved plan {file} for {stack}, {where}, made {moment}",
@@ -164,7 +164,7 @@ def _stack(plan: Plan) -> str:
     )
 
 
-def _where(header: PlanHeader) -> str:
+def where_of(header: PlanHeader) -> str:
     """The account and the place of the state."""
     if header.simulated:
         return phrase(
@@ -179,7 +179,8 @@ def _where(header: PlanHeader) -> str:
     )
 
 
-def _block_lines(blocks: Iterable[Block], style: Style) -> Iterable[Line]:
+def block_lines(blocks: Iterable[Block], style: Style) -> Iterable[Line]:
+    """The lines of blocks, each under its title after an empty line."""
     title = ""
     for block in blocks:
         if (block.title and block.title != title) or block.note:

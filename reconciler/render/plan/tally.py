@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address
@@ -55,6 +56,13 @@ class Tally:
 NO_RESOURCES = Tally({})
 
 
+class CountedActions(Protocol):
+    """What counts resources by action: of one plan or of several."""
+
+    def number(self, action: Action) -> int:
+        """How many resources have that action."""
+
+
 def tally(plan: Plan) -> Tally:
     """The resources of a plan, the unchanged ones included."""
     own, parts = dict[Address, Action](), dict[Address, set[Action]]()
@@ -79,7 +87,7 @@ def _of_parts(actions: set[Action]) -> Action:
     return Action.UPDATE
 
 
-def planned(found: Tally) -> str:
+def planned(found: CountedActions) -> str:
     """`6 to create, 1 to change, 0 to replace, 1 to delete`, and what else there is."""
     return phrase(
         "{create} to create, {change} to change, {replace} to replace, {delete} to delete"
@@ -91,7 +99,7 @@ def planned(found: Tally) -> str:
     )
 
 
-def done(found: Tally) -> str:
+def done(found: CountedActions) -> str:
     """The same figures in the past tense: `6 created, 1 changed, 0 replaced, 1 deleted`."""
     return phrase(
         "{create} created, {change} changed, {replace} replaced, {delete} deleted"
@@ -100,7 +108,7 @@ def done(found: Tally) -> str:
     )
 
 
-def _numbers(found: Tally) -> dict[str, int | None]:
+def _numbers(found: CountedActions) -> dict[str, int | None]:
     return {
         "create": found.number(Action.CREATE),
         "change": found.number(Action.UPDATE),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.model.plan import Action, Plan, Step
+from reconciler.model.plan import Action, CallBudget, Plan, Step
 from reconciler.planner.checks.approval import Decision
 from reconciler.render import escape, format
 from reconciler.render.format import phrase
@@ -149,7 +149,7 @@ def longest(plan: Plan) -> str:
 def totals(plan: Plan, style: Style) -> Iterable[Line]:
     """Resources, time and calls, money; then the harm."""
     yield from sentence(counts(plan), style, tone=Tone.TITLE)
-    for text in (_effort(plan), cost_text.monthly(plan)):
+    for text in (effort(plan.calls, plan.eta_seconds), cost_text.monthly(plan)):
         if text:
             yield from sentence(text, style)
     for text in harm(plan):
@@ -174,9 +174,9 @@ def counts(plan: Plan) -> str:
     )
 
 
-def _effort(plan: Plan) -> str:
-    """The time and the calls that the plan takes; the calls of waits are an estimate."""
-    number, waits = plan.calls.write + plan.calls.wait, plan.calls.wait
+def effort(budget: CallBudget, eta_seconds: int | None) -> str:
+    """The time and the calls that an apply takes; the calls of waits are an estimate."""
+    number, waits = budget.write + budget.wait, budget.wait
     if not number:
         return ""
     calls = format.count(number, "api-call")
@@ -184,11 +184,9 @@ def _effort(plan: Plan) -> str:
         calls = phrase(
             "about {calls} ({changes}, about {checks})",
             calls=calls,
-            changes=format.count(plan.calls.write, "change"),
+            changes=format.count(budget.write, "change"),
             checks=format.count(waits, "check"),
         )
-    if plan.eta_seconds is None:
+    if eta_seconds is None:
         return phrase("Calls: {calls}.", calls=calls)
-    return phrase(
-        "Time: about {time}; {calls}.", time=format.duration(plan.eta_seconds), calls=calls
-    )
+    return phrase("Time: about {time}; {calls}.", time=format.duration(eta_seconds), calls=calls)
