@@ -83,7 +83,7 @@ def _reads(node: CelNode, bound: frozenset[str], *, protected: bool) -> Iterator
     else:
         for part in node.parts:
             yield from _reads(part, bound, protected=protected)
-        _check_call(node)
+        check_call(node)
 
 
 def _of_chain(node: CelNode, bound: frozenset[str], *, protected: bool) -> Iterator[Read]:
@@ -127,7 +127,8 @@ def _fields(body: CelNode, variable: str) -> Iterator[PathStep]:
             yield from _fields(part, variable)
 
 
-def _check_call(node: CelNode) -> None:
+def check_call(node: CelNode) -> None:
+    """Raises `ExpressionError` if a call is not one of the language."""
     if node.kind not in ("call", "method"):
         return
     name, at = (node.value, node.at) if node.kind == "call" else node.value

@@ -82,8 +82,8 @@ def mistakes(document: Document) -> tuple[Problem, ...]:
     return in_order(found)
 
 
-def check_table(root: Table, name: str) -> tuple[Problem, ...]:
-    """Every mistake of form in a mapping by the schema `<name>`, each at its place, in order."""
+def check_table(root: Node, name: str) -> tuple[Problem, ...]:
+    """Every mistake of form in a mapping or list by the schema `<name>`, in order."""
     return in_order(_mistakes_in(root, name)) if not _fits(name, all_kinds())(root) else ()
 
 
@@ -147,7 +147,7 @@ def _fits(name: str, kinds: Kinds) -> Fits:
     return compiled(load(name), load("stack"))
 
 
-def _mistakes_in(root: Table, name: str) -> Iterator[Problem]:
+def _mistakes_in(root: Node, name: str) -> Iterator[Problem]:
     for failure in _validator(name, all_kinds()).iter_errors(instance(root)):
         yield from _problems(failure, root)
 

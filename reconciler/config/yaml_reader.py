@@ -89,16 +89,18 @@ def is_whole(problems: list[Problem]) -> bool:
     return all(problem.code in ("yaml-duplicate-key", "yaml-tag") for problem in problems)
 
 
+def parse_any(text: str, file: str, problems: list[Problem]) -> Node | None:
+    """The value of a text, or None with a problem."""
+    if (odd := yaml_errors.control_character(text, file)) is None:
+        return _compose(text, file, problems)
+    problems.append(odd)
+    return None
+
+
 def parse(text: str, file: str, problems: list[Problem]) -> Table | None:
     """The mapping of a text, or None with a problem."""
-    odd = yaml_errors.control_character(text, file)
-    if odd is not None:
-        problems.append(odd)
-        return None
-    node = _compose(text, file, problems)
-    if node is None:
-        return None
-    if isinstance(node, Table):
+    node = parse_any(text, file, problems)
+    if node is None or isinstance(node, Table):
         return node
     if isinstance(node, Scalar) and node.value is None and not node.quoted:
         return document.empty(file)

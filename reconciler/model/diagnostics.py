@@ -269,6 +269,8 @@ CODES: dict[str, str] = {
     "billed": "An object is still billed although nothing uses it, or no stack lists it any more.",
     "drift": "An object was changed outside.",
     "consent": "The plan needs consent that was not given.",
+    "policy": "A policy of the project denies the plan, warns of it or wants consent, or cannot be "
+    "evaluated.",
     "empty": "The plan would delete most of the stack.",
     # the surroundings
     "credentials": "Keys are missing, or the cloud refused them.",

@@ -60,6 +60,7 @@ _OF_CODE: Mapping[str, int] = {
     "hand-over": REFUSED,
     "consent": REFUSED,
     "empty": REFUSED,
+    "policy": REFUSED,
     "plan-stale": REFUSED,
     "credentials": ACCOUNT,
     "clock": ACCOUNT,

@@ -118,6 +118,7 @@ class RiskClass(Enum):
     GONE = "gone"
     DUPLICATE = "duplicate"
     SHARED = "shared"
+    POLICY = "policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +319,8 @@ class Plan:
     month; `unpriced`, of how many of them that is not known. `fingerprints` maps each touched id to
     what it was. `variables` and `lookups` are what a saved plan pins; `former_lookups` are those of
     the state where they were others, for people. `critical` are the keys of the steps that decide
-    how long it takes, in their order. `moves` are (new address, old one).
+    how long it takes, in their order. `moves` are (new address, old one). `asked` are consents that
+    the policies of the project want.
     """
 
     stack: str
@@ -348,6 +350,7 @@ class Plan:
     unchanged: int = 0
     partial: bool = False
     destroy: bool = False
+    asked: tuple[Consent, ...] = ()
 
     @property
     def title(self) -> str:
@@ -368,8 +371,8 @@ class Plan:
 
     @property
     def consents(self) -> tuple[Consent, ...]:
-        """Every consent that the changes need, sorted, without repetition."""
-        found = {
+        """Every consent that the changes need or a policy wants, sorted, without repetition."""
+        found = {(c.risk.value, c.address): c for c in self.asked} | {
             (c.risk.value, c.address): c for change in self.changes for c in change.impact.consents
         }
         return tuple(found[key] for key in sorted(found))

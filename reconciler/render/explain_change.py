@@ -55,6 +55,7 @@ CLASSES: Mapping[RiskClass, str] = {
     RiskClass.SHARED: msg(
         "an object that belongs to another stack is also bound, changed or deleted by this one"
     ),
+    RiskClass.POLICY: msg("a policy of the project wants consent"),
 }
 """What each class of consent means."""
 

@@ -30,7 +30,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("config", "schedule", "contract"),
     ("recovery",),
     ("planner",),
-    ("executor", "importing", "render"),
+    ("executor", "importing", "policies", "render"),
     ("commands",),
     ("cli",),
     ("__main__",),

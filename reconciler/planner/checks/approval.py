@@ -175,6 +175,7 @@ def _wanted(plan: Plan) -> tuple[Consent, ...]:
             and item.risk in (RiskClass.LOCKOUT, RiskClass.DUPLICATE)
         )
     }
+    found |= {(item.risk.value, item.address): item for item in plan.asked}
     return tuple(found[key] for key in sorted(found))
 
 
