@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ from reconciler.version import VERSION
 
 if TYPE_CHECKING:
     from reconciler.cli.console import Console
-    from reconciler.model.plan import Step
+    from reconciler.model.plan import Plan, Step
     from reconciler.model.ports import Store
     from reconciler.planner.saved_plan import SavedPlan
     from reconciler.render.plan.plan_rows import PlanRow
@@ -67,7 +67,7 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
     """Plans, asks for confirmation and applies; destroys if the options say so. Returns the exit
     code.
     """
-    prompter = _Prompter(session)
+    prompter = RunPrompter(session)
 
     def work() -> Applied:
         stack = session.load_to_destroy() if options.destroy else session.load()
@@ -90,7 +90,7 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
 
 def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
     """Applies exactly a saved plan, or refuses it. Returns the exit code."""
-    prompter = _Prompter(session)
+    prompter = RunPrompter(session)
 
     def work() -> Applied:
         saved = plan_reference.read(session, plan_file)
@@ -139,7 +139,7 @@ def act(session: Session, verb: str, address: str, choices: Choices, *, unprotec
     """Does one act of `server VERB` to an instance of the stack. Only the stack's name is read from
     its file.
     """
-    prompter = _Prompter(session)
+    prompter = RunPrompter(session)
 
     def work() -> Applied:
         name, environment = session.identify()
@@ -159,7 +159,7 @@ def act(session: Session, verb: str, address: str, choices: Choices, *, unprotec
     return _carry_out(prompter, work)
 
 
-def _carry_out(prompter: _Prompter, work: Callable[[], Applied]) -> int:
+def _carry_out(prompter: RunPrompter, work: Callable[[], Applied]) -> int:
     """Runs the work, always ends the display properly, and returns the exit code."""
     console = prompter.session.console
     try:
@@ -187,7 +187,7 @@ def _carry_out(prompter: _Prompter, work: Callable[[], Applied]) -> int:
 
 @contextmanager
 def _run(
-    session: Session, choices: Choices, prompter: _Prompter, *, destroy: bool
+    session: Session, choices: Choices, prompter: RunPrompter, *, destroy: bool
 ) -> Iterator[Run]:
     """The run. The file for first passwords, if any, is open while the block runs."""
     command = "destroy" if destroy else "apply"
@@ -196,7 +196,7 @@ def _run(
         holder=composition.holder(f"reconciler {command}", prompter.run),
         nonce=composition.nonce,
         interrupts=interrupts.SignalHandler(
-            lambda: _report_interrupt(session.console),
+            lambda: report_interrupt(session.console),
             leave=lambda code: interrupts.leave(session.console.err.area, code),
         ),
         again=session.again(command),
@@ -230,7 +230,8 @@ def _given(
     )
 
 
-def _report_interrupt(console: Console) -> None:
+def report_interrupt(console: Console) -> None:
+    """Reports that the run ends. A signal handler may call it."""
     # Not through the stream: the signal may interrupt a write to it.
     text = language.translated(_INTERRUPTED)
     area = console.err.area
@@ -246,30 +247,36 @@ class _FollowedRun:
     clock: RunClock
 
 
-class _Prompter:
+class RunPrompter:
     """Shows the plan, asks, follows the run and reports its end, as text or as JSON lines."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(
+        self, session: Session, *, run: str | None = None, stack: str | None = None
+    ) -> None:
         self.session = session
-        self.run = composition.run_id()
+        self.run = run or composition.run_id()
         self.identify: Callable[[Planned], str] | None = None
         self._opened: tuple[Connection, Store] | None = None
         self._view: progress.ProgressView | None = None
         self._began = False
         self._run = self._followed((), (), NO_RESOURCES)
         self._json = events_json.JsonLines(
-            run=self.run, now=time.time, write=session.console.out.write
+            run=self.run, now=time.time, write=session.console.write_line, stack=stack
         )
-        if session.console.json:
+        if session.console.json and stack is None:
             self._json.version(VERSION)
 
     @contextmanager
     def at(self, stack: Stack) -> Iterator[tuple[Connection, Store]]:
         """The account and the store of the run, while the block runs."""
         store = self.session.store(stack.name, stack.environment)
-        with self.session.connect() as connection:
+        with self.connect() as connection:
             self._opened = connection, store
             yield self._opened
+
+    def connect(self) -> AbstractContextManager[Connection]:
+        """The account of the run."""
+        return self.session.connect()
 
     @property
     def conversation(self) -> Prompter:
@@ -278,25 +285,13 @@ class _Prompter:
 
     def show(self, planned: Planned, decision: Decision) -> None:
         """Shows the plan before the question."""
-        assert self._opened is not None
         console = self.session.console
         id = None if self.identify is None else self.identify(planned)
-        plan = plan_output.with_problems(planned, self.session)
-        rows = [
-            row
-            for section in plan_sections.sections(plan)
-            for row in section.rows
-            if section.name != "left"
-        ]
-        self._run = self._followed(rows, plan.steps, tally(plan))
+        plan = self.follow(planned)
         if console.json:
-            given = [Acceptance(item.risk, item.address) for item in decision.given]
-            document = plan_json.plan_document(
-                plan, given=given, exit_code=planned.exit_code, verbose=console.verbose
-            )
-            self._json.plan(plan_json.with_id(document, id))
+            self.show_json(plan, decision, planned.exit_code, id)
         else:
-            header = replace(self.session.header(planned, *self._opened), id=id)
+            header = replace(self.session.header(planned, *self.opened), id=id)
             console.result(
                 list(
                     plan_text.plan_lines(
@@ -305,6 +300,28 @@ class _Prompter:
                 )
             )
         console.begin()
+
+    def follow(self, planned: Planned) -> Plan:
+        """Returns the plan with its problems; its run is followed from now on."""
+        plan = plan_output.with_problems(planned, self.session)
+        rows = [
+            row
+            for section in plan_sections.sections(plan)
+            for row in section.rows
+            if section.name != "left"
+        ]
+        self._run = self._followed(rows, plan.steps, tally(plan))
+        return plan
+
+    def show_json(
+        self, plan: Plan, decision: Decision, exit_code: int, id: str | None = None
+    ) -> None:
+        """Writes the event of a plan."""
+        given = [Acceptance(item.risk, item.address) for item in decision.given]
+        document = plan_json.plan_document(
+            plan, given=given, exit_code=exit_code, verbose=self.session.console.verbose
+        )
+        self._json.plan(plan_json.with_id(document, id))
 
     def ask(self, planned: Planned, decision: Decision) -> bool:
         """Whether the user consents to the plan that is shown."""
@@ -347,6 +364,12 @@ class _Prompter:
         elif self._run.clock.resources.total:  # a run that only writes the state shows nothing
             self._view = self._view or self._new_view()
             self._view(event)
+
+    @property
+    def opened(self) -> tuple[Connection, Store]:
+        """The account and the store of the run. It must be open."""
+        assert self._opened is not None
+        return self._opened
 
     @property
     def began(self) -> bool:
@@ -404,7 +427,7 @@ class _Prompter:
     def _new_view(self) -> progress.ProgressView:
         console = self.session.console
         style, report, clock = console.style(console.err), self._run.report, self._run.clock
-        area, write = console.area(), console.err.write
+        area, write = console.area(), console.write_progress
         if area is not None:
             return progress.Live(area, write, style, report, clock)
         return progress.Lines(write, style, report, clock, ticker=live_area.threaded)

@@ -13,7 +13,7 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,11 +44,13 @@ _NONCE_LENGTH = 12
 @dataclass(frozen=True, slots=True)
 class WireOptions:
     """How a connection is used: `cached`, data cached by earlier runs may be used; `observe` takes
-    each request with what came for it.
+    each request with what came for it. `is_served`: the local cloud runs already, and the
+    environment names it.
     """
 
     cached: bool = True
     observe: http.Observer | None = None
+    is_served: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ def connect(
         return
     scale = time_scale or scale_of(environ) or SIMULATED_TIME_SCALE
     with (
-        local_cloud(place, environ, time_scale=scale) as variables,
+        nullcontext(environ)
+        if wire.is_served
+        else local_cloud(place, environ, time_scale=scale) as variables,
         _connect(
             {**environ, **variables},
             simulated=True,

@@ -28,7 +28,7 @@ from reconciler.render.run.screen import Line, Style, Tone
 
 if TYPE_CHECKING:
     from reconciler.model.events import Activity
-    from reconciler.render.run.live_area import LiveArea
+    from reconciler.render.run.live_area import Area
 
 COLUMNS_MIN = 40
 _QUESTIONS_MAX = 3
@@ -81,7 +81,7 @@ class Console:
             ascii=stream.is_terminal and (dumb or stream.ascii or _asks_for_ascii(self.environ)),
         )
 
-    def area(self) -> LiveArea | None:
+    def area(self) -> Area | None:
         """The lines at the bottom of the terminal that are redrawn in place, the same in each call;
         None if stderr is not a terminal that can do that.
         """
@@ -128,6 +128,14 @@ class Console:
     def note(self, lines: Sequence[Line]) -> None:
         """Writes lines that are not part of the result."""
         self.err.write(screen.text(lines, self.style(self.err)))
+
+    def write_line(self, text: str) -> None:
+        """Writes a whole line of the command's result, as it is."""
+        self.out.write(text)
+
+    def write_progress(self, text: str) -> None:
+        """Writes whole lines about a run, which are styled already."""
+        self.err.write(text)
 
     def remark(self, text: str) -> None:
         """Writes a line about what the command waits for."""

@@ -53,6 +53,29 @@ def leave(area: LiveArea | None, code: int) -> None:
     area.end(end)
 
 
+class SharedInterrupts:
+    """The interruption of a whole command, as one of its runs beside others sees it: the command
+    takes the signals. Calling it returns whether there was one.
+    """
+
+    def __init__(self, interrupted: Callable[[], bool]) -> None:
+        self._interrupted = interrupted
+
+    def __call__(self) -> bool:
+        return self._interrupted()
+
+    def __enter__(self) -> SharedInterrupts:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """The signals are not its own."""
+
+
 class SignalHandler:
     """While its block runs, the first signal is only noted and `notify` is called. Calling the
     handler returns whether there was a signal.

@@ -34,7 +34,7 @@ class Pair(click.ParamType[tuple[str, str]]):
 
 
 class AcceptParam(click.ParamType[Acceptance]):
-    """The value of `--accept`: `CLASS` or `CLASS=ADDRESS`."""
+    """The value of `--accept`: `CLASS`, `CLASS=ADDRESS` or `CLASS=TITLE:ADDRESS`."""
 
     name = "CLASS[=ADDRESS]"
 
@@ -65,10 +65,14 @@ class AcceptParam(click.ParamType[Acceptance]):
                 param,
                 ctx,
             )
-        from reconciler.model.address import typed
+        from reconciler.model.address import titled, typed
 
-        address = None if found.address is None else typed(found.address)
-        return found if address is None else Acceptance(found.risk, str(address))
+        title, text = titled(found.address or "")
+        address = typed(text)
+        if address is None:
+            return found
+        before = "" if title is None else f"{title}:"
+        return Acceptance(found.risk, f"{before}{address}")
 
 
 class AddressText(click.ParamType[str]):

@@ -150,6 +150,16 @@ def _text(address: Address) -> str:
     return f"{head}{address.kind}.{address.name}{place}{rule}"
 
 
+_TITLED = re.compile(r"([a-z][a-z0-9-]*(?:/[^.:/]+)?):(.+)", re.DOTALL)
+"""`TITLE:ADDRESS`. A title has no dot, and each address has one before its first colon."""
+
+
+def titled(address: str) -> tuple[str | None, str]:
+    """The title of the stack and the address of a text `[TITLE:]ADDRESS`."""
+    found = _TITLED.fullmatch(address)
+    return (None, address) if found is None else (found[1], found[2])
+
+
 def typed(text: str) -> Address | None:
     """The address that a person typed: as `parse`, but quotes around a key are optional, because a
     shell removes them.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -115,7 +116,7 @@ class FileAccountCache:
 
     def _write(self, name: str, content: Any) -> None:
         """Atomically, so that two runs never read half of it; the last one wins."""
-        fresh = self._folder / f"{name}.{os.getpid()}.new"
+        fresh = self._folder / f"{name}.{os.getpid()}.{threading.get_ident()}.new"
         with suppress(OSError):
             self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             try:

@@ -34,6 +34,12 @@ outputs:
   web_ips: {value: "${instances.web[0].public_ip}"}
 """
 ENVIRONMENTS = "\nenvironments: {prod: {}, staging: {}}\n"
+PROJECT = """\
+version: 1
+project: shop-infra
+stacks:
+  shop: {path: shop, environments: [prod, staging]}
+"""
 FIRST_ID = "INSTANCE-Fq1aWFZsggSX0InttsJX8Y"
 """The first instance of the local cloud has this id."""
 
@@ -46,6 +52,7 @@ PLACES: Mapping[str, Mapping[str, str]] = {
         "web.yaml": SHOP.replace("stack: shop", "stack: web") + ENVIRONMENTS,
     },
     "in a folder of stacks": {"shop.yaml": SHOP},
+    "in a project": {"reconciler.yaml": PROJECT, "shop/stack.yaml": SHOP + ENVIRONMENTS},
     "in an account": {},
 }
 """The current folders in which the examples are run: their files, all applied to a local cloud."""
@@ -55,6 +62,7 @@ APPLIED: Mapping[str, Sequence[str]] = {
     "in a stack with environments": ("apply --env prod --yes",),
     "beside stacks": ("apply shop --yes", "apply web.yaml --env prod --yes"),
     "in a folder of stacks": ("apply shop.yaml --yes",),
+    "in a project": ("apply --all --yes",),
 }
 
 UNSETTLED = "no request is unsettled in the prepared folder"
@@ -76,6 +84,7 @@ ONLY_IN: Mapping[str, str] = {"fpath+=": "zsh", "source <(": "bash"}
 NOT_RUN: Mapping[str, str] = {
     "simulator serve": "it runs until Ctrl-C",
     "state check --place": "it needs the database or the bucket",
+    "plan --changed-since": "it needs a Git repository with that branch",
 }
 
 COPIES: Mapping[str, tuple[str, str]] = {
@@ -138,6 +147,8 @@ class Example:
             return "empty"
         if "adopt" in self.page:
             return "in an account"
+        if " --all" in self.line and "absorb" not in self.page:
+            return "in a project"
         if "shop.yaml" in self.line:
             return "in a folder of stacks"
         if re.search(r"web\.yaml| shop(/|$)|(?<!rename-stack) shop ", self.line):

@@ -127,17 +127,6 @@ def test_a_destroy_ends_each_stack_after_those_that_need_it(
         assert all(workers.ended[title] <= workers.begun[each] for each in needed)
 
 
-@given(graphs(), st.data())
-def test_a_part_of_the_stacks_keeps_the_order_over_those_left_out(
-    needs: dict[str, frozenset[str]], data: st.DataObject
-) -> None:
-    chosen = data.draw(st.lists(st.sampled_from(sorted(needs)), unique=True, min_size=1))
-    part = stack_queue.within(needs, chosen)
-    assert list(part) == chosen
-    for title in chosen:
-        assert part[title] == stack_queue.needed_by(needs, title) & set(chosen)
-
-
 def test_the_stack_that_most_wait_for_begins_first() -> None:
     needs = {name: frozenset[str]() for name in "abcde"} | {"f": frozenset("e")}
     assert StackQueue(needs).ready == ("e", "a", "b", "c")

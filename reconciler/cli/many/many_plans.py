@@ -94,7 +94,7 @@ def stack_input(each: ChosenStack, wanted: PlanOptions | None = None) -> StackIn
             environment=session.environment,
             variables=session.variable_sources,
             others=others,
-            check=session.also_wrong,
+            check=None if wanted is not None and wanted.destroy else session.also_wrong,
         )
 
     found = StackInput(
@@ -106,7 +106,7 @@ def stack_input(each: ChosenStack, wanted: PlanOptions | None = None) -> StackIn
         kept=session.outputs_of,
         concurrent=lambda store: plan_output.running(session.store(each.name, each.environment))(),
     )
-    return found if wanted is None else replace(found, options=wanted)
+    return found if wanted is None else replace(found, options=wanted.of_stack(each.title))
 
 
 def _saved(

@@ -15,7 +15,7 @@ from reconciler.cli.arguments.stack_choice import several_stacks_options
 from reconciler.cli.console import Console
 from reconciler.cli.many.dispatch import on_one_or_many, on_stacks
 from reconciler.cli.options import Choices
-from reconciler.cli.run_context import Session, on_stack
+from reconciler.cli.run_context import Session
 from reconciler.common.text import Text, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
@@ -134,6 +134,18 @@ def _plan_many(chosen: ChosenStacks, **values: Any) -> int:
     return many_plans.plan(chosen, **values)
 
 
+def _apply_many(chosen: ChosenStacks, **values: Any) -> int:
+    from reconciler.cli.many import many_apply
+
+    return many_apply.apply(chosen, **values)
+
+
+def _destroy_many(chosen: ChosenStacks, **values: Any) -> int:
+    from reconciler.cli.many import many_apply
+
+    return many_apply.destroy(chosen, **values)
+
+
 def _drift_many(chosen: ChosenStacks, **values: Any) -> int:
     from reconciler.cli.many import many_plans
 
@@ -224,9 +236,11 @@ Examples:
   reconciler apply shop --simulate
   reconciler apply web.yaml --env prod --accept downtime=instances.db --yes
   reconciler apply --plan plan://8fa3c1d20b77 web.yaml
-  reconciler apply --plan prod.plan web.yaml"""
+  reconciler apply --plan prod.plan web.yaml
+  reconciler apply --all --env staging"""
 )
-@options.stack_argument
+@options.stacks_argument
+@several_stacks_options
 @options.environment_option
 @options.variable_options
 @options.plan_options
@@ -247,13 +261,14 @@ Examples:
 @options.first_passwords_option
 @options.output_options
 @options.gathered
-@on_stack
+@on_one_or_many(_apply_many)
 def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
     """Show the plan, ask for confirmation and apply it.
 
     At a terminal, type the name of the stack to consent to everything shown. Otherwise use --yes,
     and --accept for each risk class: delete, data-loss, downtime, detach, address-change, exposure.
-    The classes lockout, gone, duplicate and shared always need an address.
+    The classes lockout, gone, duplicate and shared always need an address. Several stacks are
+    applied in order, after one question.
     """
     from reconciler.cli import apply as applying
     from reconciler.cli import plan_output
@@ -280,9 +295,11 @@ def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
     epilog="""\b
 Examples:
   reconciler destroy shop --simulate
-  reconciler destroy web.yaml --env staging --accept delete --yes"""
+  reconciler destroy web.yaml --env staging --accept delete --yes
+  reconciler destroy --all --env staging"""
 )
-@options.stack_argument
+@options.stacks_argument
+@several_stacks_options
 @options.environment_option
 @options.variable_options
 @click.option(
@@ -299,12 +316,13 @@ Examples:
 @options.wait_option
 @options.output_options
 @options.gathered
-@on_stack
+@on_one_or_many(_destroy_many)
 def destroy(session: Session, *, choices: Choices) -> int:
     """Delete everything that the stack owns, in reverse order.
 
     Protected objects and what they depend on are kept and listed, and the exit code is 4. Objects
-    that the stack only refers to are not changed.
+    that the stack only refers to are not changed. Of several stacks, those that need another one
+    are destroyed before it.
     """
     from reconciler.cli import apply as applying
     from reconciler.cli import plan_output

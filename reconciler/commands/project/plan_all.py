@@ -107,7 +107,7 @@ class _Run:
 
         def others(path: Path, environment: str | None) -> Mapping[str, tuple[Any, str | None]]:
             named = self.places.get(_key(path, environment))
-            if named is None:
+            if named is None or stack.options.destroy:
                 return stack.kept(path, environment)
             producer = self.part(named)
             reads.append(producer.title)

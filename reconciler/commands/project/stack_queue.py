@@ -4,7 +4,7 @@ after what they need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from enum import Enum
 from typing import Protocol
@@ -60,11 +60,14 @@ class StackQueue:
         return replace(self, running=self.running | {title})
 
     def end(self, title: str, *, well: bool) -> StackQueue:
-        """The queue after a stack ended. If it did not end well, what needs it is skipped."""
-        skipped = () if well else needed_by(reversed_needs(self.needs), title)
-        ends = dict.fromkeys(skipped, StackEnd.SKIPPED)
+        """The queue after a stack ended. If it did not end well, what needs it is skipped, unless
+        it ended before.
+        """
+        waiting = () if well else needed_by(reversed_needs(self.needs), title)
+        skipped = dict.fromkeys(waiting, StackEnd.SKIPPED)
         own = StackEnd.DONE if well else StackEnd.FAILED
-        return replace(self, running=self.running - {title}, ends={**self.ends, **ends, title: own})
+        ends = {**skipped, **self.ends, title: own}
+        return replace(self, running=self.running - {title}, ends=ends)
 
     def stop(self) -> StackQueue:
         """The queue after an interruption: what runs ends, and nothing more begins."""
@@ -110,17 +113,6 @@ def drive(queue: StackQueue, workers: Workers, interrupted: Callable[[], bool]) 
         ended = workers.next()
         if ended is not None:
             queue = queue.end(ended[0], well=ended[1])
-
-
-def within(needs: Mapping[str, frozenset[str]], titles: Iterable[str]) -> dict[str, frozenset[str]]:
-    """What these stacks need of each other, also over stacks that are not among them, in the order
-    of the titles.
-    """
-    chosen = list(titles)
-    return {
-        title: frozenset(each for each in needed_by(needs, title) if each in chosen)
-        for title in chosen
-    }
 
 
 def reversed_needs(needs: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

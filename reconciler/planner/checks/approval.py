@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from enum import Enum
 
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import Text, msg
+from reconciler.model.address import titled
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.plan import Action, Change, Consent, Plan, RiskClass
 from reconciler.model.resource_type import deletes
@@ -32,7 +34,9 @@ _ADDRESSES_LISTED_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """One `--accept CLASS` (address None: every address) or `--accept CLASS=ADDRESS`."""
+    """One `--accept CLASS` (address None: every address) or `--accept CLASS=ADDRESS`. With several
+    stacks the address is `TITLE:ADDRESS`.
+    """
 
     risk: RiskClass
     address: str | None = None
@@ -94,6 +98,14 @@ def parse(text: str) -> Acceptance | None:
     return Acceptance(RiskClass(name), address or None)
 
 
+def own(accept: Iterable[Acceptance], title: str) -> tuple[Acceptance, ...]:
+    """What was accepted for the stack with that title: all that names no other stack."""
+    parts = [(each.risk, *titled(each.address or "")) for each in accept]
+    return tuple(
+        Acceptance(risk, address or None) for risk, of, address in parts if of in (None, title)
+    )
+
+
 def decide(
     plan: Plan, given: GivenConsent, *, tracked: Collection[str], empty_file: bool = False
 ) -> Decision:
@@ -101,6 +113,7 @@ def decide(
 
     `tracked` are the addresses in the state; `empty_file`: the stack defines nothing.
     """
+    given = replace(given, accept=own(given.accept, plan.title))
     wanted = _wanted(plan)
     covered = tuple(item for item in wanted if _covers(item, given))
     still = tuple(item for item in wanted if item not in covered)

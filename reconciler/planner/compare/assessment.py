@@ -5,13 +5,13 @@ side, and what becomes of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.model import marker
-from reconciler.model.address import Address
+from reconciler.model.address import Address, titled
 from reconciler.model.diagnostics import Problem
 from reconciler.model.kinds import Kinds
 from reconciler.model.owners import Elsewhere
@@ -77,6 +77,12 @@ class PlanOptions:
         `lockout`, `shared`).
         """
         return (risk, address) in self.accept
+
+    def of_stack(self, title: str) -> PlanOptions:
+        """The options for one stack of several: consent for objects of other stacks is left out."""
+        parts = [(risk, *titled(address or "")) for risk, address in self.accept]
+        own = [(risk, address or None) for risk, of, address in parts if of in (None, title)]
+        return replace(self, accept=tuple(own))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from reconciler.model.events import (
 )
 from reconciler.render import escape, format
 from reconciler.render.format import phrase
-from reconciler.render.run.live_area import LiveArea
+from reconciler.render.run.live_area import Area
 from reconciler.render.run.screen import Line, Style, Tone
 
 SHOWN_AFTER_SECONDS = 0.5
@@ -59,7 +59,7 @@ def _retry_wait(seconds: float) -> str:
 class ActivityLine:
     """One line at a terminal: what the command does, and what it waits for, with a countdown."""
 
-    def __init__(self, area: LiveArea, style: Style, *, now: Callable[[], float]) -> None:
+    def __init__(self, area: Area, style: Style, *, now: Callable[[], float]) -> None:
         self._area, self._style, self._now = area, style, now
         self._activity: Activity = ActivityEnded()
         self._wait: QuotaWait | RetryWait | None = None

@@ -30,11 +30,18 @@ from reconciler.render.run.activity_view import quota_wait
 
 class JsonLines:
     """Writes each event as one line of JSON. `now` gives unix seconds, `write` takes a
-    whole line.
+    whole line. `stack` is the title of the stack that the events are about, if there are several.
     """
 
-    def __init__(self, *, run: str, now: Callable[[], float], write: Callable[[str], None]) -> None:
-        self._run = run
+    def __init__(
+        self,
+        *,
+        run: str,
+        now: Callable[[], float],
+        write: Callable[[str], None],
+        stack: str | None = None,
+    ) -> None:
+        self._run, self._stack = run, stack
         self._now = now
         self._write = write
 
@@ -50,6 +57,14 @@ class JsonLines:
         """The plan that is about to be applied."""
         self._line("plan", {"plan": document})
 
+    def project_plan(self, document: Mapping[str, Any]) -> None:
+        """The plans of all stacks that are about to be applied."""
+        self._line("project_plan", {"plan": document})
+
+    def project_summary(self, body: Mapping[str, Any]) -> None:
+        """The end of a run over several stacks."""
+        self._line("project_summary", body)
+
     def _line(self, type: str, body: Mapping[str, Any]) -> None:
         time = (
             datetime.fromtimestamp(self._now(), UTC)
@@ -57,7 +72,8 @@ class JsonLines:
             .replace("+00:00", "Z")
         )
         head = {"format_version": FORMAT_VERSION, "type": type, "time": time, "run": self._run}
-        self._write(escape.json_text({**head, **body}) + "\n")
+        stack = {} if self._stack is None else {"stack": self._stack}
+        self._write(escape.json_text({**head, **stack, **body}) + "\n")
 
 
 def members(event: Event) -> tuple[str, dict[str, Any]]:

@@ -10,8 +10,8 @@ import _thread
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TypeAlias
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, TypeAlias
 
 from reconciler.common.dataclass import dataclass
 from reconciler.render import escape
@@ -40,6 +40,59 @@ class Terminal:
     style: Style
     now: Callable[[], float]
     ticker: Ticker
+
+
+class Area(Protocol):
+    """Where a view shows its part."""
+
+    def add(self, part: Part) -> None:
+        """Shows a part from now on."""
+        ...
+
+    def remove(self, part: Part) -> None:
+        """Takes a part away, if it is shown."""
+        ...
+
+    def tick(self) -> None:
+        """Draws what the parts show now, if that is not on the screen."""
+        ...
+
+    def changing(self) -> AbstractContextManager[None]:
+        """While the block runs, nothing is drawn: it changes what the parts show."""
+        ...
+
+
+class TitledArea:
+    """A share of an area for one of several runs: each line begins with its title."""
+
+    def __init__(self, area: Area, title: str) -> None:
+        self._area, self._head = area, f"{title}  "
+        self._parts: dict[Part, Part] = {}
+
+    def add(self, part: Part) -> None:
+        """Shows a part from now on."""
+        if part not in self._parts:
+            cells = escape.width(self._head)
+
+            def lines(now: float, columns: int) -> Sequence[Line]:
+                found = part(now, max(columns - cells, 1))
+                return [Line(f"{self._head}{each.text}", each.tone) for each in found]
+
+            self._parts[part] = lines
+        self._area.add(self._parts[part])
+
+    def remove(self, part: Part) -> None:
+        """Takes a part away, if it is shown."""
+        if part in self._parts:
+            self._area.remove(self._parts.pop(part))
+
+    def tick(self) -> None:
+        """Draws what the parts show now, if that is not on the screen."""
+        self._area.tick()
+
+    def changing(self) -> AbstractContextManager[None]:
+        """While the block runs, nothing is drawn: it changes what the parts show."""
+        return self._area.changing()
 
 
 class LiveArea:

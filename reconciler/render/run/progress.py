@@ -31,7 +31,7 @@ from reconciler.render.format import phrase
 from reconciler.render.layout import event_line
 from reconciler.render.run import activity_view, run_bar, screen
 from reconciler.render.run.activity_view import HEARTBEAT_SECONDS
-from reconciler.render.run.live_area import LiveArea, Ticker, no_ticker
+from reconciler.render.run.live_area import Area, Ticker, no_ticker
 from reconciler.render.run.run_clock import RunClock
 from reconciler.render.run.run_report import RunReport, Track
 from reconciler.render.run.screen import Line, Style, Tone
@@ -120,7 +120,7 @@ class Live:
 
     def __init__(
         self,
-        area: LiveArea,
+        area: Area,
         write: Callable[[str], None],
         style: Style,
         report: RunReport,
