@@ -18,6 +18,14 @@ from reconciler.model.resource import EMPTY
 FORMAT = 1
 """The format of state and journal that this version writes; a newer one is refused."""
 
+FROZEN_FORMAT = 3
+"""The format of a state that is frozen, and of what freezes it: a version that knows no freeze
+refuses it. (Format 2 is that of a state that was moved away.)
+"""
+
+OVERRIDES_MAX = 20
+"""How many of the runs that a freeze did not hold back are kept, the last ones."""
+
 
 SWITCHED_OFF = "switched-off:"
 """The prefix, before the id of an instance, of facts that say when `server stop` switched it off,
@@ -85,6 +93,33 @@ class Deposed:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """A run that changed the cloud although the stack was frozen: why, by whom (`user@host`), and
+    when, as a unix second.
+    """
+
+    reason: str
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Why nothing may change the objects of a stack, by whom it was frozen (`user@host`), and since
+    which unix second. `overrides` are the runs that were let through, oldest first.
+    """
+
+    reason: str
+    by: str
+    at: int
+    overrides: tuple[Override, ...] = ()
+
+    def overridden(self, override: Override) -> Freeze:
+        """The freeze after one more run that it did not hold back."""
+        return replace(self, overrides=(*self.overrides, override)[-OVERRIDES_MAX:])
+
+
+@dataclass(frozen=True, slots=True)
 class StateChange:
     """One change of the state: exactly one of the members is set.
 
@@ -93,7 +128,7 @@ class StateChange:
     reason) to keep (reason where value is None), `unset` names one to keep no longer; `fact` is a
     (name, value) about the account or an object, no longer kept if the value is None;
     `missing_since` is a (subject, unix second) of the first of two lists without it, None if that
-    no longer counts.
+    no longer counts; `freeze` freezes the stack, `unfreeze` ends that and names by whom.
     """
 
     put: Entry | None = None
@@ -104,10 +139,12 @@ class StateChange:
     unset: str | None = None
     fact: tuple[str, str | None] | None = None
     missing_since: tuple[str, int | None] | None = field(default=None, metadata={"json": "look"})
+    freeze: Freeze | None = None
+    unfreeze: str | None = None
 
     def __post_init__(self) -> None:
-        changes = (self.put, self.drop, self.depose, self.remove_deposed)
-        others = (self.output, self.unset, self.fact, self.missing_since)
+        changes = (self.put, self.drop, self.depose, self.remove_deposed, self.freeze)
+        others = (self.output, self.unset, self.fact, self.missing_since, self.unfreeze)
         if (*changes, *others).count(None) != len(changes) + len(others) - 1:
             raise ValueError("a state change sets exactly one of its members")
 
@@ -185,6 +222,16 @@ class Note:
 Record: TypeAlias = "Intent | Outcome | Note"
 
 
+def only_freezes(record: Record) -> bool:
+    """Whether a record only freezes the stack or ends that: such a run changed nothing that an undo
+    could return to.
+    """
+    return bool(record.effects) and all(
+        change.unfreeze is not None or (change.freeze is not None and not change.freeze.overrides)
+        for change in record.effects
+    )
+
+
 class OpenIntent(NamedTuple):
     """An unsettled intent and its last result, None if no outcome was recorded."""
 
@@ -202,7 +249,7 @@ class State:
     name to `(value, reason)`. `facts` are learned about the account (`attach: replace`, `marker:
     unproved`). `looks` are the first of the two looks that prove an absence, so that a later run
     can do the second one: the id of an object that we delete, or the marker of a create, to the
-    unix second at which it was not there.
+    unix second at which it was not there. `frozen` is the freeze of the stack, if it is frozen.
     """
 
     lineage: str
@@ -219,6 +266,7 @@ class State:
     missing_since: Mapping[str, int] = field(default=EMPTY, metadata={"json": "looks"})
     sequence: int = 0
     format: int = FORMAT
+    frozen: Freeze | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -256,6 +304,7 @@ def fold(state: State, records: Iterable[Record]) -> State:
         outputs=folded.outputs,
         facts=folded.facts,
         missing_since=folded.missing_since,
+        frozen=folded.frozen,
         sequence=sequence,
     )
 
@@ -272,6 +321,7 @@ class _Fold:
         self.open: dict[int, OpenIntent] = {}
         self.outputs, self.facts = dict(state.outputs), dict(state.facts)
         self.missing_since = dict(state.missing_since)
+        self.frozen = state.frozen
 
     def add(self, record: Record) -> None:
         """Takes the next record."""
@@ -324,6 +374,8 @@ class _Fold:
             self.missing_since.pop(subject, None)
             if second is not None:
                 self.missing_since[subject] = second
+        elif change.freeze is not None or change.unfreeze is not None:
+            self.frozen = change.freeze
 
 
 STALE = "it is from before the last run, which did not complete or is still active"

@@ -20,7 +20,7 @@ from enum import Enum
 
 from reconciler.common.text import msg
 from reconciler.model.ports import Departure, LostLock, RecordFailed, StateDamaged
-from reconciler.model.state import Intent, Outcome, Record, State, fold
+from reconciler.model.state import FORMAT, Intent, Outcome, Record, State, fold, only_freezes
 from reconciler.store import lock as locks
 from reconciler.store.disk import replace_whole, write_whole
 from reconciler.store.folder_reader import StateFolder, StateReading
@@ -32,6 +32,7 @@ from reconciler.store.state_format import (
     Moment,
     Snapshot,
     encode_snapshot,
+    format_of,
 )
 
 HISTORY_STATES_MAX = 20
@@ -94,11 +95,13 @@ class FileWriter:
         if record.sequence != last.sequence + 1:
             raise AssertionError(f"record {record.sequence} after {last.sequence}")
         self.check()
+        format = format_of(record)
         if self._journal is None:
-            self._snapshot(self.state, Moment.START)
+            moment = Moment.DURING if only_freezes(record) else Moment.START
+            self._snapshot(self.state, moment, format)
         # an answer is recorded first, and by what needs no room
-        elif self._is_full and not isinstance(record, Outcome):
-            self._snapshot(self.state, Moment.DURING)
+        elif (self._is_full or format > self._journal.format) and not isinstance(record, Outcome):
+            self._snapshot(self.state, Moment.DURING, format)
         self._record(record)
         if isinstance(record, Intent):
             self._lock.report(record.step)
@@ -202,15 +205,17 @@ class FileWriter:
         self._unsaved += 1
         self._status = _Status.KNOWN
 
-    def _snapshot(self, state: State, moment: Moment) -> None:
+    def _snapshot(self, state: State, moment: Moment, format: int = FORMAT) -> None:
+        """Writes a snapshot and a new journal, whose records may be of that format."""
         self._require_known()
+        format = max(format, format_of(state))
         after = replace(state, serial=state.serial + 1)
         data = encode_snapshot(Snapshot(after, moment))
         if len(data) > STATE_BYTES_MAX:
             message = msg("the state would have more than {size} bytes", size=STATE_BYTES_MAX)
             raise RecordFailed(message, hint=msg("divide the stack"))
         try:
-            journal = self._replace(after, data, moment)
+            journal = self._replace(after, data, moment, format)
         except OSError as error:
             message = msg("the state cannot be written: {reason}", reason=error)
             raise RecordFailed(message, hint=HINT_FAILED) from error
@@ -222,9 +227,9 @@ class FileWriter:
         self._status = _Status.KNOWN
         self._prune()
 
-    def _replace(self, state: State, data: bytes, moment: Moment) -> Journal:
+    def _replace(self, state: State, data: bytes, moment: Moment, format: int) -> Journal:
         disk, folder = self._files.disk, self._files.path
-        header = Header(state.lineage, state.serial, state.sequence)
+        header = Header(state.lineage, state.serial, state.sequence, format)
         owed = {} if self._journal is None else self._journal.owed
         journal = Journal.create(disk, folder / "journal.new", header, owed=owed)
         try:

@@ -122,7 +122,7 @@ class Journal:
 
     `end` is the byte at which the next line begins, `size` the size of the file, room included. An
     append that failed may have written up to `written`. `owed` is the room kept for the answers to
-    requests in flight, by the sequence of their intents.
+    requests in flight, by the sequence of their intents. `format` is that of its first line.
     """
 
     file: File
@@ -130,6 +130,7 @@ class Journal:
     size: int
     written: int = 0
     owed: dict[int, int] = field(default_factory=dict)
+    format: int = FORMAT
 
     @classmethod
     def create(cls, disk: Disk, path: Path, header: Header, *, owed: Mapping[int, int]) -> Journal:
@@ -141,7 +142,7 @@ class Journal:
         line = encode_line(state_format.encode_object(state_format.CODEC.encode(header)))
         file = disk.create(path)
         try:
-            journal = cls(file, end=0, size=0, owed=dict(owed))
+            journal = cls(file, end=0, size=0, owed=dict(owed), format=header.format)
             journal._grow(len(line) + journal._room)
             journal._put(line)
         except OSError:

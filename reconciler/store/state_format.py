@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -21,6 +22,7 @@ from reconciler.common.text import msg
 from reconciler.model.ports import StateDamaged, StateNewer
 from reconciler.model.state import (
     FORMAT,
+    FROZEN_FORMAT,
     Deposed,
     Entry,
     Intent,
@@ -48,7 +50,7 @@ _RECORDS: Mapping[Any, Any] = {"intent": Intent, "outcome": Outcome, "note": Not
 _CHECKSUM = b'"checksum": "sha256:'
 _MEMBERS = (
     *("format", "lineage", "serial", "sequence", "moment", "stack", "environment", "account"),
-    *("endpoint", "facts", "looks", "outputs", "open", "deposed", "entries"),
+    *("endpoint", "frozen", "facts", "looks", "outputs", "open", "deposed", "entries"),
 )
 """The members of `state.json`, in their order."""
 
@@ -76,8 +78,10 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
     before it last.
     """
     rows = {**CODEC.encode(snapshot.state), "moment": snapshot.moment.value}
-    if not rows["looks"]:
-        del rows["looks"]
+    rows["format"] = format_of(snapshot.state)
+    for name in ("looks", "frozen"):
+        if not rows[name]:
+            del rows[name]
     members = {name: rows[name] for name in _MEMBERS if name in rows}
     body = _encoded(lambda encoder: _lines(members, encoder))
     return body + _CHECKSUM + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
@@ -97,7 +101,8 @@ def decode_snapshot(data: bytes, *, name: str = "state.json") -> Snapshot:
         if not found or checksum != hashlib.sha256(body).hexdigest().encode() + b'"\n}\n':
             raise DecodeError("the checksum does not match: the file was changed or truncated")
         moment = CODEC.decode(Moment, document.get("moment"))
-        return Snapshot(_checked(CODEC.decode(State, document)), moment)
+        state = replace(CODEC.decode(State, document), format=FORMAT)
+        return Snapshot(_checked(state), moment)
     except (ValueError, RecursionError) as error:
         message = msg("{name} cannot be read: {reason}", name=name, reason=str(error))
         raise damaged(message, data, name=name, hint=HINT_DAMAGED) from None
@@ -139,10 +144,20 @@ def decode_object(data: bytes) -> dict[str, Any]:
     return row
 
 
+def format_of(value: State | Record) -> int:
+    """The format that a state, or what contains a record, is written in."""
+    if isinstance(value, State):
+        return FORMAT if value.frozen is None else FROZEN_FORMAT
+    is_of_freeze = any(
+        change.freeze is not None or change.unfreeze is not None for change in value.effects
+    )
+    return FROZEN_FORMAT if is_of_freeze else FORMAT
+
+
 def check_format(document: Mapping[str, Any], *, name: str) -> None:
     """Raises `StateNewer` if a later version wrote it, `ValueError` if no version did."""
     found = CODEC.decode(int, document.get("format"))
-    if found > FORMAT:
+    if found > FORMAT and found != FROZEN_FORMAT:
         message = msg(
             "{name} is of format {found}, which this version does not know",
             name=name,

@@ -11,10 +11,12 @@ from reconciler.model.ports import Holder, StateWriter
 from reconciler.model.state import (
     Deposed,
     Entry,
+    Freeze,
     Intent,
     Note,
     OpenIntent,
     Outcome,
+    Override,
     Phase,
     Record,
     State,
@@ -69,6 +71,19 @@ def created(sequence: int, *, of: int, index: int = 0, size: int = 0) -> Outcome
 def note(sequence: int, *, name: str = "web_ips", value: Any = ("203.0.113.7",)) -> Note:
     """A note that keeps an output."""
     return Note(sequence, "run-1", "output", (StateChange(output=(name, value, None)),))
+
+
+FREEZE = Freeze("감사 중", "kim@build-7", 1_763_870_400)
+
+
+def frozen(sequence: int, freeze: Freeze = FREEZE) -> Note:
+    """A note that freezes the stack."""
+    return Note(sequence, "run-1", "frozen", (StateChange(freeze=freeze),))
+
+
+def unfrozen(sequence: int) -> Note:
+    """A note that ends the freeze."""
+    return Note(sequence, "run-1", "unfrozen", (StateChange(unfreeze="kim@build-7"),))
 
 
 def add_server(writer: StateWriter, index: int, *, size: int = 0) -> None:
@@ -169,7 +184,17 @@ deposed = st.builds(
     nonce=st.none() | words,
     phase=st.sampled_from(Phase),
 )
+overrides = st.builds(Override, reason=words, by=words, at=whole)
+freezes = st.builds(
+    Freeze,
+    reason=words,
+    by=words,
+    at=whole,
+    overrides=st.lists(overrides, max_size=2).map(tuple),
+)
 effects = st.one_of(
+    st.builds(StateChange, freeze=freezes),
+    st.builds(StateChange, unfreeze=words),
     st.builds(StateChange, put=entries),
     st.builds(StateChange, drop=words),
     st.builds(StateChange, depose=deposed),
@@ -229,5 +254,6 @@ states = st.builds(
     outputs=st.dictionaries(words, st.tuples(plain, st.none() | words), max_size=2),
     facts=st.dictionaries(words, words, max_size=2),
     missing_since=st.dictionaries(words, st.integers(0, 2**40), max_size=2),
+    frozen=st.none() | freezes,
     sequence=st.integers(1000, 2**40),
 )

@@ -63,14 +63,17 @@ class Push:
                 return None
             self._check(current)
             agree(compared(current, self.copy))
-            return writer.replace(self.copy)
+            kept = None if current is None else current.frozen
+            # A push ends no freeze.
+            return writer.replace(replace(self.copy, frozen=kept or self.copy.frozen))
 
     def _is_done(self, state: State | None) -> bool:
         """Whether the state has the content of the copy, and is not older."""
         if state is None or state.serial < self.copy.serial:
             return False
         kept = max(state.sequence, self.copy.sequence)
-        return replace(self.copy, serial=state.serial, sequence=kept) == replace(
+        frozen = state.frozen or self.copy.frozen
+        return replace(self.copy, serial=state.serial, sequence=kept, frozen=frozen) == replace(
             state, sequence=kept
         )
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.ports import StateDamaged, StateNewer, Version
-from reconciler.model.state import State
+from reconciler.model.state import State, only_freezes
 from reconciler.store.shared.log.log_fold import LogEnd
 from reconciler.store.shared.log.log_format import (
     ArrivalBody,
@@ -85,7 +85,7 @@ class PastStates:
             if after is None and end.header.position > began:
                 return None  # cleaned
             body = None if after is None else after.body
-            if isinstance(body, StateBody) or (isinstance(body, RecordsBody) and body.records):
+            if isinstance(body, StateBody) or (isinstance(body, RecordsBody) and _is_run(body)):
                 return self._at(began, body)
             end = None if before is None else LogEnd.of(before)
         return None
@@ -138,3 +138,8 @@ class PastStates:
                         snapshot = decode_snapshot(found[name], name=name)
                         if snapshot.moment is not Moment.DURING:
                             yield positions[number], snapshot
+
+
+def _is_run(body: RecordsBody) -> bool:
+    """Whether records are those of a run to which an undo can return."""
+    return any(not only_freezes(record) for record in body.records)

@@ -132,6 +132,7 @@ def encode_log_object(header: LogHeader, body: Body) -> bytes:
     }
     if isinstance(body, RecordsBody):
         rows["records"] = [state_format.CODEC.encode(record) for record in body.records]
+        rows["format"] = max((FORMAT, *map(state_format.format_of, body.records)))
     data = state_format.encode_object(rows) + b"\n"
     try:
         decode_log_object(data, name="a log object")
