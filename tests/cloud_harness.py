@@ -18,6 +18,7 @@ from reconciler import resources
 from reconciler.commands import apply as applying
 from reconciler.commands import context
 from reconciler.commands import plan as planning
+from reconciler.commands.project.gate_values import Gates
 from reconciler.config import builder, schema, stack_folder
 from reconciler.config.variables import VariableInputs
 from reconciler.executor import Result
@@ -70,6 +71,7 @@ class CloudHarness:
         self._numbers = itertools.count(1)
         self._runs = itertools.count(1)
         self.interrupted: Callable[[], bool] = lambda: False
+        self.gates: Gates | None = None
 
     # The product's own use cases, wired for the tests
     # ----------------------------------------------------------------------
@@ -175,7 +177,11 @@ class CloudHarness:
             emit=self.events.append,
         )
         applied = applying.apply(
-            stack, self.connection(), self.store, chosen, context.Execution(run, given, talk)
+            stack,
+            self.connection(),
+            self.store,
+            chosen,
+            context.Execution(run, given, talk, self.gates),
         )
         nothing = Result(
             (),

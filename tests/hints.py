@@ -28,7 +28,7 @@ BYTES_MAX = 4 << 20
 """Larger folders are not copied."""
 
 COMMANDS = (
-    "absorb", "adopt", "apply", "catalog", "destroy", "doctor", "drift", "explain", "graph", "import", "init", "output", "plan", "recover",
+    "absorb", "adopt", "apply", "catalog", "destroy", "doctor", "drift", "explain", "freeze", "graph", "import", "init", "output", "plan", "recover",
     "server", "show", "simulator", "state", "validate",
 )  # fmt: skip
 HINTS = "tests/cli/test_hints.py"
@@ -40,6 +40,9 @@ KEPT = "tests/cli/test_kept_plans.py"
 COPIES = "tests/scenarios/test_two_copies.py"
 ACTS = "tests/cli/test_server_acts.py"
 SITUATIONS = {
+    "wait until it is unfrozen; in an emergency, add --accept frozen --reason TEXT": (
+        "tests/cli/test_freezes.py::test_a_frozen_stack_is_shown_as_that_and_not_changed"
+    ),
     "start it with `reconciler server start {}`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
     "wait until the cloud has finished, or run `reconciler plan`": f"{ACTS}::test_what_is_not_as_an_act_needs_it_is_refused",
     "give a whole file, as `reconciler state pull` writes it": f"{WHOLE}::test_a_copy_that_does_not_continue_the_state_is_refused",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import composition, interrupts, plan_output
 from reconciler.cli.arguments import piped_arguments, plan_reference
+from reconciler.cli.arguments.freeze_options import reason_to_override
 from reconciler.cli.options import Choices, part_arguments
 from reconciler.cli.run_context import Session, lock_seconds
 from reconciler.commands import actions
@@ -70,6 +71,7 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
     prompter = RunPrompter(session)
 
     def work() -> Applied:
+        reason = reason_to_override(choices.reason)
         stack = session.load_to_destroy() if options.destroy else session.load()
         if not session.console.json:
             session.show_problems()
@@ -82,7 +84,8 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
             prompter.identify = lambda planned: (
                 plan_output.saved(session, planned, connection, chosen, choices.accept).id
             )
-            execution = Execution(run, given, prompter.conversation)
+            gates = plan_output.gates(session, reason)
+            execution = Execution(run, given, prompter.conversation, gates)
             return applying.apply(stack, connection, store, chosen, execution)
 
     return _carry_out(prompter, work)
@@ -93,6 +96,7 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
     prompter = RunPrompter(session)
 
     def work() -> Applied:
+        reason = reason_to_override(choices.reason)
         saved = plan_reference.read(session, plan_file)
         prompter.identify = lambda planned: saved.id
         piped_arguments.saved_from(str(session.path), plan_file, saved.options.stack)
@@ -117,7 +121,8 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
         ):
             # The plan of an undo contains the serial to return to; its lookups stay pinned.
             stack, _ = here.back(stack, store, connection, PlanOptions(), options.undo)
-            execution = Execution(run, given, prompter.conversation)
+            gates = plan_output.gates(here, reason)
+            execution = Execution(run, given, prompter.conversation, gates)
             return applying.apply_saved(stack, connection, store, saved, execution)
 
     return _carry_out(prompter, work)
@@ -142,6 +147,7 @@ def act(session: Session, verb: str, address: str, choices: Choices, *, unprotec
     prompter = RunPrompter(session)
 
     def work() -> Applied:
+        reason = reason_to_override(choices.reason)
         name, environment = session.identify()
         stack, found = Stack(name, environment, {}), parse(address)
         assert found is not None
@@ -151,7 +157,8 @@ def act(session: Session, verb: str, address: str, choices: Choices, *, unprotec
             prompter.at(stack) as (connection, store),
         ):
             run = replace(run, again=session.again("server", verb, address, by_option=True))
-            execution = Execution(run, given, prompter.conversation)
+            gates = plan_output.gates(session, reason, of_act=True)
+            execution = Execution(run, given, prompter.conversation, gates)
             what = actions.ACTS[verb]
             what = replace(what, protected_as=None) if unprotect else what
             return actions.act(stack, found, what, connection, store, execution)

@@ -48,6 +48,8 @@ Operate
   server        Reboot an instance or open its console
   bill          Show this month's cost so far
   state         List, rename or forget objects in the state; unlock it
+  freeze        Let nothing change the objects of stacks for some time
+  unfreeze      End a freeze
 
 Take over existing objects
   adopt         Write a stack file for objects in the account
@@ -87,7 +89,7 @@ Exit codes
     1  errors in the stack; nothing was done
     2  there are changes (--detailed-exitcode)
     3  partly done, or a decision is needed; run again
-    4  refused: missing consent, protection, a safety stop or a stale plan
+    4  refused: missing consent, protection, a safety stop, a freeze or a stale plan
     5  invalid key, wrong account or wrong clock
     6  the state is locked by another run
     7  the state could not be written

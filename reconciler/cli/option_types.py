@@ -33,6 +33,10 @@ class Pair(click.ParamType[tuple[str, str]]):
         return name, text
 
 
+FROZEN = "frozen"
+"""What `--accept frozen` lets a run pass: not a class of risk, but the freeze of the stack."""
+
+
 class AcceptParam(click.ParamType[Acceptance]):
     """The value of `--accept`: `CLASS`, `CLASS=ADDRESS` or `CLASS=TITLE:ADDRESS`."""
 
@@ -45,6 +49,9 @@ class AcceptParam(click.ParamType[Acceptance]):
         if isinstance(value, Acceptance):
             return value
         found = approval.parse(str(value))
+        if value == FROZEN:
+            message = msg("frozen is accepted by the run that changes something, not by a plan")
+            self.fail(message, param, ctx)
         if found is None:
             classes = ", ".join(risk.value for risk in RiskClass)
             self.fail(

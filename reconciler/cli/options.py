@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from reconciler.cli import option_types
+from reconciler.cli.arguments import freeze_options
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -36,6 +37,7 @@ class Choices:
     unmanaged: bool = False
     yes: bool = False
     accept: tuple[Acceptance, ...] = ()
+    reason: str | None = None
     allow_empty: bool = False
     lock_timeout: float | None = None
     no_wait: bool = False
@@ -287,12 +289,7 @@ consent_options = _joined(
     click.option(
         "--yes", is_flag=True, help="Do not ask for confirmation. Risks still need --accept."
     ),
-    click.option(
-        "--accept",
-        multiple=True,
-        type=option_types.AcceptParam(),
-        help="Consent to a risk class, for all objects or one address; repeatable.",
-    ),
+    freeze_options.freeze_options,
     click.option(
         "--allow-empty", is_flag=True, help="Allow a plan that deletes most of the stack."
     ),

@@ -18,7 +18,7 @@ from reconciler.commands.session import read_place
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
-from reconciler.model.diagnostics import in_order
+from reconciler.model.diagnostics import Severity, in_order
 from reconciler.model.plan import Plan, unstated
 from reconciler.model.ports import holder_text
 from reconciler.model.ports.plan_ports import KEPT_DAYS, short_id
@@ -31,6 +31,7 @@ from reconciler.render.plan import plan_json, plan_text
 from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
+    from reconciler.commands.project.gate_values import Gates
     from reconciler.model.ports import Store
     from reconciler.planner.compare.assessment import PlanOptions
     from reconciler.render.plan.plan_text import PlanHeader
@@ -78,6 +79,39 @@ def running(store: Store) -> Callable[[], ConcurrentRun | None]:
         return ConcurrentRun(title, None if held.holder is None else held.holder.run)
 
     return ask
+
+
+def gates(session: Session, reason: str | None = None, *, of_act: bool = False) -> Gates | None:
+    """What may hold back an apply; None without a project. `reason` is why the run passes a freeze.
+    Windows are for applies: they hold back neither an act on an instance nor the local cloud.
+    """
+    from reconciler.config.project import project_file
+
+    if project_file.find(session.path) is None and reason is None:
+        return None
+    from reconciler.commands.project.gates import of_project
+    from reconciler.model.state import Override
+
+    override = None
+    if reason is not None:
+        who = composition.holder("reconciler apply")
+        override = Override(reason.strip(), f"{who.user}@{who.host}", int(who.since))
+    return of_project(
+        session.path,
+        time.time,
+        override=override,
+        with_windows=not (of_act or session.simulate),
+    )
+
+
+def is_held_back(planned: Planned) -> bool:
+    """Whether a freeze, a window or a policy would refuse an apply of the plan now."""
+    gates = planned.plan.gates
+    is_denied = any(
+        problem.code == "policy" and problem.severity is Severity.ERROR
+        for problem in planned.problems
+    )
+    return gates.frozen is not None or gates.opens is not None or is_denied
 
 
 def show_plan(

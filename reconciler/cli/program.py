@@ -36,6 +36,8 @@ _COMMANDS: Mapping[str, str] = {
     "server": "server_commands",
     "bill": "server_commands",
     "state": "state_commands",
+    "freeze": "whole_state.freeze_commands",
+    "unfreeze": "whole_state.freeze_commands",
     "import": "adopt_commands",
     "adopt": "adopt_commands",
     "absorb": "adopt_commands",

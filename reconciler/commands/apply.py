@@ -8,6 +8,14 @@ from dataclasses import replace
 from reconciler.commands import session
 from reconciler.commands.context import Applied, Connection, Execution, Planned
 from reconciler.commands.plan import make_plan
+from reconciler.commands.project.gate_values import NO_GATES
+from reconciler.commands.project.gates import (
+    judged,
+    of_freeze,
+    record_override,
+    refusals,
+    refusals_since,
+)
 from reconciler.commands.settle import Settler
 from reconciler.common.text import joined, msg
 from reconciler.model import exit_codes, ports
@@ -40,6 +48,7 @@ def apply(
     so.
     """
     run, emit = execution.run, execution.prompter.emit
+    gates = execution.gates or NO_GATES
     # Before the lock, which creates the folder.
     _, notices = session.own_state(stack, store, options, connection.endpoint)
     options = replace(options, elsewhere=session.elsewhere(store))
@@ -53,6 +62,7 @@ def apply(
         applied = carry_out(planned, connection, writer, execution)
         # What an earlier run left open, and may still take effect, is waited for after everything
         # else (safety#settling).
+        execution = replace(execution, gates=gates.begun())
         while run.wait and applied.exit_code not in _AT_ONCE and settler.wait(run.interrupts, emit):
             planned = make_plan(stack, writer.state, connection, options, settler)
             try:
@@ -84,7 +94,7 @@ def apply_saved(
 ) -> Applied:
     """Carries out exactly a saved plan, or refuses it if anything would now be different."""
     _check_origin(plan, connection)
-    run = execution.run
+    run, gates = execution.run, execution.gates or NO_GATES
     options = replace(
         plan.plan_options,
         first_passwords=run.keep is not None,
@@ -95,6 +105,10 @@ def apply_saved(
         session.require_same_name(stack, store, writer.state, options, connection.endpoint)
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settler = Settler(connection, writer, run.id)
+        frozen = writer.state.frozen
+        if frozen is not None and plan.plan.steps and gates.override is None:
+            # A freeze has changed the state, but that is not the reason to name.
+            raise Abort(of_freeze(stack.title, frozen))
         planned = make_plan(stack, writer.state, connection, options, settler, notices=notices)
         found = saved_plan.differences(plan, planned.plan)
         if found:
@@ -112,9 +126,11 @@ def carry_out(
     planned: Planned, connection: Connection, writer: ports.StateWriter, execution: Execution
 ) -> Applied:
     """Shows a plan, asks if necessary, and carries it out. Stops if that is not allowed, or the
-    lock was lost meanwhile.
+    lock was lost meanwhile. The gates are asked before the question, and again after it.
     """
     writer.check()
+    gates, unjudged = execution.gates or NO_GATES, planned
+    planned = judged(unjudged, writer.state, gates)
     made, prompter = planned.plan, execution.prompter
     decision = approval.decide(
         made, execution.given, tracked=planned.tracked, empty_file=not planned.stack.resources
@@ -122,6 +138,8 @@ def carry_out(
     prompter.show(planned, decision)
     if exit_codes.stops((*made.problems, *planned.problems)):
         return Applied(planned, planned.exit_code)
+    if refused := refusals(planned, gates):
+        raise Abort(*refused)
     only_records = made.records or is_stale(writer.state.outputs)
     if not planned.has_changes and only_records:
         # Changes of the state alone need no consent.
@@ -138,6 +156,10 @@ def carry_out(
     elif decision.verdict is not Approval.GO:
         problems = (decision.problem,) if decision.problem else ()
         raise Abort(*problems, exit_code=exit_codes.REFUSED)
+    if refused := refusals_since(planned, judged(unjudged, writer.state, gates), gates):
+        raise Abort(*refused)
+    if made.steps:
+        record_override(writer, gates, execution.run.id)
     return _execute(planned, connection, writer, execution)
 
 

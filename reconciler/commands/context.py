@@ -19,6 +19,7 @@ from reconciler.planner.estimate.unmanaged import Unmanaged
 from reconciler.planner.steps.outputs import OutputChange
 
 if TYPE_CHECKING:
+    from reconciler.commands.project.gate_values import Gates
     from reconciler.contract.check_runner import Direct
     from reconciler.executor import Result
     from reconciler.executor.first_passwords import KeepPassword
@@ -129,13 +130,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a plan is carried out: the run, the consent given beforehand, and what asks and
-    reports.
+    """How a plan is carried out: the run, the consent given beforehand, what asks and reports, and
+    what may hold it back; without `gates` that is only a freeze.
     """
 
     run: Run
     given: GivenConsent
     prompter: Prompter
+    gates: Gates | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.commands import session
 from reconciler.commands.context import ConcurrentRun, Connection, Planned, no_concurrent_run
@@ -30,6 +31,9 @@ from reconciler.planner.estimate import unmanaged
 from reconciler.planner.steps.outputs import OutputChange, output_changes
 from reconciler.recovery import evidence, undo
 
+if TYPE_CHECKING:
+    from reconciler.commands.project.gate_values import Gates
+
 _ABOUT_THE_CATALOG = frozenset({"lookup", "not-offered", "out-of-bounds"})
 """Codes of problems that a newer catalog may not have."""
 
@@ -40,21 +44,27 @@ def plan(
     store: ports.StateReader,
     options: PlanOptions,
     concurrent: Callable[[], ConcurrentRun | None] = no_concurrent_run,
+    gates: Gates | None = None,
 ) -> Planned:
     """Reads the account and returns what an apply would do. Changes nothing and takes no lock.
 
     `concurrent` returns the run that works on the stack now. The requests of that run do not count
-    as unsettled, and the plan is provisional (safety#one-writer).
+    as unsettled, and the plan is provisional (safety#one-writer). `gates` are what may hold back an
+    apply of it.
     """
     running = concurrent()
     state, notices = session.own_state(stack, store, options, connection.endpoint)
     running = running or concurrent()  # It may have started just before the state was read.
     options = replace(options, elsewhere=session.elsewhere(store))
-    if running is None:
-        return make_plan(stack, state, connection, options, notices=notices)
-    options = replace(options, running=running.run)
+    if running is not None:
+        options = replace(options, running=running.run)
     found = make_plan(stack, state, connection, options, notices=notices)
-    return replace(found, provisional=running.title)
+    if gates is not None or (state is not None and state.frozen is not None):
+        from reconciler.commands.project.gate_values import NO_GATES
+        from reconciler.commands.project.gates import judged
+
+        found = judged(found, state, gates or NO_GATES)
+    return found if running is None else replace(found, provisional=running.title)
 
 
 def drift(

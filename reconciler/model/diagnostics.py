@@ -272,6 +272,8 @@ CODES: dict[str, str] = {
     "policy": "A policy of the project denies the plan, warns of it or wants consent, or cannot be "
     "evaluated.",
     "empty": "The plan would delete most of the stack.",
+    "frozen": "The stack is frozen, so nothing changes its objects.",
+    "window": "The project does not let an apply begin at this time.",
     # the surroundings
     "credentials": "Keys are missing, or the cloud refused them.",
     "clock": "The clock of this machine differs too much from the cloud's.",

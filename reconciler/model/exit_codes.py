@@ -62,6 +62,8 @@ _OF_CODE: Mapping[str, int] = {
     "empty": REFUSED,
     "policy": REFUSED,
     "plan-stale": REFUSED,
+    "frozen": REFUSED,
+    "window": REFUSED,
     "credentials": ACCOUNT,
     "clock": ACCOUNT,
     "endpoint": ACCOUNT,
@@ -89,6 +91,12 @@ HELD_BACK: frozenset[str] = frozenset(
 )
 """Codes of problems that hold back their object and its dependants only; the rest of the plan may
 be applied (stack-files#lifecycle).
+"""
+
+
+OF_GATES: frozenset[str] = frozenset({"frozen", "window", "policy"})
+"""Codes of what holds back an apply of a plan that is whole in itself: a plan is shown and may be
+saved with them.
 """
 
 
@@ -131,5 +139,6 @@ def held_back(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def stops(problems: Iterable[Problem]) -> bool:
     """Whether one of the problems stops the whole plan, not only its own object."""
     return any(
-        problem.severity is Severity.ERROR and problem.code not in HELD_BACK for problem in problems
+        problem.severity is Severity.ERROR and problem.code not in HELD_BACK | OF_GATES
+        for problem in problems
     )

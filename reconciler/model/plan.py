@@ -14,7 +14,7 @@ from reconciler.common.text import Text, msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem
 from reconciler.model.resource import EMPTY, Value, title_of
-from reconciler.model.state import StateChange
+from reconciler.model.state import Freeze, StateChange
 
 
 class Action(Enum):
@@ -158,8 +158,8 @@ class DataLoss:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A consent that is needed: a risk class and the address that `--accept CLASS=ADDRESS`
-    names.
+    """A consent that is needed: a risk class and the address that `--accept CLASS=ADDRESS` names.
+    If a policy asks because of the whole plan, its name is in the place of the address.
     """
 
     risk: RiskClass
@@ -309,6 +309,18 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class GateReport:
+    """What may hold back an apply of a plan besides the plan itself.
+
+    `frozen` is the freeze of the stack. `opens` is the unix second at which an apply may begin,
+    None if it may begin now.
+    """
+
+    frozen: Freeze | None = None
+    opens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What one apply would do. The same value is saved, shown and executed. Equal inputs give an
     equal plan, byte for byte.
@@ -320,7 +332,8 @@ class Plan:
     what it was. `variables` and `lookups` are what a saved plan pins; `former_lookups` are those of
     the state where they were others, for people. `critical` are the keys of the steps that decide
     how long it takes, in their order. `moves` are (new address, old one). `asked` are consents that
-    the policies of the project want.
+    the policies of the project want, and `gates` is what may hold back an apply; both are found at
+    each look, and not saved with the plan.
     """
 
     stack: str
@@ -351,6 +364,7 @@ class Plan:
     partial: bool = False
     destroy: bool = False
     asked: tuple[Consent, ...] = ()
+    gates: GateReport = field(default=GateReport(), compare=False)
 
     @property
     def title(self) -> str:

@@ -19,6 +19,7 @@ from reconciler.model.plan import (
     Consent,
     DataLoss,
     FieldChange,
+    GateReport,
     Impact,
     Plan,
     Reason,
@@ -27,7 +28,7 @@ from reconciler.model.plan import (
     TrafficChange,
 )
 from reconciler.model.resource import Deferred, Link, Lookup, NoValue, Unknown
-from reconciler.model.state import Entry, StateChange
+from reconciler.model.state import Entry, Freeze, StateChange
 
 
 def _read_address(text: Any) -> Address:
@@ -73,7 +74,7 @@ CODEC = Codec(
     values=VALUES,
     forms=_FORMS,
     sparse=(Change, DataLoss, FieldChange, Impact, TrafficChange, Step, StateChange, Entry),
-    without=("scope",),
+    without=("scope", "gates", "asked"),
     strict=True,
 )
 """Plans as they are kept. The names that a deferred value may use are left out: apply makes the
@@ -141,10 +142,26 @@ def document(plan: Plan) -> dict[str, Any]:
         "outputs": {name: output(value) for name, value in sorted(plan.outputs.items())},
         "unmanaged": {"count": count, "monthly": monthly, "unpriced": plan.unpriced},
         "consent": {"needed": [consent(item) for item in plan.consents], "given": []},
+        **_gates(plan.gates),
         "partial": plan.partial,
         "problems": [problem(item) for item in plan.problems],
         "exit_code": 0,
     }
+
+
+def freeze(found: Freeze | None) -> dict[str, Any] | None:
+    """A freeze, as every JSON format shows it."""
+    return None if found is None else _members(found, "reason", "by", "at", "overrides")
+
+
+def _gates(gates: GateReport) -> dict[str, Any]:
+    """Only what holds an apply back."""
+    found: dict[str, Any] = {}
+    if gates.frozen is not None:
+        found["frozen"] = freeze(gates.frozen)
+    if gates.opens is not None:
+        found["window"] = {"opens": int(gates.opens)}
+    return found
 
 
 def summary(plan: Plan) -> dict[str, int]:

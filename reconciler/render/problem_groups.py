@@ -10,7 +10,7 @@ from dataclasses import replace
 from reconciler.common.text import replaced
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import Problem, Severity
-from reconciler.model.exit_codes import SHOWN_FIRST
+from reconciler.model.exit_codes import OF_GATES, SHOWN_FIRST
 from reconciler.render.plan.address_ranges import grouped, span
 from reconciler.render.plan.plan_sections import GROUP_MIN, SHOWN_IN_ROWS
 
@@ -22,7 +22,7 @@ def first(problems: Sequence[Problem]) -> list[Problem]:
     found = [
         problem
         for problem in problems
-        if problem.code in SHOWN_FIRST and problem.severity is not Severity.NOTICE
+        if problem.code in SHOWN_FIRST | OF_GATES and problem.severity is not Severity.NOTICE
     ]
     return sorted(found, key=lambda problem: problem.code)
 

@@ -7,12 +7,13 @@ meanwhile.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model.ports import Departure, StateDamaged, Transit, Version
-from reconciler.model.state import State, fold
+from reconciler.model.ports import Departure, StateDamaged, StateNewer, Transit, Version
+from reconciler.model.state import Freeze, State, fold
 from reconciler.store.disk import Disk
 from reconciler.store.journal import JOURNAL_BYTES_MAX, Written, decode_journal
 from reconciler.store.moving.transit_format import decode_transit, moved_away, not_arrived
@@ -105,10 +106,21 @@ class StateFolder:
         """The kept snapshots with the times of their files, newest first."""
         try:
             return tuple(
-                Version(serial, self.disk.modified(self.past(serial))) for serial in self.serials()
+                Version(
+                    serial,
+                    self.disk.modified(self.past(serial)),
+                    frozen=self._past_freeze(serial),
+                )
+                for serial in self.serials()
             )
         except OSError as error:
             raise _unreadable(self.path / "history", error) from error
+
+    def _past_freeze(self, serial: int) -> Freeze | None:
+        """The freeze of a kept snapshot. One that cannot be read is listed without it."""
+        with suppress(StateDamaged, StateNewer):
+            return self.snapshot(serial).state.frozen
+        return None
 
     def identity(self) -> Hashable | None:
         """What identifies the content of `state.json`, or None if there is none."""

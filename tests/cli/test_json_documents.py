@@ -51,6 +51,11 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("state plans", DocumentType.PLANS, ("web.yaml",)),
     ("state history", DocumentType.HISTORY, ("web.yaml",)),
     ("plan", DocumentType.ERROR, ("none.yaml",)),
+    ("freeze", DocumentType.FREEZES, ("web.yaml", "--reason", "audit")),
+    ("plan", DocumentType.PLAN, ("web.yaml",)),
+    ("state list", DocumentType.STATE, AT),
+    ("state history", DocumentType.HISTORY, ("web.yaml",)),
+    ("unfreeze", DocumentType.FREEZES, ("web.yaml",)),
     ("catalog", DocumentType.ERROR, ("zones", "--stack", "web.yaml", "--zone", "nowhere")),
 ]
 
@@ -122,7 +127,7 @@ def test_every_command_with_json_is_tried_above() -> None:
 
 
 def test_every_type_has_a_schema_and_every_schema_a_type() -> None:
-    languages = {"stack", "component", "event", "reconciler"}
+    languages = {"stack", "component", "event", "policies", "reconciler"}
     files = {path.name.partition(".")[0] for path in SCHEMAS.glob("*.schema.json")}
 
     assert {type.schema for type in DocumentType} | languages == files
@@ -133,7 +138,7 @@ def test_parts_that_schemas_share_are_the_same_in_all() -> None:
     seen: dict[str, Any] = {}
     for path in sorted(SCHEMAS.glob("*.schema.json")):
         body = json.loads(path.read_text(encoding="utf-8"))
-        if body["properties"].get("format_version") is None:
+        if body.get("properties", {}).get("format_version") is None:
             continue
         for name, part in body.get("$defs", {}).items():
             if name != "plan":

@@ -58,7 +58,7 @@ def test_a_policy_denies_a_plan(root: Path) -> None:
     assert str(problem.place) == "policies/rules.yaml:1:10"
     assert "`budget` denies this plan: too dear" in problem.message
     assert exit_codes.of_problems(denied.problems) == exit_codes.REFUSED
-    assert exit_codes.stops(denied.problems)
+    assert not exit_codes.stops(denied.problems), "the plan is shown whole"
     assert judged(BUDGET, plan()) == PolicyJudgement()
 
 

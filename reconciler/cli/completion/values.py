@@ -7,6 +7,7 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reconciler.cli import option_types
 from reconciler.cli.completion.scope import Scope
 
 if TYPE_CHECKING:
@@ -205,6 +206,8 @@ def _consents(scope: Scope, text: str) -> Iterator[Item]:
         if only is None or each.value in only:
             yield from () if each in BY_ADDRESS_ONLY else (Item(each.value),)
             yield Item(f"{each.value}=", whole=False)
+    if scope.context.info_name in ("apply", "destroy", *_RISKS) and only != ("shared",):
+        yield Item(option_types.FROZEN)
 
 
 def _environments(scope: Scope, text: str) -> Iterator[Item]:

@@ -105,6 +105,7 @@ def stack_input(each: ChosenStack, wanted: PlanOptions | None = None) -> StackIn
         store=lambda stack: session.store(stack.name, stack.environment),
         kept=session.outputs_of,
         concurrent=lambda store: plan_output.running(session.store(each.name, each.environment))(),
+        gates=plan_output.gates(session),
     )
     return found if wanted is None else replace(found, options=wanted.of_stack(each.title))
 

@@ -279,11 +279,21 @@ def _opened(session: Session) -> _Stack:
     name, environment = session.identify()
     session = replace(session, environment=environment)
     store = session.store(name, environment)
-    found = _Stack(name, environment, store, opening.read_state(store))
+    state = opening.read_state(store)
+    found = _Stack(name, environment, store, state, problems=_frozen(state))
     try:
         return replace(found, stack=session.load_to_destroy())
     except Abort as stop:
-        return replace(found, problems=tuple(stop.problems))
+        return replace(found, problems=(*found.problems, *stop.problems))
+
+
+def _frozen(state: State | None) -> tuple[Problem, ...]:
+    if state is None or state.frozen is None:
+        return ()
+    from reconciler.commands.project.gates import frozen_warning
+    from reconciler.model.resource import title_of
+
+    return (frozen_warning(title_of(state.stack, state.environment), state.frozen),)
 
 
 def _opened_if_any(session: Session) -> _Stack:

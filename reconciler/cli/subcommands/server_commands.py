@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli import option_types, options
+from reconciler.cli.arguments import freeze_options
 from reconciler.cli.run_context import Session, on_stack, stop_usage
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -48,12 +49,7 @@ def _asked(action: Callable[..., int]) -> Callable[..., int]:
                 is_flag=True,
                 help="Do not ask for confirmation. Risks still need --accept.",
             ),
-            click.option(
-                "--accept",
-                multiple=True,
-                type=option_types.AcceptParam(),
-                help="Consent to a risk: CLASS, or CLASS=ADDRESS.",
-            ),
+            freeze_options.freeze_options,
             options.format_option,
             options.simulate_options,
             options.lock_option,
@@ -69,7 +65,10 @@ def _act(session: Session, verb: str, address: str, **given: Any) -> int:
     from reconciler.cli import apply
 
     choices = options.Choices(
-        yes=given["yes"], accept=tuple(given["accept"]), lock_timeout=given["lock_timeout"]
+        yes=given["yes"],
+        accept=tuple(given["accept"]),
+        reason=given["reason"],
+        lock_timeout=given["lock_timeout"],
     )
     return apply.act(session, verb, address, choices, unprotect=given["unprotect"])
 

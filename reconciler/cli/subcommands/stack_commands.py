@@ -212,14 +212,23 @@ def plan(
     chosen = plan_output.plan_options(choices)
     with session.connect() as connection:
         wanted, chosen = session.back(wanted, store, connection, chosen, choices.undo)
-        planned = planning.plan(wanted, connection, store, chosen, plan_output.running(store))
+        planned = planning.plan(
+            wanted,
+            connection,
+            store,
+            chosen,
+            plan_output.running(store),
+            plan_output.gates(session),
+        )
     code = plan_output.exit_code(planned, detailed=detailed_exitcode)
     made = plan_output.saved(session, planned, connection, chosen, choices.accept, code=code)
     named = kept_plans.reference(made.id) if save else file
     header = replace(
         session.header(planned, connection, store),
         id=made.id if planning.is_recordable(planned) else None,
-        command=plan_output.command(session, choices, saved=named),
+        command=None
+        if plan_output.is_held_back(planned)
+        else plan_output.command(session, choices, saved=named),
     )
     plan_output.show_plan(session, planned, header, given=choices.accept, code=code)
     if named is not None:

@@ -74,6 +74,10 @@ def list_entries(session: Session) -> int:
     title = title_of(name, session.environment)
     found = opening.read_state(store)
     exposed = session.exposed(store, found)
+    if found is not None and found.frozen is not None:
+        from reconciler.commands.project.gates import frozen_warning
+
+        exposed.append(frozen_warning(title, found.frozen))
     if console.json:
         document = state_json.state_document(
             found, stack=name, environment=session.environment, problems=exposed

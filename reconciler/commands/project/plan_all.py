@@ -146,7 +146,9 @@ class _Run:
             return stack.concurrent(store)
 
         if make is planning.plan:
-            planned = planning.plan(loaded.stack, self.connection, store, stack.options, concurrent)
+            planned = planning.plan(
+                loaded.stack, self.connection, store, stack.options, concurrent, stack.gates
+            )
         else:
             planned = planning.drift(loaded.stack, self.connection, store, concurrent)
         is_stopped = exit_codes.stops((*planned.plan.problems, *planned.problems))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.commands.context import ConcurrentRun, Planned
+    from reconciler.commands.project.gate_values import Gates
     from reconciler.config.loader import Loaded, Others
     from reconciler.model import ports
     from reconciler.model.diagnostics import Problem
@@ -26,7 +27,8 @@ class StackInput:
 
     `load` reads its files and takes what answers for the outputs of other stacks; it stops if the
     stack has errors. `store` opens its state. `kept` gives the outputs of a stack that is not part
-    of the run, from its state. `concurrent` returns the run that works on the stack now.
+    of the run, from its state. `concurrent` returns the run that works on the stack now. `gates`
+    are what may hold back an apply.
     """
 
     title: str
@@ -37,6 +39,7 @@ class StackInput:
     kept: Others
     concurrent: Callable[[ports.StateReader], ConcurrentRun | None] = lambda store: None
     options: PlanOptions = PlanOptions()
+    gates: Gates | None = None
 
 
 class StackStatus(Enum):

@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from reconciler.common.dataclass import dataclass
 from reconciler.model.ports.plan_ports import KeepsPlans
-from reconciler.model.state import Neighbor, Record, State
+from reconciler.model.state import Freeze, Neighbor, Record, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,13 @@ Waiting: TypeAlias = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Version:
     """A kept state. `made` is when it was written, in unix seconds, `by` the process that wrote it;
-    None if the place does not record that.
+    None if the place does not record that. `frozen` is its freeze, if it is frozen.
     """
 
     serial: int
     made: float | None = None
     by: Holder | None = None
+    frozen: Freeze | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class DocumentType(StrEnum):
     ERROR = "error"
     VALIDATION = "validation"
     STATE = "state"
+    FREEZES = "freezes"
     HISTORY = "history"
     ENTRY = "entry"
     EXPLANATION = "explanation"
@@ -55,6 +56,7 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.ERROR: msg("every command that stops before it has a result"),
     DocumentType.VALIDATION: "validate",
     DocumentType.STATE: msg("state list, show"),
+    DocumentType.FREEZES: "freeze, unfreeze",
     DocumentType.HISTORY: msg("state history"),
     DocumentType.ENTRY: "show ADDRESS",
     DocumentType.EXPLANATION: "show ADDRESS --why",

@@ -11,7 +11,7 @@ from reconciler.model.diagnostics import Problem
 from reconciler.model.ports import Version
 from reconciler.model.resource import LiveResource
 from reconciler.model.serialize import shown
-from reconciler.model.state import STALE, Entry, State
+from reconciler.model.state import STALE, Entry, Freeze, State
 from reconciler.render.documents.json_document import Document, DocumentType, document
 
 LIVE_FIRST = ("name", "status", "power", "public_ip", "private_ip")
@@ -55,8 +55,14 @@ def state_document(
         "entries": [] if state is None else _rows(state),
         "open": [] if state is None else _open(state),
         "problems": [serialize.problem(problem) for problem in problems],
+        **({} if state is None else _frozen(state.frozen)),
     }
     return document(DocumentType.STATE, members)
+
+
+def _frozen(found: Freeze | None) -> dict[str, Any]:
+    """The member `frozen`, only of a state that is frozen."""
+    return {} if found is None else {"frozen": serialize.freeze(found)}
 
 
 def _rows(state: State) -> list[dict[str, Any]]:
@@ -113,6 +119,7 @@ def history_document(kept: Sequence[Version], *, stack: str, environment: str | 
                 "command": version.by.command,
                 "run": version.by.run,
             },
+            **_frozen(version.frozen),
         }
         for version in kept
     ]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.ports import StateDamaged, StateNewer, Version
-from reconciler.model.state import State, only_freezes
+from reconciler.model.state import Freeze, State, only_freezes
 from reconciler.store.shared.log.log_fold import LogEnd
 from reconciler.store.shared.log.log_format import (
     ArrivalBody,
@@ -41,9 +41,10 @@ class PastStates:
 
     def versions(self) -> tuple[Version, ...]:
         """The kept states, newest first, with the run that wrote each."""
-        kept = dict[int, int]()
+        kept, frozen = dict[int, int](), dict[int, Freeze | None]()
         for position, found in self._kept():
             kept.setdefault(found.state.serial, position)
+            frozen.setdefault(found.state.serial, found.state.frozen)
         ends = self._objects(kept.values())
         fences = self._objects(end.header.began for end in ends.values())
         versions = []
@@ -56,6 +57,7 @@ class PastStates:
                     serial,
                     None if end is None else float(end.header.at),
                     body.holder if isinstance(body, FenceBody) else None,
+                    frozen[serial],
                 )
             )
         return tuple(versions)

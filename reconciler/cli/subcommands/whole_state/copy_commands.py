@@ -29,7 +29,7 @@ from reconciler.render.run.screen import Line, Tone
 if TYPE_CHECKING:
     from reconciler.commands.relocation.push import Replacement
     from reconciler.model.ports import Store, Version
-    from reconciler.model.state import State
+    from reconciler.model.state import Freeze, State
 
 _FILE_BYTES_MAX = 256 * 1024 * 1024
 
@@ -216,6 +216,19 @@ def _changed_lines(found: Replacement) -> Iterator[Line]:
         yield Line(msg(" The same objects; other records."))
 
 
+def _frozen_text(found: Freeze | None, before: Freeze | None) -> str:
+    """What a version has to do with a freeze, given that of the version before it."""
+    if found is None:
+        return "" if before is None else msg("unfrozen")
+    known = () if before is None else before.overrides
+    if found.overrides and found.overrides[-1] not in known:
+        last = found.overrides[-1]
+        return msg("changed while frozen, by {who}: {reason}", who=last.by, reason=last.reason)
+    if before is not None and before.at == found.at:
+        return msg("frozen")
+    return msg("frozen by {who}: {reason}", who=found.by, reason=found.reason)
+
+
 def _history_lines(kept: tuple[Version, ...], title: str, where: str) -> Iterator[Line]:
     from reconciler.render.layout import columns
 
@@ -229,7 +242,7 @@ def _history_lines(kept: tuple[Version, ...], title: str, where: str) -> Iterato
         return
     yield Line(f" {escape.outside(title)}    {escape.outside(where)}", Tone.TITLE)
     rows = []
-    for version in kept:
+    for version, older in zip(kept, (*kept[1:], None), strict=True):
         by = version.by
         who = "" if by is None else msg("{user} on {host}", user=by.user, host=by.host)
         rows.append(
@@ -238,6 +251,9 @@ def _history_lines(kept: tuple[Version, ...], title: str, where: str) -> Iterato
                 "" if version.made is None else format.moment(version.made),
                 escape.outside(who),
                 "" if by is None else escape.outside(by.command),
+                escape.outside(
+                    _frozen_text(version.frozen, None if older is None else older.frozen)
+                ),
             )
         )
     yield from (Line(f"  {row.rstrip()}") for row in columns(rows))
