@@ -89,7 +89,7 @@ def in_module(module: ast.Module) -> Iterator[str]:
     """
     for node in ast.walk(module):
         if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
+            called = dotted(node.func)
             if called in CALLED and node.args:
                 yield from _constants(node.args[0])
             if called.endswith(("option", "argument", "command", "group")):
@@ -98,6 +98,15 @@ def in_module(module: ast.Module) -> Iterator[str]:
             yield from _constants_of_table(node.value)
         elif isinstance(node, ast.FunctionDef) and _is_command(node):
             yield from _paragraphs(ast.get_docstring(node, clean=False) or "")
+
+
+def dotted(called: ast.expr) -> str:
+    """What is called, as `ast.unparse` writes it; for the usual names without its work."""
+    if isinstance(called, ast.Name):
+        return called.id
+    if isinstance(called, ast.Attribute):
+        return f"{dotted(called.value)}.{called.attr}"
+    return ast.unparse(called)
 
 
 def _constants(node: ast.expr | None) -> Iterator[str]:
@@ -186,9 +195,10 @@ def _of_click(found: Found) -> None:
                 for one in node.args
                 if isinstance(one, ast.Constant) and isinstance(one.value, str)
             ]
-            if ast.unparse(node.func) == "_" and texts and not _is_for_developers(texts[0]):
+            called = dotted(node.func)
+            if called == "_" and texts and not _is_for_developers(texts[0]):
                 found.add(texts[0], f"click/{path.name}")
-            if ast.unparse(node.func) == "ngettext" and len(texts) == 2:
+            if called == "ngettext" and len(texts) == 2:
                 found.add(texts[0], f"click/{path.name}")
                 found.plurals[texts[0]] = texts[1]
 

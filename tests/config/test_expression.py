@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.config import cel_syntax, expression
 from reconciler.config.expression import Cardinalities, ExpressionError
 from reconciler.model.resource import Deferred, Existing, Ref, Stack, Unknown
+from tests import extent
 from tests.stackfiles import HEAD, at, attributes_of, built
 
 SCOPE: Mapping[str, Any] = {
@@ -466,7 +467,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=extent.examples(300))
 @given(STEPS)
 def test_a_plain_path_is_read_as_the_parser_reads_it(steps: list[str]) -> None:
     source = " vars" + "".join(steps)

@@ -15,6 +15,7 @@ from reconciler.config.document import Document, Scalar, Table, plain
 from reconciler.config.inputs import json_reader
 from reconciler.config.variables import VariableInputs
 from reconciler.model.diagnostics import Problem
+from tests import extent
 from tests.stackfiles import HEAD, built, problems
 
 
@@ -42,7 +43,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=extent.examples(100))
 @given(st.dictionaries(st.text(max_size=4), VALUES, max_size=3), st.booleans(), st.integers(0, 3))
 def test_a_value_is_what_python_reads(value: dict[str, Any], ascii_only: bool, indent: int) -> None:
     try:
@@ -112,7 +113,7 @@ def test_what_is_not_json_is_reported_at_its_place(text: str, places: list[str])
     assert all(len(problem.message) < 200 for problem in found)
 
 
-@settings(max_examples=200)
+@settings(max_examples=extent.examples(200))
 @given(st.text(st.sampled_from('{}[]",:\\ \n\t01eE-+.truefalsn/\ud83d가')))
 def test_any_text_is_read_or_reported(text: str) -> None:
     document, found = read(text)

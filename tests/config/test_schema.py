@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from reconciler.config import builder, requirements, schema, stack_folder, variables, yaml_reader
+from tests import extent
 from tests.stackfiles import HEAD, problems
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -434,7 +435,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=250)
+@settings(max_examples=extent.examples(250))
 @given(
     st.lists(
         st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 12), st.sampled_from(PIECES)),
@@ -515,7 +516,7 @@ SECTIONS = st.sampled_from(
 )
 
 
-@settings(max_examples=250)
+@settings(max_examples=extent.examples(250))
 @given(
     st.dictionaries(
         SECTIONS,

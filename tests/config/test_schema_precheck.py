@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from reconciler.config import schema, stack_folder
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
 from reconciler.config.schema_precheck import compiled
+from tests import extent
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "stacks").glob("*"))
 TEXTS = ("", "a", "b", "ab", "none", "22", "22.10", "true", "${a}", "1 d", "10.0.0.0/8", "kr1-z01")
@@ -102,7 +103,7 @@ SCHEMAS = st.recursive(st.fixed_dictionaries({}, optional=PLAIN).map(_few), _nes
 
 
 @given(st.data())
-@settings(max_examples=600)
+@settings(max_examples=extent.examples(600))
 def test_what_fits_is_right_for_the_validator(data: st.DataObject) -> None:
     # Goal: no schema and no value for which the quick look is the laxer of the two.
     part, node = data.draw(SCHEMAS), data.draw(NODES)
@@ -214,7 +215,7 @@ def _all_of(node: Node) -> list[Node]:
 
 
 @given(st.integers(0, 1 << 32))
-@settings(max_examples=400)
+@settings(max_examples=extent.examples(400))
 def test_a_damaged_example_that_passes_has_no_mistake(seed: int) -> None:
     # Goal: with the schemas themselves, which the program's own check and the quick look read each
     # in its way.

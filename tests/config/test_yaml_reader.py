@@ -17,6 +17,7 @@ from reconciler.config.document import Scalar, Table, plain
 from reconciler.config.loader import load_stack
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
+from tests import extent
 
 
 def _value(text: str) -> object:
@@ -426,7 +427,7 @@ YAML_LIKE = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=extent.examples(300))
 @given(YAML_LIKE)
 def test_any_text_made_of_yaml_is_read_or_reported(parts: list[str]) -> None:
     document, found = yaml_reader.read("".join(parts), "x.yaml")

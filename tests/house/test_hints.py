@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 def test_every_hint_has_a_situation_in_which_it_is_pasted() -> None:
     # Goal: a hint that is printed works as it stands. New: print it by `call` in a test, and name
     # that test in `tests/hints.py`.
-    known = {**hints.SITUATIONS, **hints.NOT_PASTED}
-    missing = {template: file for template, file in templates().items() if template not in known}
-    gone = sorted(known.keys() - templates().keys())
+    known, found = {**hints.SITUATIONS, **hints.NOT_PASTED}, templates()
+    missing = {template: file for template, file in found.items() if template not in known}
+    gone = sorted(known.keys() - found.keys())
     assert not missing, "\n".join(f"{file}: {template!r}" for template, file in missing.items())
     assert not gone, f"no hint in the source says {gone}"
 

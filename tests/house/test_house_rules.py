@@ -184,6 +184,12 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a module: `ast.walk` takes seconds for the whole program."""
+    return tuple(ast.walk(tree(path)))
+
+
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -193,11 +199,16 @@ def part(path: Path) -> str:
     return inside.parts[0] if len(inside.parts) > 1 else inside.stem
 
 
-def imports(path: Path) -> Iterator[tuple[str, int]]:
+@cache
+def imports(path: Path) -> tuple[tuple[str, int], ...]:
     """Every module that a file imports, wherever in it, with the line; types for checkers
     included.
     """
-    for node in ast.walk(tree(path)):
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int]]:
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -270,7 +281,7 @@ def test_no_package_holds_a_fifth_of_the_program() -> None:
 
 def statements(path: Path) -> int:
     """The statements of a file, docstrings aside."""
-    found = [node for node in ast.walk(tree(path)) if isinstance(node, ast.stmt)]
+    found = [node for node in nodes(path) if isinstance(node, ast.stmt)]
     return sum(
         1
         for node in found
@@ -342,7 +353,7 @@ def test_pure_packages_reach_for_nothing_outside(path: Path) -> None:
         for module, line in imports(path)
         if module.split(".")[0] in OUTSIDE and not module.startswith("urllib.parse")
     ]
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
@@ -373,7 +384,7 @@ def test_only_listed_modules_sleep() -> None:
     # Goal: time is a parameter; tests never wait for it.
     found = set()
     for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if (
                 isinstance(node, ast.Attribute)
                 and node.attr == "sleep"
@@ -401,7 +412,7 @@ def test_the_environment_is_read_at_the_edge_only() -> None:
         f"{name(path)}:{node.lineno}"
         for path in SOURCES
         if not name(path).startswith(edges)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     ]
     assert not wrong, listed(wrong)
@@ -524,7 +535,7 @@ def test_functions_fit_a_screen() -> None:
     long = {
         f"{name(path)} {node.name}": size
         for path in SOURCES
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef)
         and (size := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES_MAX
     }

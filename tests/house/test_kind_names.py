@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from reconciler.resources import FIREWALL_APIS, all_kinds
-from tests.house.test_house_rules import SOURCES, listed, name, tree
+from tests.house.test_house_rules import SOURCES, listed, name, nodes
 
 HOME = (
     "reconciler/resources/",
@@ -30,14 +31,19 @@ KIND_NAMES = {text for kind in KINDS for text in (kind.name, kind.singular)}
 OPERATION_NAMES = {f"{kind.singular}.{verb}" for kind in KINDS for verb in kind.operations}
 
 
-def literals(path: Path) -> Iterator[tuple[str, int]]:
+@cache
+def literals(path: Path) -> tuple[tuple[str, int], ...]:
     """The string literals of a file with their lines, docstrings aside."""
+    return tuple(_literals(path))
+
+
+def _literals(path: Path) -> Iterator[tuple[str, int]]:
     docstrings = {
         id(node.value)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
@@ -94,7 +100,7 @@ def test_no_behaviour_is_chosen_by_the_text_of_an_operation() -> None:
         f"{name(path)}:{node.lineno}"
         for path in SOURCES
         if name(path) not in READS_THE_NAME
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in TEXT_METHODS

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tests.house.test_house_rules import SOURCES, name, not_listed, tree
+from tests.house.test_house_rules import SOURCES, name, nodes, not_listed
 
 PARAMETERS_MAX, FIELDS_MAX = 6, 8
 
@@ -15,7 +15,7 @@ PARAMETERS_MAX, FIELDS_MAX = 6, 8
 def functions() -> Iterator[tuple[str, int]]:
     """Every function and its parameters, without `self` and `cls`."""
     for path in SOURCES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef):
                 arguments = node.args
                 names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
@@ -26,7 +26,7 @@ def functions() -> Iterator[tuple[str, int]]:
 def mutable_classes() -> Iterator[tuple[str, int]]:
     """Every class whose instances change, and their fields."""
     for path in SOURCES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef) and not is_value(node):
                 yield f"{name(path)} {node.name}", len(fields_of(node))
 
@@ -91,7 +91,7 @@ def test_conditional_expressions_are_not_nested() -> None:
     nested = [
         f"{name(path)}:{node.lineno}"
         for path in SOURCES
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.IfExp)
         and any(isinstance(inner, ast.IfExp) for inner in ast.walk(node) if inner is not node)
     ]
@@ -101,7 +101,7 @@ def test_conditional_expressions_are_not_nested() -> None:
 def test_no_two_classes_have_one_name() -> None:
     places: dict[str, list[str]] = {}
     for path in SOURCES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(name(path))
     assert {each: found for each, found in places.items() if len(found) > 1} == {}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.test_house_rules import SOURCES, listed, name, tree
+from tests import catalogue
+from tests.house.test_house_rules import SOURCES, listed, name, nodes
 
 ROOMS = ("reconciler/render/", "reconciler/importing/")
 TEMPLATES = frozenset({"phrase", "msg", "_listed"})
@@ -25,18 +26,17 @@ _PROSE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
     """The texts of several words in a module that are neither docstrings nor in a template."""
-    module = tree(path)
     exempt: set[int] = set()
-    for node in ast.walk(module):
+    for node in nodes(path):
         if isinstance(node, ast.Expr):
             exempt.add(id(node.value))
         if isinstance(node, ast.AnnAssign) and "LiteralString" in ast.unparse(node.annotation):
             exempt |= {id(inner) for inner in ast.walk(node)}  # a table of templates
         if isinstance(node, ast.Call) and node.args:
-            called = ast.unparse(node.func)
+            called = catalogue.dotted(node.func)
             if called in TEMPLATES or called.startswith("re."):
                 exempt |= {id(inner) for inner in ast.walk(node.args[0])}
-    for node in ast.walk(module):
+    for node in nodes(path):
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import keyword
 import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,31 +33,48 @@ def struck(heading: str) -> tuple[str, ...]:
     return tuple(word for row in rows[2:] for word in row.split(", "))
 
 
+@cache
+def _pattern(refused: tuple[str, ...]) -> re.Pattern[str]:
+    found = "|".join(map(re.escape, refused))
+    return re.compile(rf"(?<!there )\b(?:{found})\b(?! longer| for)", re.IGNORECASE)
+
+
 def phrases(text: str, refused: tuple[str, ...]) -> list[str]:
     """The struck phrases in a text. `There is no`, `is no longer` and `stands for` are plain
     English.
     """
-    found = "|".join(map(re.escape, refused))
-    return re.findall(rf"(?<!there )\b(?:{found})\b(?! longer| for)", text, re.IGNORECASE)
+    return _pattern(refused).findall(text)
 
 
-def names(source: str) -> Iterator[str]:
+@cache
+def tokens(path: Path) -> tuple[tuple[int, str], ...]:
+    """The names, texts and comments of a module, each with its kind."""
+    with path.open(encoding="utf-8") as file:
+        return tuple(
+            (token.type, token.string)
+            for token in tokenize.generate_tokens(file.readline)
+            if token.type in (tokenize.NAME, tokenize.STRING, tokenize.COMMENT)
+        )
+
+
+def names(path: Path) -> Iterator[str]:
     """Every name in a module's code."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.NAME and not keyword.iskeyword(token.string):
-            yield token.string
+    for kind, text in tokens(path):
+        if kind == tokenize.NAME and not keyword.iskeyword(text):
+            yield text
 
 
+@cache
 def parts(name: str) -> list[str]:
     """The words of a name in snake or camel case, in lower case."""
     return [part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
 
 
-def sentences(source: str) -> Iterator[str]:
+def sentences(path: Path) -> Iterator[str]:
     """Every docstring, comment and other text in a module."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in (tokenize.STRING, tokenize.COMMENT):
-            yield " ".join(token.string.split())
+    for kind, text in tokens(path):
+        if kind != tokenize.NAME:
+            yield " ".join(text.split())
 
 
 def test_names_in_the_code_use_the_words_of_the_glossary() -> None:
@@ -65,8 +82,8 @@ def test_names_in_the_code_use_the_words_of_the_glossary() -> None:
     found = Counter(
         f"{path.relative_to(ROOT)} {name}"
         for path in SOURCES
-        for name in names(path.read_text("utf-8"))
-        if name not in ALLOWED and refused & set(parts(name))
+        for name in names(path)
+        if name not in ALLOWED and not refused.isdisjoint(parts(name))
     )
     assert sum(found.values()) <= NAMES_LEFT, found
 
@@ -76,7 +93,7 @@ def test_sentences_in_the_code_use_the_words_of_the_glossary() -> None:
     found = [
         f"{path.relative_to(ROOT)} `{phrase}`: {text[:160]}"
         for path in SOURCES
-        for text in sentences(path.read_text("utf-8"))
+        for text in sentences(path)
         for phrase in phrases(text, refused)
     ]
     assert len(found) <= SENTENCES_LEFT, "\n".join(found)

@@ -17,6 +17,7 @@ from reconciler.importing.absorb import Absorber, CannotAbsorb, Source
 from reconciler.model.address import Address
 from reconciler.model.plan import Action, Cause, Change, FieldChange
 from reconciler.model.resource import Account, Link, LiveResource, Resource, Stack
+from tests import extent
 from tests.builders import at
 from tests.stackfiles import built
 
@@ -166,7 +167,7 @@ def stacks(draw: st.DrawFn) -> tuple[str, list[str]]:
     return (text.replace("\n", "\r\n") if draw(st.booleans()) else text), rules
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=extent.examples(150), deadline=None, derandomize=True)
 @given(stacks(), st.data())
 def test_what_is_absorbed_reads_back_in_any_style(
     written: tuple[str, list[str]], data: st.DataObject

@@ -20,6 +20,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.plan import Action
 from reconciler.model.resource import Stack
 from reconciler.simulator.worldfile import packaged_world, world_from_data
+from tests import extent
 from tests.cloud_harness import CloudHarness, said, shown
 from tests.scenarios.world import world_of
 
@@ -201,7 +202,7 @@ def must_only_bind(harness: CloudHarness, text: str, stack: Stack) -> None:
     assert world_of(harness.cloud) == before
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=extent.examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(data=worlds())
 def test_any_account_is_taken_over_without_a_change(data: dict[str, Any]) -> None:
     harness = CloudHarness()

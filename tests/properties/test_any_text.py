@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.config import builder, requirements, schema, stack_folder, yaml_reader
 from reconciler.model.diagnostics import Severity
+from tests import extent
 
 ROOT = Path(__file__).parents[2] / "examples" / "stacks"
 TEXTS = {
@@ -85,7 +86,7 @@ def damaged(text: str, chance: random.Random) -> str:
     return text
 
 
-@settings(max_examples=400)
+@settings(max_examples=extent.examples(400))
 @given(name=st.sampled_from(sorted(TEXTS)), seed=st.integers(0, 2**32))
 def test_a_damaged_stack_is_built_or_its_mistakes_are_reported(name: str, seed: int) -> None:
     text = damaged(TEXTS[name], random.Random(seed))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.config import yaml_reader
 from reconciler.config.document import Node, Scalar, Table
 from reconciler.importing.yaml_format import formatted
+from tests import extent
 
 UGLY = """\
 
@@ -242,7 +243,7 @@ def files(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=extent.examples(150), deadline=None)
 @given(files())
 def test_any_file_keeps_its_meaning(text: str) -> None:
     made, problems = formatted(text, "stack.yaml")

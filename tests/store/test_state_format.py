@@ -26,13 +26,14 @@ from reconciler.store.state_format import (
     encode_record,
     encode_snapshot,
 )
+from tests import extent
 from tests.doubles.memory_store import MemoryDisk, MemoryStore
 from tests.store.builders import created, intent, note, one_of_each, records, states
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=extent.examples(100), deadline=None)
 @given(state=states, moment=st.sampled_from(Moment))
 def test_a_state_comes_back_as_it_was(state: State, moment: Moment) -> None:
     data = encode_snapshot(Snapshot(state, moment))
@@ -41,7 +42,7 @@ def test_a_state_comes_back_as_it_was(state: State, moment: Moment) -> None:
     assert encode_snapshot(found) == data
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=extent.examples(100), deadline=None)
 @given(record=records)
 def test_a_record_comes_back_as_it_was(record: Record) -> None:
     data = encode_record(record)
@@ -204,7 +205,7 @@ def test_a_single_changed_byte_never_passes() -> None:
         raise AssertionError(f"byte {place} changed and {found} was read")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=extent.examples(150), deadline=None)
 @given(data=st.binary(max_size=200), place=st.integers(0, 2000), document=st.booleans())
 def test_any_bytes_give_a_value_or_a_documented_refusal(
     data: bytes, place: int, document: bool
@@ -233,7 +234,7 @@ plain_json = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=extent.examples(150), deadline=None)
 @given(member=st.sampled_from(sorted(whole())), value=plain_json)
 def test_any_value_in_any_member_gives_a_state_or_a_refusal(member: str, value: object) -> None:
     document = whole()

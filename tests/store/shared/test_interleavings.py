@@ -15,6 +15,7 @@ from reconciler.model.ports import Locked, LostLock, StoreError
 from reconciler.model.state import Note
 from reconciler.store.shared import shared_writer, taking
 from reconciler.store.shared.log.log_format import FenceBody, RecordsBody, decode_log_object
+from tests import extent
 from tests.doubles.memory_objects import MemoryMachine
 from tests.doubles.store_clock import VirtualStoreClock
 from tests.store.builders import note
@@ -118,7 +119,9 @@ def test_two_writers_that_are_interrupted_anywhere(unlock: bool) -> None:
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=extent.examples(120),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     writers=st.sampled_from((2, 3)),
