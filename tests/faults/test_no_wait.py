@@ -8,6 +8,7 @@ from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.diagnostics import Severity
 from reconciler.model.exit_codes import DECIDE, DONE
 from reconciler.model.resource import Stack
+from tests import extent
 from tests.cloud_harness import said
 from tests.faults import checks, faults, harness, space
 from tests.faults.bench import Bench
@@ -41,6 +42,8 @@ FAULTS = (
 def test_runs_that_do_not_wait_end_like_the_undisturbed_run(name: str) -> None:
     calm = space.calm_of(name)
     writes = [boundary for boundary in calm.boundaries if boundary.is_write]
+    if not extent.FULL:  # the last of each kind
+        writes = list({boundary.what: boundary for boundary in writes}.values())
     trials = [
         harness.chain(calm, Break(boundary, fault)) for boundary in writes for fault in FAULTS
     ]
