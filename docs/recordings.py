@@ -116,7 +116,7 @@ class Session:
         while wanted is None or not re.search(wanted, self.screen.text, re.DOTALL):
             while not self._unseen:
                 try:
-                    data = child.read_nonblocking(65536, timeout=30)
+                    data = child.read_nonblocking(65536, timeout=120)
                 except pexpect.EOF:
                     assert wanted is None, f"{wanted} did not come:\n{self.screen.text}"
                     return

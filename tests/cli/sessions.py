@@ -135,7 +135,7 @@ class Terminal:
         self.text = ""
         self._read_to = 0
 
-    def until(self, wanted: str | None, *, seconds: float = 30.0) -> None:
+    def until(self, wanted: str | None, *, seconds: float = 120.0) -> None:
         """Reads until the text has come since the last call, or to the end."""
         while wanted is None or (at := self.text.find(wanted, self._read_to)) < 0:
             if not select.select([self._master], [], [], seconds)[0]:
@@ -162,10 +162,10 @@ class Terminal:
         """Closes the terminal, which tells the program so, and gives the exit code."""
         os.close(self._master)
         self._process.send_signal(signal.SIGHUP)
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=120)
 
     def end(self) -> int:
         """Reads to the end, and gives the exit code."""
         self.until(None)
         os.close(self._master)
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=120)

