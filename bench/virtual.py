@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bench import bounds, stacks
 from reconciler.commands import plan as planning
-from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
+from reconciler.iwinv.quota.quota_log import MemoryQuotaLog, QuotaOwner
+from reconciler.iwinv.quota.quota_record import QuotaRecord
 from reconciler.model.resource import Stack
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.store.cache import FileAccountCache
@@ -241,7 +242,9 @@ def sharing(seconds: float = 600.0, latency: float = 0.3, head_start: float = 30
     let.
     """
     book = QuotaRecord()
-    logs = {name: MemoryQuotaLog(record=book, owner=name) for name in ("first", "second")}
+    logs = {
+        name: MemoryQuotaLog(record=book, owner=QuotaOwner(name)) for name in ("first", "second")
+    }
     wake = {"first": 0.0, "second": head_start}
     answers: list[tuple[float, str]] = []
     sends: list[tuple[float, str]] = []

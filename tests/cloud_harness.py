@@ -23,7 +23,8 @@ from reconciler.config import builder, schema, stack_folder
 from reconciler.config.variables import VariableInputs
 from reconciler.executor import Result
 from reconciler.iwinv.client import HttpClient
-from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
+from reconciler.iwinv.quota.quota_log import MemoryQuotaLog
+from reconciler.iwinv.quota.quota_record import QuotaRecord
 from reconciler.iwinv.refresh import CloudReads
 from reconciler.iwinv.signing import Keys
 from reconciler.model import http, ports

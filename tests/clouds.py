@@ -18,7 +18,7 @@ from reconciler.iwinv.client import HttpClient, Pacing
 from reconciler.iwinv.clock import SystemClock
 from reconciler.iwinv.endpoint import parse
 from reconciler.iwinv.network import ThreadNetwork
-from reconciler.iwinv.quota import MemoryQuotaLog
+from reconciler.iwinv.quota.quota_log import MemoryQuotaLog
 from reconciler.iwinv.refresh import CloudReads, read_account
 from reconciler.iwinv.signing import Keys
 from reconciler.iwinv.transport import HttpTransport

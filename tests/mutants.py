@@ -198,7 +198,7 @@ MUTANTS = (
     ),
     Mutant(
         "take half the quota without a shared log",
-        "reconciler/iwinv/quota.py",
+        "reconciler/iwinv/quota/quota_log.py",
         "self._limit // ALONE_PARTS",
         "self._limit // 2",
         ("tests/iwinv/test_quota.py",),

@@ -13,7 +13,7 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:
+    from reconciler.cli.quota.quota_choice import QuotaChoice
     from reconciler.commands.context import Connection
     from reconciler.iwinv.endpoint import Endpoint
     from reconciler.iwinv.signing import Keys
@@ -55,9 +56,9 @@ class WireOptions:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The folders of the quota log and of the cache, None without one."""
+    """The quota in force, and the folder of the cache, None without one."""
 
-    quota: Path
+    quota: QuotaChoice
     cache: Path | None
 
 
@@ -94,7 +95,7 @@ def connect(
     added to `problems`.
     """
     wire = wire or WireOptions()
-    quota = quota_folder(place, environ, simulated=simulated)
+    quota = quota_of(place, environ, simulated=simulated)
     cache = _cache_folder(place, environ, simulated=simulated) if wire.cached else None
     folders = Folders(quota, cache)
     if not simulated:
@@ -227,12 +228,12 @@ def _connect(
     problems: list[Problem],
     wire: WireOptions,
 ) -> Iterator[Connection]:
+    from reconciler.cli.quota import quota_choice
     from reconciler.commands.context import Connection
     from reconciler.common.timing import IN_FLIGHT_MAX
     from reconciler.iwinv.client import HttpClient, Pacing
     from reconciler.iwinv.clock import SystemClock
     from reconciler.iwinv.network import DirectWire, ObservedNetwork, ThreadNetwork
-    from reconciler.iwinv.quota import FileQuotaLog
     from reconciler.iwinv.refresh import CloudReads
     from reconciler.iwinv.transport import HttpTransport
     from reconciler.store.cache import FileAccountCache
@@ -249,17 +250,16 @@ def _connect(
     )
     if kept is not None:
         all_kinds = all_kinds.with_seconds(kept.seconds())
-    log = FileQuotaLog(
-        folders.quota, keys.digest, time_scale=time_scale, on_problem=problems.append
-    )
     transport = HttpTransport(endpoint, agent=f"iwinv-reconciler/{VERSION}")
     network: ports.Network = ThreadNetwork(transport, IN_FLIGHT_MAX)
     if wire.observe is not None:
         network = ObservedNetwork(network, wire.observe)
     clock = SystemClock()
     pacing = Pacing(time_scale, secrets.SystemRandom().random)
-    exchange = HttpClient(network, clock, keys, log, pacing=pacing)
-    try:
+    opened = quota_choice.opened(
+        folders.quota, keys.digest, time_scale=time_scale, problems=problems
+    )
+    with opened as log, closing(HttpClient(network, clock, keys, log, pacing=pacing)) as exchange:
         yield Connection(
             exchange=exchange,
             reads=lambda tracked: CloudReads(all_kinds, time_scale=time_scale, tracked=tracked),
@@ -272,8 +272,6 @@ def _connect(
             cache=kept,
             direct=DirectWire(transport, clock, keys, log),
         )
-    finally:
-        exchange.close()
 
 
 def _endpoint(environ: Mapping[str, str]) -> Endpoint:
@@ -375,6 +373,14 @@ def world_of(place: Path, environ: Mapping[str, str]) -> Path:
 
 def _simulator(place: Path, environ: Mapping[str, str]) -> Path:
     return state_places.chosen(place, environ)[0].simulator
+
+
+def quota_of(place: Path, environ: Mapping[str, str], *, simulated: bool) -> QuotaChoice:
+    """The quota in force for a stack. Raises `Abort` if what names it is wrong."""
+    from reconciler.cli.quota import quota_choice
+
+    folder = quota_folder(place, environ, simulated=simulated)
+    return quota_choice.choose(place, environ, folder, simulated=simulated)
 
 
 def quota_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Path:

@@ -112,8 +112,11 @@ class _Slots:
         """Seconds until each taken slot is free, without the slot that is held for the next
         send.
         """
-        taken = self._quota.taken(self._clock.time())
-        return taken[:-1] if self.held else taken
+        taken = list(self._quota.taken(self._clock.time()))
+        held = [each for each in taken if each < math.inf] if self.held else []
+        if held:
+            taken.remove(max(held))
+        return tuple(taken)
 
     def ready_in(self) -> float:
         """Seconds until a call may be sent; at 0.0 a slot is held for it."""

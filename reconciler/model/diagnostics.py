@@ -280,7 +280,7 @@ CODES: dict[str, str] = {
     "endpoint": "The endpoint is not one that keys may be sent to.",
     "account": "The key belongs to another account than the state.",
     "cloud": "The cloud did not answer as its contract specifies.",
-    "quota": "The request log is unavailable.",
+    "quota": "The quota cannot be shared: its database or the request log is unavailable.",
     "state-damaged": "The state or its journal cannot be read.",
     "state-newer": "The state was written by a newer version.",
     "state-moved": "The state is in another place, or a move of it is not complete.",

@@ -69,6 +69,7 @@ _OF_CODE: Mapping[str, int] = {
     "endpoint": ACCOUNT,
     "account": ACCOUNT,
     "state-place": ACCOUNT,
+    "quota": ACCOUNT,
     "locked": LOCKED,
     "state-write": NOT_RECORDED,
     "interrupted": INTERRUPTED,

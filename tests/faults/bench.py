@@ -19,7 +19,8 @@ from reconciler.commands import recover as recovering
 from reconciler.commands.recover import Answers
 from reconciler.iwinv.client import HttpClient
 from reconciler.iwinv.network import Arrival
-from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
+from reconciler.iwinv.quota.quota_log import MemoryQuotaLog
+from reconciler.iwinv.quota.quota_record import QuotaRecord
 from reconciler.iwinv.signing import Keys
 from reconciler.model import http, ports
 from reconciler.model.abort import Abort

@@ -55,7 +55,11 @@ STARTS_SIMULATOR = {
     "reconciler/cli/subcommands/simulator_commands.py",
 }
 
-CHOOSES_STORE = {"reconciler/cli/composition.py", "reconciler/cli/state_places.py"}
+CHOOSES_STORE = {
+    "reconciler/cli/composition.py",
+    "reconciler/cli/quota/quota_choice.py",
+    "reconciler/cli/state_places.py",
+}
 """All other modules reach a store through its port."""
 
 FILE_READERS = {
@@ -120,13 +124,15 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "lark": ("reconciler/config/cel_syntax.py",),
     "re2": ("reconciler/common/patterns.py",),
     # two locks; neither part may import the other
-    "filelock": ("reconciler/store/disk.py", "reconciler/iwinv/quota.py"),
+    "filelock": ("reconciler/store/disk.py", "reconciler/iwinv/quota/quota_log.py"),
     "click": ("reconciler/cli/",),
     "rich": ("reconciler/render/",),
     "babel": ("reconciler/render/format.py",),
     "psycopg": (
         "reconciler/store/objects/postgres.py",
         "reconciler/store/objects/postgres_errors.py",
+        "reconciler/store/objects/postgres_link.py",
+        "reconciler/store/objects/postgres_quota.py",
     ),
     "obstore": ("reconciler/store/objects/s3.py", "reconciler/store/objects/credentials.py"),
 }

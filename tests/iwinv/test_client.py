@@ -14,7 +14,7 @@ import pytest
 from reconciler.iwinv.client import HttpClient, Pacing
 from reconciler.iwinv.clock import SystemClock
 from reconciler.iwinv.network import ThreadNetwork
-from reconciler.iwinv.quota import MemoryQuotaLog
+from reconciler.iwinv.quota.quota_log import MemoryQuotaLog
 from reconciler.iwinv.signing import Keys, UnsafePath
 from reconciler.model import http
 from reconciler.model.ports import Accepted, NoAnswer, Refused

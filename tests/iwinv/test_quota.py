@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.iwinv import quota
 from reconciler.iwinv.client import HttpClient
-from reconciler.iwinv.quota import ANSWER_SECONDS_MAX, FileQuotaLog, MemoryQuotaLog
+from reconciler.iwinv.quota import quota_log
+from reconciler.iwinv.quota.quota_log import FileQuotaLog, MemoryQuotaLog, QuotaOwner
+from reconciler.iwinv.quota.quota_record import ANSWER_SECONDS_MAX, Priority
 from reconciler.iwinv.signing import Keys
 from reconciler.model import http
 from reconciler.model.diagnostics import Problem
@@ -170,7 +171,7 @@ def two_runs(tmp_path: Path, latency: tuple[float, float], calls: int) -> tuple[
     server = Server(clock)
     sides = []
     for place in (0, 1):
-        log = FileQuotaLog(tmp_path, KEYS.digest, owner=f"run-{place}")
+        log = FileQuotaLog(tmp_path, KEYS.digest, owner=QuotaOwner(f"run-{place}"))
         sides.append(
             HttpClient(VirtualNetwork(server, clock, latency[place]), clock, KEYS, log, limit=4)
         )
@@ -192,6 +193,31 @@ def test_two_runs_that_share_a_key_stay_within_the_quota_and_neither_starves(
     sent, server = two_runs(tmp_path, latency, 150)
     assert server.most_in(60.0) <= 60
     assert max(sent) <= 2 * min(sent)
+
+
+def test_what_is_not_the_share_of_a_machine_is_taken_without_an_end(make_log: MakeLog) -> None:
+    # Goal: a forecast counts with the share only.
+    log = make_log(limit=20)
+    assert log.reserve(1000.0) == 0.0
+    log.answered(1000.0)
+    assert log.taken(1010.0) == (50.0, *(float("inf"),) * 40)
+
+
+def test_a_lower_priority_leaves_room_on_one_machine(tmp_path: Path) -> None:
+    ci, person = (
+        FileQuotaLog(tmp_path, KEYS.digest, owner=QuotaOwner(name, priority))
+        for name, priority in (("c", Priority.CI), ("p", Priority.PERSON))
+    )
+    while ci.reserve(1000.0) == 0.0:
+        ci.answered(1000.0)
+    assert person.reserve(1000.0) > 0.0
+    taken = {"c": 0, "p": 0}
+    for _ in range(60):
+        for name, log in (("c", ci), ("p", person)):
+            if log.reserve(1060.5) == 0.0:
+                log.answered(1060.5)
+                taken[name] += 1
+    assert taken["p"] >= 2 * taken["c"] > 0
 
 
 def test_another_key_has_another_quota(tmp_path: Path) -> None:
@@ -281,11 +307,11 @@ def test_a_clock_that_is_set_frees_no_slot_before_its_time(
 ) -> None:
     # Goal: whoever corrects the clock in the middle of a run does not make the cloud count a 61st
     # call.
-    monkeypatch.setattr(quota, "clock_offset", lambda: ("this start", 1000.0))
+    monkeypatch.setattr(quota_log, "clock_offset", lambda: ("this start", 1000.0))
     log = FileQuotaLog(tmp_path, KEYS.digest, limit=1)
     assert log.reserve(10_000.0) == 0.0
     log.answered(10_000.0)
-    monkeypatch.setattr(quota, "clock_offset", lambda: (boot, 1000.0 + jump))
+    monkeypatch.setattr(quota_log, "clock_offset", lambda: (boot, 1000.0 + jump))
     wait = FileQuotaLog(tmp_path, KEYS.digest, limit=1).reserve(10_010.0 + jump)
     assert (
         wait == pytest.approx(50.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.common.timing import IN_FLIGHT_MAX, LATENCY_SECONDS, OVERHEAD_SECONDS
-from reconciler.iwinv.quota import FileQuotaLog, MemoryQuotaLog
+from reconciler.iwinv.quota.quota_log import FileQuotaLog, MemoryQuotaLog
 from reconciler.model import http
 from reconciler.model.resource_type import Call
 from tests.clouds import virtual_cloud

@@ -22,7 +22,7 @@ from reconciler.iwinv.client import HttpClient
 from reconciler.iwinv.clock import SystemClock
 from reconciler.iwinv.endpoint import parse
 from reconciler.iwinv.network import ThreadNetwork
-from reconciler.iwinv.quota import MemoryQuotaLog
+from reconciler.iwinv.quota.quota_log import MemoryQuotaLog
 from reconciler.iwinv.signing import Keys
 from reconciler.iwinv.transport import HttpTransport
 from reconciler.model import http
@@ -413,10 +413,10 @@ def test_a_request_whose_connection_was_not_opened_takes_no_slot_of_the_quota(
             assert arrived is not None and isinstance(arrived[1], NoAnswer)
             assert not arrived[1].sent, arrived[1].reason
         client.close()
-    assert log.taken(time.time()) == ()
+    assert min(log.taken(time.time())) == float("inf")  # the other 59 are not for this log
 
 
 def test_the_http_library_is_loaded_with_the_first_request_only() -> None:
-    ours = "reconciler.iwinv.client, reconciler.iwinv.quota, reconciler.iwinv.refresh, reconciler.iwinv.transport"
+    ours = "reconciler.iwinv.client, reconciler.iwinv.quota.quota_log, reconciler.iwinv.refresh, reconciler.iwinv.transport"
     code = f"import sys, {ours}; sys.exit(any(name in sys.modules for name in ('requests', 'urllib3', 'filelock')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

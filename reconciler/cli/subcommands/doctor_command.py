@@ -126,7 +126,6 @@ def doctor(session: Session, *, choices: ContractChoices) -> int:
 
 
 def _checks(session: Session) -> Iterator[Check]:
-    from reconciler.cli import composition
     from reconciler.commands import doctor as diagnosis
 
     system = f"Python {platform.python_version()} on {platform.system()}"
@@ -136,7 +135,6 @@ def _checks(session: Session) -> Iterator[Check]:
     usable = not any(has_errors([check.problem]) for check in place if check.problem is not None)
     if session.simulate and not usable:
         return  # the local cloud is in a folder of the place
-    quota = composition.quota_folder(session.path, session.environ, simulated=session.simulate)
     connection: Connection | None = None
     conditions: list[Check] = []
     try:
@@ -149,16 +147,32 @@ def _checks(session: Session) -> Iterator[Check]:
             ):
                 conditions += _conditions(session, connection)
     except Abort as stop:
-        names = {"credentials": msg("key"), "endpoint": msg("endpoint")}
+        names = {
+            "credentials": msg("key"),
+            "endpoint": msg("endpoint"),
+            "quota": msg("quota log"),
+        }
         yield from (
             diagnosis.Check(names.get(problem.code, msg("cloud")), msg("not usable"), problem)
             for problem in stop.problems
         )
-    unusable = next((problem for problem in session.problems if problem.code == "quota"), None)
-    yield diagnosis.Check(msg("quota log"), _short(str(quota)), unusable)
+    yield from _quota(session)
     if usable:
         yield from _kept(session, connection)
     yield from conditions
+
+
+def _quota(session: Session) -> Iterator[Check]:
+    """The quota in force. What is wrong with its choice is reported with the cloud."""
+    from reconciler.cli import composition
+    from reconciler.cli.quota import quota_choice
+    from reconciler.commands import doctor as diagnosis
+
+    unusable = next((problem for problem in session.problems if problem.code == "quota"), None)
+    with suppress(Abort):
+        quota = composition.quota_of(session.path, session.environ, simulated=session.simulate)
+        text = quota_choice.described(quota, _short(str(quota.folder)))
+        yield diagnosis.Check(msg("quota log"), text, unusable)
 
 
 def _place(session: Session) -> Iterator[Check]:

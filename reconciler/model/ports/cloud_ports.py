@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol, TypeAlias
 
@@ -89,11 +89,29 @@ class QuotaLog(Protocol):
         ...
 
     def taken(self, now: float) -> tuple[float, ...]:
-        """Seconds until each taken slot is free, the soonest first."""
+        """Seconds until each taken slot is free, the soonest first. Those of the quota that this
+        log never gives are infinite.
+        """
         ...
 
     def slow_down(self, now: float) -> None:
         """The cloud answered 429: the rate halves for a minute."""
+        ...
+
+
+class QuotaRow(Protocol):
+    """The text of a quota's record in a place that many machines see, with that place's clock."""
+
+    @property
+    def location(self) -> str:
+        """The URL of the place, without a secret."""
+        ...
+
+    def change(self, change: Callable[[str | None, float], str]) -> None:
+        """Replaces the text by what `change` makes of it and of the place's clock, in Unix seconds.
+        Nobody else changes it meanwhile. It is None if there is none yet. Raises `PlaceUnusable` if
+        the place did not acknowledge the change, which may have been made.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from reconciler.store.objects.port import AccessRefused
 
 if TYPE_CHECKING:
     from reconciler.store.objects.port import ObjectStore
+    from reconciler.store.objects.postgres_quota import PostgresQuota
 
 
 def connect(address: PlaceAddress, environ: Mapping[str, str]) -> ObjectStore:
@@ -30,6 +31,17 @@ def connect(address: PlaceAddress, environ: Mapping[str, str]) -> ObjectStore:
             raise _missing(failure, "obstore", "s3") from failure
         return S3Objects(address, environ)
     raise AssertionError(f"{address.location} is a folder")
+
+
+def quota_row(address: PlaceAddress, key: str) -> PostgresQuota:
+    """The row of the quota of a key in a database; nothing is sent yet. Raises `AccessRefused` if
+    the library for it is not installed.
+    """
+    try:
+        from reconciler.store.objects.postgres_quota import PostgresQuota
+    except ImportError as failure:
+        raise _missing(failure, "psycopg", "postgres") from failure
+    return PostgresQuota(address, key)
 
 
 def _missing(failure: ImportError, library: str, extra: str) -> Exception:
