@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import durability, estimates, peers, processes, stacks, virtual, worlds
+from bench import durability, estimates, many_stacks, peers, processes, stacks, virtual, worlds
 from bench.processes import Cost
 
 READ_SIZES = (10, 100)
 CREATE_SIZES = (10, 20, 40, 100, 200)
 DESTROY_SIZES = (10, 50, 200)
+MANY_STACKS = (5, 20, 50)
 LATENCIES = (0.1, 0.5, 2.0)
 PROCESS_SIZES = (100, 1_000, 10_000)
 PEER_SIZES = (100, 1_000, 10_000)
@@ -41,6 +42,7 @@ def main() -> int:
         found["creations"] = _creations()
         found["destructions"] = _destructions()
         found["sharing"] = _sharing()
+        found["many_stacks"] = _many_stacks(folder / "many-stacks")
         found["estimates"] = _estimates(folder / "estimates")
         found["empty_plans"] = _empty_plans(folder, options.sizes)
         found["peer"] = _peer(folder, [size for size in PEER_SIZES if size in options.sizes])
@@ -174,6 +176,23 @@ def _sharing() -> dict[str, Any]:
         [row],
     )
     return {**dataclasses.asdict(found), "ratio": found.ratio}
+
+
+def _many_stacks(folder: Path) -> list[dict[str, Any]]:
+    found = [many_stacks.calls(stacks, folder / str(stacks)) for stacks in MANY_STACKS]
+    rows = [
+        [
+            f"{one.stacks}",
+            f"{one.together}",
+            f"{one.one_stack}",
+            f"{one.ratio:.2f}",
+            f"{one.one_by_one}",
+        ]
+        for one in found
+    ]
+    heads = ["stacks", "calls in one run", "of one stack", "ratio", "in a run each"]
+    _table("Planning many stacks (goal: 1.1 times the calls of one with all objects)", heads, rows)
+    return [{**dataclasses.asdict(one), "ratio": one.ratio} for one in found]
 
 
 def _estimates(folder: Path) -> list[dict[str, Any]]:

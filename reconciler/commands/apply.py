@@ -194,8 +194,14 @@ def _execute(
         keep=run.keep,
     )
     execution.prompter.emit(_started(planned, connection, writer))
-    with run.interrupts:
-        result = executor.run(inputs)
+    try:
+        with run.interrupts:
+            result = executor.run(inputs)
+    finally:
+        if connection.pool is not None:
+            from reconciler.commands.project import shared_reading
+
+            shared_reading.touched(connection.pool, planned.plan.steps)
     if connection.cache is not None:
         connection.cache.learn(result.durations)
     exit_code = exit_codes.worst((result.exit_code, planned.exit_code))

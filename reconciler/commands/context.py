@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.contract.check_runner import Direct
     from reconciler.executor import Result
     from reconciler.executor.first_passwords import KeepPassword
+    from reconciler.iwinv.shared.account_pool import AccountPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Connection:
 
     `reads` makes the readings of a run; its argument gives the ids that a list must show. `cache`
     is what is kept of the account between runs, None with `--no-cache`. `notify` takes what the
-    command does and waits for while it reads and plans. `direct` provokes refusals.
+    command does and waits for while it reads and plans. `direct` provokes refusals. `pool` has what
+    the run has read, if it works on several stacks.
     """
 
     exchange: ports.Client
@@ -46,6 +48,7 @@ class Connection:
     cache: ports.AccountCache | None = None
     notify: Callable[[Activity], None] = lambda activity: None
     direct: Direct | None = None
+    pool: AccountPool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.commands import session
 from reconciler.commands.context import ConcurrentRun, Connection, Planned, no_concurrent_run
-from reconciler.commands.settle import Settler
+from reconciler.commands.settle import Settler, is_unsettled
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -33,6 +33,7 @@ from reconciler.recovery import evidence, undo
 
 if TYPE_CHECKING:
     from reconciler.commands.project.gate_values import Gates
+    from reconciler.iwinv.shared.account_pool import PoolView
 
 _ABOUT_THE_CATALOG = frozenset({"lookup", "not-offered", "out-of-bounds"})
 """Codes of problems that a newer catalog may not have."""
@@ -131,23 +132,38 @@ def make_plan(
     """
     _check_addresses(stack, state, options)
     settler = settler or Settler(connection)
-    work = _Work(stack, connection, options)
-    begun = connection.exchange.unix()
+    view = _view(stack, state, connection, settler)
+    work = _Work(stack, connection, options, view)
     account, of_account = work.read(state)
     if state is not None:
-        before, observed = state, evidence.Observation(account, begun)
+        before, observed = state, evidence.Observation(account, account.at)
         state, settled = settler.settle(state, observed, options, work.wanted)
         if settled is not options:
-            scope, work = work.scope(before), _Work(stack, connection, settled)
+            scope, work = work.scope(before), _Work(stack, connection, settled, view)
             # What was settled may ask for lists that were not read.
             if replace(work.scope(state), whole=scope.whole) != scope:
                 account, of_account = work.read(state)
     made = work.make(state, account)
     if account.cached and any(problem.code in _ABOUT_THE_CATALOG for problem in made.problems):
         # Once: what the kept lists do not show may be new.
-        account = session.read_again(connection, account)
+        account = session.read_again(connection, account, view)
         made = work.make(state, account)
     return work.planned(made, state, account, (*notices, *of_account))
+
+
+def _view(
+    stack: Stack, state: State | None, connection: Connection, settler: Settler
+) -> PoolView | None:
+    """What the plan may use of the lists that the run has read for other stacks. To settle what an
+    earlier run left open, each round needs lists of its own (safety#settling).
+    """
+    if connection.pool is None:
+        return None
+    from reconciler.commands.project import shared_reading
+
+    if settler.writer is not None and state is not None and is_unsettled(state):
+        return connection.pool.fresh()
+    return shared_reading.view_of(connection.pool, stack.title, state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +171,7 @@ class _Work:
     stack: Stack
     connection: Connection
     options: PlanOptions
+    view: PoolView | None = None
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -169,7 +186,9 @@ class _Work:
 
     def read(self, state: State | None) -> tuple[Account, tuple[Problem, ...]]:
         """The account, and the problems with whose account it is."""
-        account = session.read_account(self.connection, self.scope(state), cached=True)
+        account = session.read_account(
+            self.connection, self.scope(state), cached=True, view=self.view
+        )
         return account, tuple(session.account_problems(state, account, self.connection))
 
     def make(self, state: State | None, account: Account) -> Plan:

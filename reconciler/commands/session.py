@@ -26,6 +26,7 @@ from reconciler.model.state import Entry, State
 
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection, Run
+    from reconciler.iwinv.shared.account_pool import PoolView
     from reconciler.planner.compare.assessment import PlanOptions
 
 T = TypeVar("T")
@@ -261,18 +262,25 @@ def problems_of_former_names(
     return tuple(former_names.held(stack, neighbors, options))
 
 
-def read_account(connection: Connection, scope: RefreshScope, *, cached: bool = False) -> Account:
+def read_account(
+    connection: Connection,
+    scope: RefreshScope,
+    *,
+    cached: bool = False,
+    view: PoolView | None = None,
+) -> Account:
     """The account as far as the scope asks for it; with `cached`, lists of the catalog as they were
     kept. Stops if a list cannot be read.
+
+    `view` is what may be used of the lists that the run has read for other stacks. Without it
+    everything is read.
     """
     from reconciler.iwinv import refresh
     from reconciler.iwinv.driver import ReadFailed
 
-    cache, lists = connection.cache, scope.catalogue | scope.optional
-    kept = cache.catalogue(lists) if cache is not None and cached else {}
-    asked = replace(
-        scope, catalogue=scope.catalogue - kept.keys(), optional=scope.optional - kept.keys()
-    )
+    asked, kept = without_kept(connection, scope) if cached else (scope, {})
+    if view is None and connection.pool is not None:
+        view = connection.pool.fresh()
     try:
         account = refresh.read_account(
             connection.exchange,
@@ -280,23 +288,39 @@ def read_account(connection: Connection, scope: RefreshScope, *, cached: bool = 
             connection.kinds,
             time_scale=connection.time_scale,
             notify=connection.notify,
+            pool=view,
         )
     except ReadFailed as failure:
         raise Abort(failure.problem) from failure
     finally:
         connection.notify(ActivityEnded())
-    if cache is not None:
-        read = {name: getattr(account.catalogue, name) for name in lists - kept.keys()}
-        cache.keep_catalogue({name: rows for name, rows in read.items() if rows is not None})
+    if connection.cache is not None:
+        lists = (scope.catalogue | scope.optional) - kept.keys()
+        read = {name: getattr(account.catalogue, name) for name in lists}
+        connection.cache.keep_catalogue(
+            {name: rows for name, rows in read.items() if rows is not None}
+        )
     rows = {name: tuple(rows) for name, rows in kept.items()}
     return replace(account, catalogue=replace(account.catalogue, **rows), cached=frozenset(rows))
 
 
-def read_again(connection: Connection, account: Account) -> Account:
+def without_kept(
+    connection: Connection, scope: RefreshScope
+) -> tuple[RefreshScope, Mapping[str, ports.Rows]]:
+    """The scope without the lists of the catalog that an earlier run kept, and those lists."""
+    lists = scope.catalogue | scope.optional
+    kept = {} if connection.cache is None else connection.cache.catalogue(lists)
+    asked = replace(
+        scope, catalogue=scope.catalogue - kept.keys(), optional=scope.optional - kept.keys()
+    )
+    return asked, kept
+
+
+def read_again(connection: Connection, account: Account, view: PoolView | None = None) -> Account:
     """The account with the lists read that came from the cache: what those do not show may be new.
     Stops if one cannot be read.
     """
-    fresh = read_account(connection, RefreshScope(catalogue=account.cached))
+    fresh = read_account(connection, RefreshScope(catalogue=account.cached), view=view)
     lists = {name: getattr(fresh.catalogue, name) for name in account.cached}
     return replace(
         account,

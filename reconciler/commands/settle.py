@@ -69,7 +69,7 @@ class Settler:
 
         Both are returned as they are if an earlier run left nothing unsettled.
         """
-        if not _is_unsettled(state):
+        if not is_unsettled(state):
             self.found, self.not_listed, self.proof = (), {}, None
             return state, options
         ahead = self.connection.exchange.clock_ahead
@@ -201,7 +201,7 @@ class Settler:
         )
 
 
-def _is_unsettled(state: State) -> bool:
+def is_unsettled(state: State) -> bool:
     """Whether an earlier run left a request open, or an object that is not yet proved to exist, or
     to be gone.
     """

@@ -37,6 +37,17 @@ RESTARTS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What is asked of a list, by the meanings of `ListQuery`. `optional`: a plan can do without
+    the list.
+    """
+
+    tracked: frozenset[str] = frozenset()
+    whole: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ListQuery:
     """Which list is read, and how far.
 

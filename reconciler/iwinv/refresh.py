@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, fields
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import field, fields, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.iwinv import catalog
 from reconciler.iwinv.driver import ReadDriver, ReadFailed
-from reconciler.iwinv.list_reader import ListReading, reading
+from reconciler.iwinv.list_reader import ListReading, Need, reading
 from reconciler.iwinv.single_reader import DetailReading
 from reconciler.model.diagnostics import error
 from reconciler.model.events import Activity
@@ -18,6 +19,9 @@ from reconciler.model.kinds import Kinds
 from reconciler.model.ports import Client, RefreshScope, Seen
 from reconciler.model.resource import Account, Catalogue, LiveResource
 from reconciler.model.resource_type import FIREWALLS, MEMBERS, RULES
+
+if TYPE_CHECKING:
+    from reconciler.iwinv.shared.account_pool import PoolView
 
 _MEMBER_LISTS_AT_ONCE = 4
 
@@ -55,27 +59,123 @@ def read_account(
     *,
     time_scale: float = 1.0,
     notify: Callable[[Activity], None] = lambda activity: None,
+    pool: PoolView | None = None,
 ) -> Account:
     """The account as far as the scope asks for it. Raises `ReadFailed`. What could not be listed at
     all is left out (`complete`, `Catalogue`).
 
     The lists are read at about the same time, not at one instant: a change in between shows in some
-    and not in others. `notify` takes how far the reading is and what it waits for.
+    and not in others. `notify` takes how far the reading is and what it waits for. Lists that the
+    `pool` has are not read again.
     """
-    sent = client.sent
-    reader = _AccountReader(ReadDriver(client, notify), scope, kinds, time_scale)
+    sent, begun = client.sent, client.unix()
+    lists = _Lists(client, kinds, time_scale, notify, pool)
+    reader = _AccountReader(lists, scope, kinds)
     reader.read_lists()
     reader.read_members()
-    return reader.account(calls=client.sent - sent)
+    return reader.account(calls=client.sent - sent, at=min((begun, *lists.begun)))
+
+
+def prepare(
+    client: Client,
+    scopes: Iterable[RefreshScope],
+    kinds: Kinds,
+    pool: PoolView,
+    *,
+    time_scale: float = 1.0,
+    notify: Callable[[Activity], None] = lambda activity: None,
+) -> None:
+    """Reads what several stacks need into the pool, each list once. Raises `ReadFailed` if a list
+    cannot be read that all of them need; any other is left to the stack that needs it.
+    """
+    from reconciler.iwinv.shared.account_pool import joined
+
+    scope = joined(scopes)
+    needed = {name for name in kinds.sections if name in scope.kinds}
+    lists = _Lists(client, kinds, time_scale, notify, pool, needed)
+    reader = _AccountReader(lists, scope, kinds)
+    reader.read_lists()
+    reader.read_members()
+
+
+@dataclass(slots=True)
+class _Lists:
+    """Reads lists by name, or takes them from the pool. `needed` are those without which the
+    reading fails, None for all that are not optional. `begun` are the unix seconds at which lists
+    of the pool were begun.
+    """
+
+    client: Client
+    kinds: Kinds
+    time_scale: float
+    notify: Callable[[Activity], None]
+    pool: PoolView | None = None
+    needed: Collection[str] | None = None
+    begun: list[float] = field(default_factory=list)
+    driver: ReadDriver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.driver = ReadDriver(self.client, self.notify)
+
+    def read(self, needs: Mapping[str, Need], *, later: int) -> dict[str, Seen]:
+        """The lists, without those that may be missing and could not be read. `later` is how many
+        calls are expected after them.
+        """
+        if self.needed is not None:
+            needs = {
+                name: replace(need, optional=name not in self.needed)
+                for name, need in needs.items()
+            }
+        if self.pool is None:
+            return {name: seen for name, seen in self._ask(needs, later) if seen is not None}
+        found: dict[str, Seen] = {}
+        while needs:
+            claim = self.pool.claim(needs, self.client)
+            try:
+                own = {name: needs[name] for name in claim.own}
+                for name, seen in self._ask(own, later) if own else ():
+                    self.pool.pool.keep(name, seen, own[name], claim.begin)
+                    found.update({} if seen is None else {name: seen})
+            finally:
+                self.pool.pool.release(claim)
+            for name, kept in claim.found.items():
+                if kept.seen is not None:
+                    found[name] = kept.seen
+                    self.begun += () if name in catalog.LISTS else (kept.begin.unix,)
+            self.pool.pool.wait(claim.busy)
+            needs = {name: needs[name] for name in claim.busy}
+        return found
+
+    def _ask(self, needs: Mapping[str, Need], later: int) -> Iterator[tuple[str, Seen | None]]:
+        """Reads the lists."""
+        readings = [
+            reading(
+                name,
+                self.kinds,
+                tracked=need.tracked,
+                whole=need.whole,
+                time_scale=self.time_scale,
+            )
+            for name, need in needs.items()
+        ]
+        optional = [one for one in readings if needs[one.what].optional]
+        self.driver.run(readings, optional=optional, later=later)
+        yield from ((one.what, one.seen) for one in readings)
+
+    def kept(self, names: Sequence[str]) -> Mapping[str, Seen]:
+        """Those of the lists that the pool has."""
+        return {} if self.pool is None else self.pool.found(names, self.client)
 
 
 @dataclass(slots=True)
 class _AccountReader:
-    driver: ReadDriver
+    """Reads the lists of a scope in turn. `asked` are the lists that were asked for."""
+
+    lists: _Lists
     scope: RefreshScope
     kinds: Kinds
-    time_scale: float
     found: dict[str, Seen] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
 
     def read_lists(self) -> None:
         """Reads the lists that are known beforehand, then the rules of firewalls that are asked for
@@ -117,8 +217,11 @@ class _AccountReader:
 
     def read_members(self) -> None:
         """Reads the members of more firewalls as long as an instance of `members_for` is in none:
-        membership shows from the firewall's side only.
+        membership shows from the firewall's side only. Lists of the pool that show one come first.
         """
+        missing = self.scope.members_for - _members_in(self.found.values())
+        kept = self.lists.kept(self._members_wanted())
+        self._read([name for name, seen in kept.items() if not missing.isdisjoint(seen.rows)])
         while others := self._members_wanted():
             self._read(others[:_MEMBER_LISTS_AT_ONCE])
 
@@ -127,29 +230,22 @@ class _AccountReader:
         if self.scope.members_for <= _members_in(self.found.values()):
             return []
         names = (f"{MEMBERS}:{firewall.id}" for firewall in self._firewalls())
-        return [name for name in names if name not in self.found]
+        return [name for name in names if name not in self.asked]
 
     def _read(self, names: list[str], *, later: int = 0) -> None:
         """Reads these lists. `later` is how many calls are expected after them."""
         if not names:
             return
-        scope = self.scope
-        readings = [
-            reading(
-                name,
-                self.kinds,
-                tracked=scope.tracked.get(name, frozenset()),
-                whole=name in scope.whole,
-                time_scale=self.time_scale,
-            )
+        scope, optional = self.scope, self.scope.optional - self.scope.catalogue
+        self.asked.update(names)
+        needs = {
+            name: Need(scope.tracked.get(name, frozenset()), name in scope.whole, name in optional)
             for name in names
-        ]
-        optional = scope.optional - scope.catalogue
-        skippable = [one for one in readings if one.what in optional]
-        self.driver.run(readings, optional=skippable, later=later)
-        self.found.update((one.what, one.seen) for one in readings if one.seen is not None)
+        }
+        found = self.lists.read(needs, later=later)
+        self.found |= {name: found[name] for name in names if name in found}
 
-    def account(self, *, calls: int) -> Account:
+    def account(self, *, calls: int, at: float) -> Account:
         """The account that the lists show."""
         objects: dict[str, Mapping[str, LiveResource]] = {
             name: MappingProxyType({row.id: row for row in self.found[name].rows})
@@ -175,6 +271,7 @@ class _AccountReader:
             ruled=frozenset(id for id, part in rules.items() if part.complete),
             catalogue=self._catalogue(),
             calls=calls,
+            at=at,
             paged=frozenset(name for name in complete if self._has_pages(name)),
         )
 

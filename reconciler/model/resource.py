@@ -392,6 +392,7 @@ class Account:
     `members` maps a firewall id to the ids of its instances, if its members were read. `complete`
     are the kinds whose list was read to its end, `ruled` the firewalls whose rules were read.
     `cached` are lists of the catalog from an earlier run, `paged` kinds with rows after page one.
+    `at` is the unix second before the first of the lists of objects was asked for.
     """
 
     objects: Mapping[str, Mapping[str, LiveResource]]
@@ -402,6 +403,7 @@ class Account:
     calls: int = 0
     cached: frozenset[str] = frozenset()
     paged: frozenset[str] = frozenset()
+    at: float = field(default=0.0, compare=False)
     _grouped: dict[tuple[str, str], dict[Any, list[LiveResource]]] = field(
         init=False, repr=False, compare=False
     )

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.commands import plan as planning
+from reconciler.commands import session
 from reconciler.commands.context import Connection, Planned
+from reconciler.commands.project import shared_reading
 from reconciler.commands.project.values import ProjectPlan, StackInput, StackPlan, StackStatus
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import joined, msg
@@ -18,7 +20,7 @@ from reconciler.config import loader
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, Severity, error, notice
-from reconciler.model.resource import Deferred, NoValue, Unknown, output_of
+from reconciler.model.resource import Deferred, NoValue, Stack, Unknown, output_of
 from reconciler.model.serialize import shown
 
 WAITING = "waiting"
@@ -36,11 +38,13 @@ def plan_all(
 
     `begun` takes the title of each stack before it is planned.
     """
-    run = _Run(stacks, connection, begun)
+    sent = connection.exchange.sent
+    run = _Run(stacks, _shared(connection), begun)
+    run.load_first()
+    run.prepare()
     for stack in stacks:
         run.part(stack)
-    parts = tuple(run.parts.values())
-    return ProjectPlan(parts, sum(_calls(part) for part in parts))
+    return ProjectPlan(tuple(run.parts.values()), connection.exchange.sent - sent)
 
 
 def drift_all(
@@ -52,17 +56,23 @@ def drift_all(
     """What somebody else changed in each of the stacks. The outputs of other stacks are those of
     their states, because nothing is planned.
     """
-    run = _Run(stacks, connection, begun)
+    sent = connection.exchange.sent
+    run = _Run(stacks, _shared(connection), begun, only_kept=True)
+    run.load_first()
+    run.prepare()
     parts = tuple(run.drift(stack) for stack in stacks)
-    return ProjectPlan(parts, sum(_calls(part) for part in parts))
+    return ProjectPlan(parts, connection.exchange.sent - sent)
 
 
-def _calls(part: StackPlan) -> int:
-    return 0 if part.planned is None else part.planned.plan.calls.read
+def _shared(connection: Connection) -> Connection:
+    """The connection with a pool of what is read."""
+    from reconciler.iwinv.shared.account_pool import AccountPool
+
+    return connection if connection.pool is not None else replace(connection, pool=AccountPool())
 
 
 class _WaitsFor(Exception):
-    """The stack reads another one of the run that is not planned."""
+    """The stack reads another one of the run that is not planned, or not yet."""
 
     def __init__(self, title: str) -> None:
         super().__init__(title)
@@ -72,18 +82,73 @@ class _WaitsFor(Exception):
 @dataclass(slots=True)
 class _Run:
     """One run. `parts` are what is planned so far, in that order; `busy` are the titles that are
-    being planned, each of which reads the next.
+    being planned, each of which reads the next. `loaded` are the stacks that read no other one of
+    the run, or why they could not be loaded. `only_kept`: outputs are those of the states.
     """
 
     stacks: Sequence[StackInput]
     connection: Connection
     begun: Callable[[str], None]
+    only_kept: bool = False
     parts: dict[str, StackPlan] = field(default_factory=dict)
     busy: list[str] = field(default_factory=list)
     places: dict[tuple[Path, str | None], StackInput] = field(default_factory=dict)
+    loaded: dict[str, loader.Loaded | Abort] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.places.update({_key(each.path, each.environment): each for each in self.stacks})
+
+    def load_first(self) -> None:
+        """Loads the stacks that read no other one of the run: what they need of the account is
+        known before anything is planned.
+        """
+        for stack in self.stacks:
+
+            def others(
+                path: Path, environment: str | None, stack: StackInput = stack
+            ) -> Mapping[str, tuple[Any, str | None]]:
+                named = self.named(stack, path, environment)
+                if named is not None:
+                    raise _WaitsFor(named.title)
+                return stack.kept(path, environment)
+
+            try:
+                self.loaded[stack.title] = stack.load(others)
+            except Abort as stop:
+                self.loaded[stack.title] = stop
+            except _WaitsFor:
+                continue
+
+    def named(self, stack: StackInput, path: Path, environment: str | None) -> StackInput | None:
+        """The stack of the run whose plan gives the outputs that a stack reads. None if they are
+        those of its state: it is not part of the run, or nothing is to be there in the end.
+        """
+        if self.only_kept or stack.options.destroy:
+            return None
+        return self.places.get(_key(path, environment))
+
+    def prepare(self) -> None:
+        """Reads what the stacks need of the account, as far as that is known, each list once. Stops
+        if a list cannot be read that all of them need.
+        """
+        from reconciler.planner.compare.refresh_scope import refresh_scope
+
+        scopes = []
+        for each in self.stacks:
+            loaded = self.loaded.get(each.title)
+            if isinstance(loaded, Abort):
+                continue
+            name = each.title.partition("/")[0]
+            stack = Stack(name, each.environment, {}) if loaded is None else loaded.stack
+            try:
+                state = session.read_state(each.store(stack))
+            except Abort:
+                continue  # reported when it is planned
+            if self.connection.pool is not None:
+                shared_reading.view_of(self.connection.pool, each.title, state)
+            scopes.append(refresh_scope(stack, state, each.options))
+        if scopes:
+            shared_reading.prepare(self.connection, scopes)
 
     def part(self, stack: StackInput) -> StackPlan:
         """The plan of a stack, after those of the stacks that it reads. Stops if they read each
@@ -106,8 +171,8 @@ class _Run:
         reads: list[str] = []
 
         def others(path: Path, environment: str | None) -> Mapping[str, tuple[Any, str | None]]:
-            named = self.places.get(_key(path, environment))
-            if named is None or stack.options.destroy:
+            named = self.named(stack, path, environment)
+            if named is None:
                 return stack.kept(path, environment)
             producer = self.part(named)
             reads.append(producer.title)
@@ -116,7 +181,7 @@ class _Run:
             return _outputs(producer.title, producer.planned)
 
         try:
-            made = self._made(stack, others, planning.plan)
+            made = self._made(stack, others)
         except _WaitsFor as waits:
             made = StackPlan(stack.title, StackStatus.WAITING, problems=(_when(waits.title),))
         except Abort as stop:
@@ -126,31 +191,34 @@ class _Run:
 
     def _waits(self, producer: StackPlan) -> tuple[str, ...]:
         """What must be applied before a stack that reads the producer is planned for real."""
-        return (*producer.after, producer.title) if producer.has_changes else producer.after
+        own = (producer.title,) if producer.has_changes or producer.after else ()
+        return (*producer.after, *own)
 
     def drift(self, stack: StackInput) -> StackPlan:
         """The drift of a stack."""
         try:
-            return self._made(stack, stack.kept, planning.drift)
+            return self._made(stack, stack.kept)
         except Abort as stop:
             return _stopped(stack.title, stop)
 
-    def _made(
-        self, stack: StackInput, others: loader.Others, make: Callable[..., Planned]
-    ) -> StackPlan:
-        loaded = stack.load(others)
+    def _made(self, stack: StackInput, others: loader.Others) -> StackPlan:
+        loaded = self.loaded.get(stack.title)
+        if isinstance(loaded, Abort):
+            raise loaded
+        if loaded is None:
+            loaded = stack.load(others)
         self.begun(stack.title)
         store = stack.store(loaded.stack)
 
         def concurrent() -> Any:
             return stack.concurrent(store)
 
-        if make is planning.plan:
+        if self.only_kept:
+            planned = planning.drift(loaded.stack, self.connection, store, concurrent)
+        else:
             planned = planning.plan(
                 loaded.stack, self.connection, store, stack.options, concurrent, stack.gates
             )
-        else:
-            planned = planning.drift(loaded.stack, self.connection, store, concurrent)
         is_stopped = exit_codes.stops((*planned.plan.problems, *planned.problems))
         status = StackStatus.FAILED if is_stopped else StackStatus.PLANNED
         return StackPlan(stack.title, status, planned, loaded.problems)
