@@ -34,6 +34,7 @@ from reconciler.store.folder_reader import StateFolder, StateReading
 from reconciler.store.folder_rename import FolderRename
 from reconciler.store.folder_writer import HINT_FAILED, FileWriter
 from reconciler.store.moving.folder_arrival import FolderArrival
+from reconciler.store.notes.folder_notes import FolderNotes
 from reconciler.store.plans.folder_plans import FolderPlans
 from reconciler.store.state_format import Moment
 
@@ -63,6 +64,7 @@ class FileStore:
         self._files = StateFolder(self._disk, folder)
         self._token = token
         self.plans = FolderPlans(self._disk, folder, token)
+        self.notes = FolderNotes(self._disk, folder, token)
 
     @property
     def location(self) -> str:

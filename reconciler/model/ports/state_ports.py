@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from reconciler.common.dataclass import dataclass
+from reconciler.model.ports.note_ports import KeepsNotes
 from reconciler.model.ports.plan_ports import KeepsPlans
 from reconciler.model.state import Freeze, Neighbor, Record, State
 
@@ -214,7 +215,7 @@ class StateWriter(Protocol):
         ...
 
 
-class Store(StateReader, KeepsPlans, Protocol):
+class Store(StateReader, KeepsPlans, KeepsNotes, Protocol):
     """A place that contains the state of one stack."""
 
     def open(

@@ -23,6 +23,7 @@ from reconciler.model.ports import (
 from reconciler.model.resource import title_of
 from reconciler.model.state import Neighbor, State
 from reconciler.store.folder_name import folder_name, name_of_folder
+from reconciler.store.notes.object_notes import ObjectNotes
 from reconciler.store.objects.port import ObjectStore, ObjectStoreError
 from reconciler.store.plans.object_plans import ObjectPlans
 from reconciler.store.shared import siblings
@@ -86,6 +87,11 @@ class SharedStore:
     def plans(self) -> ObjectPlans:
         """The saved plans beside the state."""
         return ObjectPlans(self._connect, f"{self._project}/{self._name}/")
+
+    @property
+    def notes(self) -> ObjectNotes:
+        """The notes beside the state."""
+        return ObjectNotes(self._connect, f"{self._project}/{self._name}/")
 
     @property
     def is_distant(self) -> bool:
