@@ -197,6 +197,31 @@ class Megabytes(click.ParamType[int]):
         return int(found[1]) * (1024 if found[2].lower().startswith("g") else 1)
 
 
+class Duration(click.ParamType[float]):
+    """A time such as `30s`, `10m` or `1h`, in seconds."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds, at least a minute and at most a week."""
+        if isinstance(value, float):
+            return value
+        found = _DURATION.fullmatch(str(value).strip())
+        seconds = 0.0 if found is None else float(found[1]) * _UNITS[found[2]]
+        if not 60.0 <= seconds <= _WEEK_SECONDS:
+            message = msg(
+                "{value!r} is not a time such as 10m or 1h, of at least 1m and at most 7d",
+                value=value,
+            )
+            self.fail(message)
+        return seconds
+
+
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_WEEK_SECONDS = 7 * 86400.0
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _MEMORY = re.compile(r"([0-9]{1,9}) ?((?:[mMgG][iI]?[bB]?)?)")
 

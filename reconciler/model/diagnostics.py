@@ -305,6 +305,8 @@ CODES: dict[str, str] = {
     "empty-rule": "A list of a rule is empty, so the rule creates nothing.",
     "output": "An output could not be computed.",
     "undo": "An undo does not restore this, or leaves it to the user.",
+    "notify": "A notice of `watch` was not sent.",
+    "metrics": "The file with the metrics of `watch` could not be written.",
     "simulator": "The local cloud could not be started or controlled.",
     "internal": "The program has a bug; please report it.",
 }

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.commands.watch import memory as notes
 from reconciler.commands.watch.decide import decide, pause_minutes
-from reconciler.commands.watch.values import Allowed, Drifted, Health, Memory, Sight
+from reconciler.model.watching import Allowed, Drifted, Health, Memory, Sight
 
 NAMES = ("rules", "power", "exposure", "instances")
 MINUTE = 60.0
@@ -64,7 +64,16 @@ def some_sight(rng: random.Random, at: float, digest: str) -> Sight:
         )
     sight = Sight(at=at, digest=digest, drift=tuple(rows), pending=rng.choice((0, 0, 2)))
     spoiled = rng.choice(("", "", "", "", "", "unknown", "blocked", "failed", "running"))
-    return replace(sight, **{spoiled: "why"}) if spoiled else sight
+    match spoiled:
+        case "unknown":
+            return replace(sight, unknown="why")
+        case "blocked":
+            return replace(sight, blocked="why")
+        case "failed":
+            return replace(sight, failed="why")
+        case "running":
+            return replace(sight, running="why")
+    return sight
 
 
 @pytest.mark.parametrize("seed", range(25))

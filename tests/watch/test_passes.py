@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.watch.values import Allowed, Health
+from reconciler.model.watching import Allowed, Health
 from tests.watch.watcher import Watcher
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from reconciler.commands import context
 from reconciler.commands.watch import memory, watch_pass
-from reconciler.commands.watch.values import Allowed, Memory, Passed
 from reconciler.config import loader
 from reconciler.model import http, ports
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
+from reconciler.model.watching import Allowed, Memory, Passed
 from reconciler.simulator.edits import edit
 from tests.cloud_harness import CloudHarness, Interrupts
 

@@ -50,6 +50,13 @@ def replace_file(path: Path, data: bytes) -> None:
     _replace(path, data, mode=mode)
 
 
+def put_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Writes a file as a whole, over an existing one. Raises `OSError`; then the file is as
+    before.
+    """
+    _replace(path, data, mode=mode)
+
+
 def _replace(path: Path, data: bytes, *, mode: int) -> None:
     # a new name each time: a fixed one could be a link, or the draft of another process
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from reconciler.commands.watch.values import (
+from reconciler.common.text import msg
+from reconciler.model.watching import (
     Allowed,
     Decision,
     Drifted,
@@ -19,7 +20,6 @@ from reconciler.commands.watch.values import (
     Reverted,
     Sight,
 )
-from reconciler.common.text import msg
 
 APART_SECONDS = 300.0
 """Two readings that saw the same drift are at least so far apart."""
@@ -40,8 +40,8 @@ def decide(sight: Sight, memory: Memory, allowed: Allowed) -> Decision:
         return _nothing_known(sight, memory)
     if sight.running is not None:
         # what a run is changing right now was not seen by a complete reading
-        reason = msg("{run} is active", run=sight.running)
-        return Decision(Health.WAITING, reason, replace(memory, seen={}))
+        active = msg("{run} is active", run=sight.running)
+        return Decision(Health.WAITING, active, replace(memory, seen={}))
     memory = _learned(sight, memory)
     if sight.blocked is not None:
         return Decision(Health.BLOCKED, sight.blocked, memory, left=_all_left(sight))

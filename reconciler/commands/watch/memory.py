@@ -5,16 +5,34 @@ as lost, which is safe.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
-from reconciler.commands.watch.values import Health, Memory, Reverted
+from reconciler.commands import session
 from reconciler.common import json_text
+from reconciler.model import ports
+from reconciler.model.watching import Health, Memory, Passed, Reverted
 
 NOTE = "watch"
 """The name of the note."""
 
 FORMAT = 1
 _ROWS_MAX = 1000
+
+
+def kept(store: ports.Store) -> Memory:
+    """The memory beside a state. Stops if the place cannot be read."""
+    return read(session.read_place(lambda: store.notes.read(NOTE)))
+
+
+def keep(store: ports.Store, memory: Memory) -> None:
+    """Keeps a memory beside a state. Stops if that is not possible."""
+    session.read_place(lambda: store.notes.write(NOTE, write(memory)))
+
+
+def keep_told(store: ports.Store, passed: Passed) -> None:
+    """Keeps that the health of a pass was reported, so that it is reported once."""
+    keep(store, replace(passed.decision.memory, told=passed.health.value))
 
 
 def write(memory: Memory) -> bytes:

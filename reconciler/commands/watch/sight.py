@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from reconciler.commands.context import Planned
-from reconciler.commands.watch.values import Drifted, Sight
 from reconciler.common import json_text
 from reconciler.common.text import enumerated, msg
 from reconciler.model import exit_codes, serialize
@@ -16,6 +15,7 @@ from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.model.plan import Action, Cause, Change, Plan, Step, unstated
 from reconciler.model.resource_type import verb_of
+from reconciler.model.watching import Drifted, Sight
 from reconciler.planner.checks import approval
 
 EXPOSURE, POWER, RULES = "exposure", "power", "rules"
@@ -27,7 +27,7 @@ _IN_PLACE = frozenset({Action.UPDATE, Action.ATTACH, Action.POWER})
 _VERBS = frozenset({"update", "attach", "start", "rename"})
 """What a revert may send. Nothing that creates, deletes, detaches, stops or replaces."""
 
-_UNKNOWN = frozenset({"incomplete", "mass-absence", "cloud"})
+_UNKNOWN = frozenset({"mass-absence", "cloud"})
 """Codes of problems after which nothing can be concluded from a reading."""
 
 _UNKNOWN_STOPS = frozenset({"cloud", "locked", "state-place", "clock", "credentials", "account"})

@@ -21,7 +21,6 @@ from reconciler.commands.context import (
 from reconciler.commands.watch import memory as notes
 from reconciler.commands.watch import sight as sights
 from reconciler.commands.watch.decide import decide
-from reconciler.commands.watch.values import Allowed, Decision, Health, Memory, Passed, Sight
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes, ports
@@ -30,6 +29,7 @@ from reconciler.model.diagnostics import Problem, Severity, in_order
 from reconciler.model.events import Event
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
+from reconciler.model.watching import Allowed, Decision, Health, Passed, Sight
 from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.saved_plan import Made, SavedOptions, SavedPlan
@@ -58,7 +58,7 @@ def watch(
     """
     exchange = connection.exchange
     sent, at = exchange.sent, exchange.unix()
-    known = notes.read(session.read_place(lambda: watched.store.notes.read(notes.NOTE)))
+    known = notes.kept(watched.store)
     work = _Pass(watched, connection, run, emit)
     sight, allowed = work.look(at), work.allowed
     decision = decide(sight, known, allowed)
@@ -66,23 +66,16 @@ def watch(
     if decision.revert:
         decision, reverted = work.revert(decision)
     else:
-        work.keep(decision.memory)
+        notes.keep(watched.store, decision.memory)
     return Passed(
         watched.title,
         decision,
-        before=known.told,
         drifted=tuple(row.address for row in sight.drift),
         reverted=reverted,
         problems=in_order(work.problems),
         calls=exchange.sent - sent,
         monthly=None if work.planned is None else work.planned.plan.cost.before,
     )
-
-
-def told(passed: Passed, store: ports.Store) -> None:
-    """Keeps that the health of a pass was reported, so that it is reported once."""
-    memory = replace(passed.decision.memory, told=passed.decision.health.value)
-    session.read_place(lambda: store.notes.write(notes.NOTE, notes.write(memory)))
 
 
 @dataclass(slots=True)
@@ -126,11 +119,6 @@ class _Pass:
             stack, self.connection, self.watched.store, recovering.Answers(), self.run, asks
         )
 
-    def keep(self, memory: Memory) -> None:
-        """Keeps the memory beside the state. Stops if that is not possible."""
-        store = self.watched.store
-        session.read_place(lambda: store.notes.write(notes.NOTE, notes.write(memory)))
-
     def revert(self, decision: Decision) -> tuple[Decision, tuple[str, ...]]:
         """Reverts what was decided, if a plan of just that does nothing else. The memory is kept
         first: a revert that is cut off counts.
@@ -145,9 +133,9 @@ class _Pass:
             reason = msg("a plan of just this would do something else as well")
             left = dict.fromkeys(decision.revert, reason)
             # Counted although nothing was sent: the next pass must not try it at once again.
-            self.keep(decision.memory)
+            notes.keep(self.watched.store, decision.memory)
             return replace(decision, revert=(), left={**decision.left, **left}), ()
-        self.keep(decision.memory)
+        notes.keep(self.watched.store, decision.memory)
         try:
             applied = self._apply(planned, options)
         except Abort as stop:

@@ -44,6 +44,7 @@ class DocumentType(StrEnum):
     PLANS = "plans"
     PROJECT_PLAN = "project_plan"
     PROJECT_OUTPUTS = "project_outputs"
+    WATCH = "watch"
 
     @property
     def schema(self) -> str:
@@ -73,6 +74,7 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.PLANS: msg("state plans"),
     DocumentType.PROJECT_PLAN: msg("plan and drift of several stacks"),
     DocumentType.PROJECT_OUTPUTS: msg("output of several stacks"),
+    DocumentType.WATCH: "watch",
 }
 """The commands that print a document of each type with `--format json`, as text."""
 

@@ -1,4 +1,4 @@
-"""The values of a pass: what it saw, what earlier passes saw, and what it decides."""
+"""The values of a pass of `watch`: what it saw, what earlier passes saw, and what it decides."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import field
 from enum import Enum
 
 from reconciler.common.dataclass import dataclass
+from reconciler.model import exit_codes
 from reconciler.model.diagnostics import Problem
 from reconciler.model.resource import EMPTY
 
@@ -119,16 +120,36 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The result of a pass over one stack. `before` is the health that was last reported. `read_at`
-    is the last complete reading in unix seconds, `monthly` what the stack costs in KRW a month;
-    None if not known. `reverted` are the addresses that were reverted.
+    """The result of a pass over one stack: the addresses that drifted and those that were reverted,
+    the calls that it sent, and `monthly`, what the stack costs in KRW a month (None if unknown).
+    `branch` is the branch with the absorbed drift, if one was written.
     """
 
     title: str
     decision: Decision
-    before: str | None = None
     drifted: tuple[str, ...] = ()
     reverted: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     calls: int = 0
     monthly: int | None = None
+    branch: str | None = None
+
+    @property
+    def health(self) -> Health:
+        """How the stack is."""
+        return self.decision.health
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the health is not the one that was last reported."""
+        return self.decision.memory.told != self.decision.health.value
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a pass: 0 if it went as it should, whatever it found."""
+        code = exit_codes.of_problems(self.problems)
+        if self.health is Health.BLOCKED:
+            return exit_codes.worst((code, exit_codes.DECIDE))
+        if self.health in (Health.FAILED, Health.STALE):
+            return exit_codes.worst((code, exit_codes.ERROR))
+        return exit_codes.DONE
