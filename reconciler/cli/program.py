@@ -27,7 +27,7 @@ _COMMANDS: Mapping[str, str] = {
     "apply": "stack_commands",
     "destroy": "stack_commands",
     "drift": "stack_commands",
-    "watch": "watch_command",
+    "watch": "project.watch_command",
     "recover": "recover_command",
     "ls": "ls_command",
     "status": "ls_command",

@@ -18,7 +18,7 @@ class Health(Enum):
     - `CLEAN`: the account has what the files and the last apply say.
     - `DRIFTED`: somebody changed something outside.
     - `WAITING`: the files ask for changes, or another run is active.
-    - `BLOCKED`: nothing goes on without a person.
+    - `BLOCKED`: nothing is done without a person.
     - `STALE`: the account could not be read completely, so nothing is known of now.
     - `FAILED`: the files have mistakes, or a revert failed.
     """
@@ -51,7 +51,7 @@ class Drifted:
 class Sight:
     """What one pass saw. `at` is when the reading began, in unix seconds.
 
-    `unknown` says why nothing can be concluded from it, `blocked` why nothing goes on without a
+    `unknown` says why nothing can be concluded from it, `blocked` why nothing is done without a
     person, `failed` what is wrong with the files; each is None if that is not so. `running` is the
     run that is active now, `pending` the number of changes that the files ask for, `digest` that of
     the files.
@@ -81,15 +81,15 @@ class Memory:
 
     `seen` maps what drifted to the time at which a complete reading first saw it; whatever a
     complete reading does not see is dropped. `reverts` are those since the files last changed.
-    `read_at` is the last complete reading, `told` the last health that was reported, `failures` the
-    number of passes in a row that could conclude nothing.
+    `read_at` is the last complete reading, `reported` the last health that was reported, and
+    `failures` the number of passes in a row that could conclude nothing.
     """
 
     digest: str = ""
     seen: Mapping[str, float] = field(default_factory=lambda: EMPTY)
     reverts: tuple[Reverted, ...] = ()
     read_at: float | None = None
-    told: str | None = None
+    reported: str | None = None
     failures: int = 0
 
 
@@ -105,7 +105,7 @@ class Allowed:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class WatchDecision:
     """What a pass does: `revert` has the addresses that it reverts. `reason` is one line for
     people, `left` why each other address that drifted is left as it is, and `memory` what the next
     pass knows.
@@ -126,7 +126,7 @@ class Passed:
     """
 
     title: str
-    decision: Decision
+    decision: WatchDecision
     drifted: tuple[str, ...] = ()
     reverted: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -142,7 +142,7 @@ class Passed:
     @property
     def is_news(self) -> bool:
         """Whether the health is not the one that was last reported."""
-        return self.decision.memory.told != self.decision.health.value
+        return self.decision.memory.reported != self.decision.health.value
 
     @property
     def exit_code(self) -> int:

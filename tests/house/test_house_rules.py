@@ -134,6 +134,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "reconciler/store/objects/postgres_link.py",
         "reconciler/store/objects/postgres_quota.py",
     ),
+    "apprise": ("reconciler/cli/watching/notices.py",),
+    "prometheus_client": ("reconciler/cli/watching/metrics.py",),
     "obstore": ("reconciler/store/objects/s3.py", "reconciler/store/objects/credentials.py"),
 }
 """Each library that is not Python's own, and where it may be imported."""

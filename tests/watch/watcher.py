@@ -41,6 +41,7 @@ class Watcher:
 
     def __init__(self, tmp: Path, text: str = STACK) -> None:
         self.harness, self.folder = CloudHarness(), tmp
+        tmp.mkdir(parents=True, exist_ok=True)
         self.allowed = Allowed(revert=ALL)
         self.text = text
         assert self.harness.apply(self.stack()).exit_code == 0
@@ -58,7 +59,7 @@ class Watcher:
     def memory(self) -> Memory:
         return memory.read(self.harness.store.notes.read(memory.NOTE))
 
-    def change(self, action: str, kind: str, name: str, **values: object) -> None:
+    def change(self, action: str, kind: str, name: str, /, **values: object) -> None:
         """Somebody changes the account by hand."""
         self.harness.cloud.change(lambda world: edit(world, action, kind, name, values))
 

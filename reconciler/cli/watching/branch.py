@@ -19,7 +19,7 @@ PREFIX = "reconciler/drift/"
 """The names of the branches begin with it."""
 
 _MARK = "Written-by: reconciler watch"
-"""The line by which a commit is known as one of ours, which may be replaced."""
+"""The line by which a commit is recognized as a former one, which may be replaced."""
 
 _SECONDS = 60.0
 

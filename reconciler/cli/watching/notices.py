@@ -5,6 +5,7 @@ variables of the environment and are in no message.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -66,11 +67,12 @@ def _sent(address: str, title: str, text: str) -> str | None:
     logging.getLogger("apprise").disabled = True
     sender = apprise.Apprise()
     try:
-        if not sender.add(address):
-            return msg("the variable has no address that Apprise knows")
-        done = sender.notify(
-            body=text, title=title, body_format=apprise.NotifyFormat.TEXT, timeout=_SECONDS
-        )
+        with warnings.catch_warnings():  # of old modules that its plugins look for
+            warnings.simplefilter("ignore")
+            if not sender.add(address):
+                return msg("the variable has no address that Apprise knows")
+            form = apprise.NotifyFormat.TEXT
+            done = sender.notify(body=text, title=title, body_format=form, timeout=_SECONDS)
     except Exception:  # plugins raise what they like, and the text may have the address
         return msg("Apprise could not send it")
     return None if done else msg("the service did not take it")

@@ -58,10 +58,10 @@ def run(
     warned = False
     while True:
         project = project_file.load(sessions[0].path)
-        if not warned and not sessions[0].simulate:
+        if not warned:
             console.problems(list(notices.problems(project.notify, sessions[0].environ)))
             warned = True
-        passes = [_Watch(session, project).passed() for session in sessions]
+        passes = [_StackWatch(session, project).passed() for session in sessions]
         document = watch_json.document(passes, project.name, now())
         if console.json:
             text = escape.json_text(document, indent=2 if options.every is None else None)
@@ -87,7 +87,7 @@ def _exit_code(passes: Sequence[Passed], *, detailed: bool) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Watch:
+class _StackWatch:
     session: Session
     project: Project
 
@@ -98,7 +98,7 @@ class _Watch:
             name, environment = session.identify()
             title, store = title_of(name, environment), session.store(name, environment)
             found = self._pass(title, store)
-            found = self._told(found, store)
+            found = self._reported(found, store)
         except Abort as stop:
             title = str(session.path)
             decision = decide(sight.of_stop(stop, time.time()), Memory(), Allowed())
@@ -163,19 +163,18 @@ class _Watch:
             return replace(found, problems=(*found.problems, *stop.problems))
         return replace(found, branch=branch.name, problems=(*found.problems, *absorbed.problems))
 
-    def _told(self, found: Passed, store: Store) -> Passed:
+    def _reported(self, found: Passed, store: Store) -> Passed:
         """The pass after its health was reported, if it is another than the last one."""
         if not found.is_news:
             return found
         session = self.session
         title, text = watch_text.notice(found, self.project.name, command=self._command())
-        # on the local cloud nothing is so important that somebody has to hear of it
-        notify = () if session.simulate else self.project.notify
+        title = msg("{title} (simulated)", title=title) if session.simulate else title
         failed = notices.send(
-            notify, session.environ, health=found.health.value, title=title, text=text
+            self.project.notify, session.environ, health=found.health.value, title=title, text=text
         )
         if not failed:
-            memory.keep_told(store, found)
+            memory.keep_reported(store, found)
         return replace(found, problems=(*found.problems, *failed))
 
     def _command(self) -> str:

@@ -1,4 +1,4 @@
-"""What a pass may do (watch#table). Pure: time, windows and freezes come as arguments.
+"""What a pass may do (watch#what-a-pass-may-do). Pure: time, windows and freezes come as arguments.
 
 A revert needs all of this: the rules list it, nothing speaks against it, two complete readings at
 least five minutes apart saw the same, the stack is not frozen, a window is open, fewer than five
@@ -13,12 +13,12 @@ from dataclasses import replace
 from reconciler.common.text import msg
 from reconciler.model.watching import (
     Allowed,
-    Decision,
     Drifted,
     Health,
     Memory,
     Reverted,
     Sight,
+    WatchDecision,
 )
 
 APART_SECONDS = 300.0
@@ -32,7 +32,7 @@ _HOUR_SECONDS = 3600.0
 _PAUSE_MINUTES_MAX = 60
 
 
-def decide(sight: Sight, memory: Memory, allowed: Allowed) -> Decision:
+def decide(sight: Sight, memory: Memory, allowed: Allowed) -> WatchDecision:
     """What this pass concludes and does. The memory of the decision counts its reverts: it is kept
     before the first request is sent.
     """
@@ -41,10 +41,10 @@ def decide(sight: Sight, memory: Memory, allowed: Allowed) -> Decision:
     if sight.running is not None:
         # what a run is changing right now was not seen by a complete reading
         active = msg("{run} is active", run=sight.running)
-        return Decision(Health.WAITING, active, replace(memory, seen={}))
+        return WatchDecision(Health.WAITING, active, replace(memory, seen={}))
     memory = _learned(sight, memory)
     if sight.blocked is not None:
-        return Decision(Health.BLOCKED, sight.blocked, memory, left=_all_left(sight))
+        return WatchDecision(Health.BLOCKED, sight.blocked, memory, left=_all_left(sight))
     left = dict(_left(sight, memory, allowed))
     revert = tuple(row for row in sight.drift if row.address not in left)
     room = max(REVERTS_AN_HOUR_MAX - _reverts_of_last_hour(memory, sight.at), 0)
@@ -58,7 +58,7 @@ def decide(sight: Sight, memory: Memory, allowed: Allowed) -> Decision:
     still = {key: at for key, at in memory.seen.items() if key not in {row.seen for row in revert}}
     memory = replace(memory, reverts=memory.reverts + begun, seen=still)
     health, reason = _health(sight, memory, revert)
-    return Decision(health, reason, memory, tuple(row.address for row in revert), left)
+    return WatchDecision(health, reason, memory, tuple(row.address for row in revert), left)
 
 
 def pause_minutes(failures: int) -> int:
@@ -68,13 +68,13 @@ def pause_minutes(failures: int) -> int:
     return min(1 << max(min(failures, 7) - 1, 0), _PAUSE_MINUTES_MAX)
 
 
-def _nothing_known(sight: Sight, memory: Memory) -> Decision:
+def _nothing_known(sight: Sight, memory: Memory) -> WatchDecision:
     """Nothing is done and nothing learned: what was seen before must be seen twice again."""
     memory = replace(memory, failures=memory.failures + 1, seen={})
     if sight.failed is not None:
-        return Decision(Health.FAILED, sight.failed, memory)
+        return WatchDecision(Health.FAILED, sight.failed, memory)
     assert sight.unknown is not None
-    return Decision(Health.STALE, sight.unknown, memory)
+    return WatchDecision(Health.STALE, sight.unknown, memory)
 
 
 def _learned(sight: Sight, memory: Memory) -> Memory:

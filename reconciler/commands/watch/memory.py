@@ -30,9 +30,9 @@ def keep(store: ports.Store, memory: Memory) -> None:
     session.read_place(lambda: store.notes.write(NOTE, write(memory)))
 
 
-def keep_told(store: ports.Store, passed: Passed) -> None:
+def keep_reported(store: ports.Store, passed: Passed) -> None:
     """Keeps that the health of a pass was reported, so that it is reported once."""
-    keep(store, replace(passed.decision.memory, told=passed.health.value))
+    keep(store, replace(passed.decision.memory, reported=passed.health.value))
 
 
 def write(memory: Memory) -> bytes:
@@ -43,7 +43,7 @@ def write(memory: Memory) -> bytes:
         "seen": dict(memory.seen),
         "reverts": [[each.at, each.key] for each in memory.reverts],
         "read_at": memory.read_at,
-        "told": memory.told,
+        "reported": memory.reported,
         "failures": memory.failures,
     }
     return (json_text.canonical(body) + "\n").encode()
@@ -55,13 +55,13 @@ def read(data: bytes | None) -> Memory:
         body: Any = json_text.parse((data or b"").decode())
         if body["format"] != FORMAT:
             return Memory()
-        told = body["told"]
+        reported = body["reported"]
         return Memory(
             digest=str(body["digest"]),
             seen={str(key): _time(at) for key, at in list(body["seen"].items())[:_ROWS_MAX]},
             reverts=tuple(Reverted(_time(at), str(key)) for at, key in body["reverts"]),
             read_at=None if body["read_at"] is None else _time(body["read_at"]),
-            told=None if told is None else Health(told).value,
+            reported=None if reported is None else Health(reported).value,
             failures=max(int(body["failures"]), 0),
         )
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):

@@ -14,13 +14,13 @@ from reconciler.model import exit_codes, serialize
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.model.plan import Action, Cause, Change, Plan, Step, unstated
-from reconciler.model.resource_type import verb_of
+from reconciler.model.resource_type import RULES, verb_of
 from reconciler.model.watching import Drifted, Sight
 from reconciler.planner.checks import approval
 
-EXPOSURE, POWER, RULES = "exposure", "power", "rules"
-"""Names in `revert` that are no kind: whatever takes reachability away or restores a firewall, a
-switch of an instance, and the rules of firewalls.
+EXPOSURE, POWER = "exposure", "power"
+"""Names in `revert` besides the kinds: whatever takes reachability away or restores a firewall, and
+a switch of an instance.
 """
 
 _IN_PLACE = frozenset({Action.UPDATE, Action.ATTACH, Action.POWER})

@@ -29,7 +29,7 @@ from reconciler.model.diagnostics import Problem, Severity, in_order
 from reconciler.model.events import Event
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
-from reconciler.model.watching import Allowed, Decision, Health, Passed, Sight
+from reconciler.model.watching import Allowed, Health, Passed, Sight, WatchDecision
 from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.saved_plan import Made, SavedOptions, SavedPlan
@@ -119,7 +119,7 @@ class _Pass:
             stack, self.connection, self.watched.store, recovering.Answers(), self.run, asks
         )
 
-    def revert(self, decision: Decision) -> tuple[Decision, tuple[str, ...]]:
+    def revert(self, decision: WatchDecision) -> tuple[WatchDecision, tuple[str, ...]]:
         """Reverts what was decided, if a plan of just that does nothing else. The memory is kept
         first: a revert that is cut off counts.
         """
@@ -164,7 +164,7 @@ class _Pass:
         assert self.stack is not None
         return applying.apply_saved(self.stack, connection, self.watched.store, saved, execution)
 
-    def _failed(self, decision: Decision, stop: Abort) -> Decision:
+    def _failed(self, decision: WatchDecision, stop: Abort) -> WatchDecision:
         """The decision after a revert that stopped. Nothing was sent."""
         self.problems = (*self.problems, *stop.problems)
         codes = {each.code for each in stop.problems if each.severity is Severity.ERROR}

@@ -1,0 +1,1 @@
+"""The commands on what a project says of its stacks. It may import what `cli` may."""
