@@ -18,7 +18,7 @@ from reconciler.commands.watch import memory, sight, watch_pass
 from reconciler.commands.watch.decide import decide, pause_minutes
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.config.project import project_file
+from reconciler.config.project import project_file, windows
 from reconciler.config.project.project import DriftAnswer, Project, Settings
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
@@ -193,8 +193,12 @@ class _StackWatch:
 
 def _allowed(state: State | None, settings: Settings) -> Allowed:
     """What holds back a revert now."""
-    listed = settings.drift.revert if settings.drift.answer is DriftAnswer.REVERT else frozenset()
-    return Allowed(revert=listed)
+    now = time.time()
+    is_open = windows.is_open(settings.windows, now)
+    return Allowed(
+        revert=settings.drift.revert,
+        opens=None if is_open else windows.next_opening(settings.windows, now),
+    )
 
 
 def _unheard(event: Event) -> None:
