@@ -147,3 +147,19 @@ def test_a_push_keeps_the_freeze_of_the_place(capsys: pytest.CaptureFixture[str]
     Path("copy.json").write_text(call(capsys, "state", "pull", "web.yaml")[1], "utf-8")
     assert call(capsys, "state", "push", "copy.json", *AT, "--yes")[0] == 0
     assert "warning[frozen]" in call(capsys, "plan", "web.yaml")[1]
+
+
+def test_a_frozen_stack_of_several_is_held_back_and_the_others_are_applied(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("net.yaml").write_text(WEB.replace("stack: shop", "stack: net"), "utf-8")
+    call(capsys, "freeze", "net.yaml", *REASON)
+    arguments = ("apply", "net.yaml", "web.yaml", "--yes", *SCALE)
+    code, _, err = call(capsys, *arguments)
+    assert code == 4 and "net is frozen since " in err
+    assert not json.loads(Path("state/.simulator/net/state.json").read_text("utf-8"))["entries"]
+    assert json.loads(Path("state/.simulator/shop/state.json").read_text("utf-8"))["entries"]
+    assert call(capsys, *arguments, "--reason", "x")[0] == 64
+    code, _, err = call(capsys, *arguments, "--accept", "frozen", "--reason", "hotfix 412")
+    assert code == 0, err
+    assert "hotfix 412" in call(capsys, "state", "history", "net.yaml")[1]

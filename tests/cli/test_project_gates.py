@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.commands.project import gates
 from reconciler.model.abort import Abort
-from tests.cli.sessions import WEB, apply, begin, call, validator
+from tests.cli.sessions import SCALE, WEB, apply, begin, call, validator
 
 PROJECT = """\
 version: 1
@@ -92,3 +92,7 @@ def test_the_policies_judge_each_of_several_stacks(capsys: pytest.CaptureFixture
         for title, part in parts.items()
     }
     assert "policy" in codes["net"] and "policy" not in codes["shop"]
+    code, _, err = call(capsys, "apply", "web.yaml", "net.yaml", "--yes", *SCALE)
+    assert code == 4 and "nothing is sent to net: a policy denies the plan" in err
+    assert not Path("state/.simulator/net/state.json").exists()
+    assert Path("state/.simulator/shop/state.json").exists()

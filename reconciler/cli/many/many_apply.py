@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import apply as applying
 from reconciler.cli import composition, interrupts, options, plan_output
+from reconciler.cli.arguments.freeze_options import reason_to_override
 from reconciler.cli.many import many_plans
 from reconciler.cli.many.chosen_stacks import ChosenStack, ChosenStacks
 from reconciler.cli.many.stack_carrier import RunTerms, StackCarrier
@@ -84,6 +85,7 @@ def _carry_out(chosen: ChosenStacks, choices: Choices, *, destroy: bool) -> int:
             "--except": choices.without,
         }
     )
+    reason_to_override(choices.reason)
     _check_titles(choices.accept, [each.title for each in chosen.stacks])
     wanted, run_id = plan_output.plan_options(choices, destroy=destroy), composition.run_id()
     lines = JsonLines(run=run_id, now=time.time, write=chosen.console.write_line)

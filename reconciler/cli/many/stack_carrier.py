@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from reconciler.cli import composition, options, state_places
+from reconciler.cli import composition, options, plan_output, state_places
 from reconciler.cli.apply import RunPrompter
 from reconciler.cli.interrupts import SharedInterrupts
 from reconciler.cli.many.chosen_stacks import ChosenStacks
@@ -114,7 +114,8 @@ class StackCarrier:
         stack = session.load_to_destroy() if terms.wanted.destroy else session.load()
         given = apply_all.agreed(terms.given(title, stack), self._decisions.get(title))
         with prompter.at(stack) as (connection, store):
-            execution = Execution(self._run(turn), given, prompter.conversation)
+            gates = plan_output.gates(session, terms.choices.reason)
+            execution = Execution(self._run(turn), given, prompter.conversation, gates)
             return applying.apply(stack, connection, store, terms.wanted.of_stack(title), execution)
 
     def _run(self, turn: Turn) -> Run:
