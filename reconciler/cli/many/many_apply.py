@@ -42,6 +42,7 @@ from reconciler.render.run.screen import Line, Tone
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:
+    from reconciler.iwinv.shared.account_pool import AccountPool
     from reconciler.model.state import State
     from reconciler.planner.compare.assessment import PlanOptions
 
@@ -125,13 +126,14 @@ def _check_titles(accept: tuple[Acceptance, ...], titles: list[str]) -> None:
 @dataclass(slots=True)
 class _ManyRun:
     """One command on several stacks. `needs` is what each waits for, `lines` writes the JSON
-    events.
+    events. `pools` have what was read for the plans, by title.
     """
 
     terms: RunTerms
     needs: Mapping[str, frozenset[str]]
     lines: JsonLines
     began: float = field(default_factory=time.monotonic)
+    pools: dict[str, AccountPool | None] = field(default_factory=dict)
 
     @property
     def chosen(self) -> ChosenStacks:
@@ -179,6 +181,7 @@ class _ManyRun:
                 console.result([Line(msg("Nothing to destroy."), Tone.GOOD)])
             return ProjectPlan(())
         with many_plans.planned_stacks(chosen, self.wanted) as found:
+            self.pools = {title: each.pool for title, each in found.connections.items()}
             shown = many_plans.shown_project(chosen, found, self.choices, detailed=False)
         if console.json:
             from reconciler.render.project import project_json
@@ -226,7 +229,9 @@ class _ManyRun:
         console.area()  # one for all stacks, made by this thread
         with self._clouds() as clouds, self._passwords() as passwords:
             provisional = [part.title for part in plan.parts if part.planned is None or part.after]
-            carrier = StackCarrier(self.terms, decisions, provisional, clouds, passwords)
+            carrier = StackCarrier(
+                self.terms, decisions, provisional, clouds, passwords, self.pools
+            )
             threads = StackThreads(carrier.carry_out, handler)
             with handler:
                 return drive(queue, threads, handler), threads.results

@@ -12,7 +12,7 @@ from reconciler.cli.arguments import plan_reference
 from reconciler.cli.many.chosen_stacks import ChosenStack, ChosenStacks, by_account
 from reconciler.cli.options import Choices
 from reconciler.commands import plan as planning
-from reconciler.commands.project.plan_all import drift_all, plan_all
+from reconciler.commands.project.plan_all import drift_all, plan_all, with_pool
 from reconciler.commands.project.values import ProjectPlan, StackInput, StackPlan, StackStatus
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -73,7 +73,8 @@ def planned_stacks(chosen: ChosenStacks, wanted: PlanOptions | None) -> Iterator
     connections: dict[str, Connection] = {}
     calls = 0
     for group in by_account(chosen):
-        with group[0].session.connect() as connection:
+        with group[0].session.connect() as opened:
+            connection = with_pool(opened)
             inputs = [stack_input(each, wanted) for each in group]
             made = drift_all(inputs, connection) if wanted is None else plan_all(inputs, connection)
         calls += made.calls

@@ -27,6 +27,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.events import Activity, ActivityEnded, Event, Summary
+from reconciler.model.resource import EMPTY
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Decision, GivenConsent
 from reconciler.render.plan import plan_text
@@ -34,6 +35,7 @@ from reconciler.render.plan import plan_text
 if TYPE_CHECKING:
     from reconciler.commands.password_file import FirstPasswords
     from reconciler.executor.first_passwords import KeepPassword
+    from reconciler.iwinv.shared.account_pool import AccountPool
     from reconciler.model.resource import Stack
     from reconciler.planner.compare.assessment import PlanOptions
 
@@ -70,7 +72,7 @@ class RunTerms:
 class StackCarrier:
     """Carries out stacks. `decisions` are those about the plans that were shown; what was shown of
     the stacks in `provisional` was not final. `clouds` has for each stack the variables that name
-    its account.
+    its account, `pools` what the run has read of that account.
     """
 
     def __init__(
@@ -80,7 +82,9 @@ class StackCarrier:
         provisional: Collection[str],
         clouds: Mapping[str, Mapping[str, str]],
         passwords: FirstPasswords | None,
+        pools: Mapping[str, AccountPool | None] = EMPTY,
     ) -> None:
+        self._pools = pools
         self._terms, self._decisions, self._clouds = terms, decisions, clouds
         self._provisional, self._passwords = provisional, passwords
         self._sessions = {each.title: each.session for each in terms.chosen.stacks}
@@ -161,7 +165,7 @@ class StackCarrier:
                     if not isinstance(activity, ActivityEnded):
                         turn.stop_if_interrupted()
 
-                yield replace(connection, notify=notified)
+                yield replace(connection, notify=notified, pool=self._pools.get(turn.title))
 
         return connect
 

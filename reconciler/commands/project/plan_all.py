@@ -39,7 +39,7 @@ def plan_all(
     `begun` takes the title of each stack before it is planned.
     """
     sent = connection.exchange.sent
-    run = _Run(stacks, _shared(connection), begun)
+    run = _Run(stacks, with_pool(connection), begun)
     run.load_first()
     run.prepare()
     for stack in stacks:
@@ -57,15 +57,15 @@ def drift_all(
     their states, because nothing is planned.
     """
     sent = connection.exchange.sent
-    run = _Run(stacks, _shared(connection), begun, only_kept=True)
+    run = _Run(stacks, with_pool(connection), begun, only_kept=True)
     run.load_first()
     run.prepare()
     parts = tuple(run.drift(stack) for stack in stacks)
     return ProjectPlan(parts, connection.exchange.sent - sent)
 
 
-def _shared(connection: Connection) -> Connection:
-    """The connection with a pool of what is read."""
+def with_pool(connection: Connection) -> Connection:
+    """The connection with a pool of what is read, for all connections of a run to its account."""
     from reconciler.iwinv.shared.account_pool import AccountPool
 
     return connection if connection.pool is not None else replace(connection, pool=AccountPool())
