@@ -155,6 +155,7 @@ it there.
 """
 
 NOT_PASTED = {
+    "write one: `reconciler init --project`": "commands for all stacks print it: tests/config/test_selection.py",
     'run: eval "$(aws configure export-credentials --profile {} --format env)"': "the program of AWS is not installed",
     "complete it first: reconciler apply": "a replacement has to be interrupted: tests/store/test_hand_over.py",
     "run that command again first: RECONCILER_STATE={} reconciler state move --to {}": "a move has to "

@@ -17,7 +17,7 @@ from reconciler.common.paths import shown_path
 from reconciler.common.text import msg
 from reconciler.model import ports
 from reconciler.model.abort import Abort
-from reconciler.model.diagnostics import Problem, error, notice
+from reconciler.model.diagnostics import Problem, Severity, error, notice
 
 if TYPE_CHECKING:
     from reconciler.config.project.project import Project
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.store.place_choice import PlaceChoice
 
 _PLACES: ContextVar[dict[tuple[Path, bool], StatePlace]] = ContextVar("places")
+_CHECKED: ContextVar[dict[Path | None, tuple[Problem, ...]]] = ContextVar("checked")
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def open_places() -> Iterator[None]:
     `Abort` for what a place raised and nobody explained.
     """
     places: dict[tuple[Path, bool], StatePlace] = {}
-    token = _PLACES.set(places)
+    token, checked = _PLACES.set(places), _CHECKED.set({})
     try:
         yield
     except ports.StoreError as failure:
@@ -42,6 +43,7 @@ def open_places() -> Iterator[None]:
         stop_for_store(failure)
     finally:
         _PLACES.reset(token)
+        _CHECKED.reset(checked)
         for place in places.values():
             place.close()
 
@@ -127,15 +129,30 @@ def chosen(stack: Path, environ: Mapping[str, str]) -> tuple[PlaceChoice, Projec
 
 
 def mistakes(stack: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
-    """What is wrong with the file of the project, and with the place that it names, as far as that
-    shows without a look at the place.
+    """What is wrong with the file of the project, between it and the files of its stacks, and with
+    the place that it names, as far as that shows without a look at the place.
     """
-    from reconciler.store.place_choice import is_url
-
     try:
         _, project = chosen(stack, environ)
     except Abort as stop:
         return stop.problems
+    return (*_between_stacks(project), *_of_place(project))
+
+
+def _between_stacks(project: Project) -> tuple[Problem, ...]:
+    """The errors between a project and its stacks, looked for once in a command."""
+    from reconciler.config.project import selection
+
+    known = _CHECKED.get({})
+    if project.file not in known:
+        found = selection.mistakes(project)
+        known[project.file] = tuple(each for each in found if each.severity is Severity.ERROR)
+    return known[project.file]
+
+
+def _of_place(project: Project) -> tuple[Problem, ...]:
+    from reconciler.store.place_choice import is_url
+
     if project.state is None or not is_url(project.state.text):
         return ()
     from reconciler.store.objects import place_url

@@ -169,7 +169,9 @@ def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem
             ),
             place=node.place,
         )
-    elif keyword in ("minLength", "minItems"):
+    elif keyword in ("minLength", "minItems") or (
+        keyword == "minProperties" and "propertyNames" in failure.schema
+    ):
         yield error("bad-format", msg("{name} is empty", name=name), place=node.place)
     elif keyword == "uniqueItems":
         yield error(

@@ -17,15 +17,14 @@ from reconciler.common.text import msg
 from reconciler.config import document, yaml_errors, yaml_reader
 from reconciler.config.document import Document, Scalar, Table
 from reconciler.config.inputs import json_reader, piped
+from reconciler.config.project import shared_components
+from reconciler.config.project.location import PROJECT_FILE
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY
 from reconciler.resources import all_kinds
 
 SUFFIX = ".yaml"
 _ALIKE = frozenset({".yaml", ".yml"})
-
-PROJECT_FILE = "reconciler.yaml"
-"""The name of the file of a project, which is part of no stack."""
 
 _AUTO = ("auto.vars.yaml", "auto.vars.json")
 """How the names of files of variables end that are read by themselves."""
@@ -165,16 +164,16 @@ def _is_part(file: Path) -> bool:
 
 
 def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> dict[str, Table]:
-    """The component file of each include, each read only once. `use` is a path relative to its own
-    file.
-    """
+    """The component file of each include, each read only once."""
     read_already: dict[Path, Table | None] = {}
     found: dict[str, Table] = {}
     for name, node in document.table(root.get("components")).items():
         use = document.table(node).get("use")
         if not isinstance(use, Scalar) or not use.text:
             continue  # the schema reports it
-        path = Path(use.file).parent / use.text
+        path = _component(use, problems)
+        if path is None:
+            continue
         if path not in read_already:
             is_readable = _is_readable(path, use, problems)
             read_already[path] = _root(path, problems, instead) if is_readable else None
@@ -182,6 +181,15 @@ def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> 
         if part is not None:
             found[name] = part
     return found
+
+
+def _component(use: Scalar, problems: list[Problem]) -> Path | None:
+    """The file of a component. `use` is a path relative to its own file, or the name of a component
+    of the project. None with a problem if the project does not have it.
+    """
+    if shared_components.is_name(use.text):
+        return shared_components.path_of(use, problems)
+    return Path(use.file).parent / use.text
 
 
 def _is_readable(path: Path, use: Scalar, problems: list[Problem]) -> bool:

@@ -286,7 +286,7 @@ def test_an_answer_that_will_not_do_is_asked_for_again(tmp_path: Path) -> None:
     terminal = Terminal("init", "my shop", "--simulate")
     for question, answer in (
         ("What is the name of the stack?", "Mein Laden!\n"),
-        ("is not a valid stack name", ""),
+        ("is not a valid name", ""),
         ("What is the name of the stack?", "laden\n"),
         ("Which flavor should the instance have?", "std_2.4\n"),
         ("std_2.4 does not exist: did you mean `std_2.4-g1`?", ""),

@@ -48,7 +48,7 @@ def load(stack: Path, text: str) -> str:
 
 NAMED = [
     ("components: {x: {use: %s/outside/shadow}}", "is not a *.yaml file"),
-    ("components: {x: {use: notes}}", "is not a *.yaml file"),
+    ("components: {x: {use: ./notes}}", "is not a *.yaml file"),
     ("components: {x: {use: %s/outside/stack.yaml}}", "is outside the repository"),
     ("components: {x: {use: ../../outside/stack.yaml}}", "is outside the repository"),
     ("components: {x: {use: link.yaml}}", "is outside the repository"),

@@ -8,7 +8,17 @@ import pytest
 
 from reconciler.config import loader
 from reconciler.config.project import project_file
-from reconciler.config.project.project import Project
+from reconciler.config.project.project import (
+    ApplyMode,
+    Drift,
+    DriftAnswer,
+    Project,
+    Prune,
+    QuotaKind,
+    QuotaSharing,
+    Settings,
+    Window,
+)
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
 
@@ -74,6 +84,79 @@ MISTAKES = [
     ("a stack", "version: 1\nstack: web\n", ["unknown-key"], "`stack`", "rename the file"),
 ]
 
+STACKS = GOOD + "stacks:\n  shop: {path: a, environments: [staging, prod]%s}\n"
+RULE = GOOD + "rules: [{for: '*', %s}]\n"
+WINDOW = RULE % "windows: [{%s}]"
+NOTIFY = GOOD + "notify: [{on: [failed], to: %s}]\n"
+DAY = "use mon, tue, wed, thu, fri, sat, sun, or a range"
+TIME = "write the hours and minutes"
+
+MISTAKES += [
+    ("quota", GOOD + "quota: global\n", ["bad-format"], "must be local, shared, {share", "`quota:"),
+    ("no quota", GOOD + "quota:\n", ["bad-format"], "`quota` must be local", ""),
+    ("a share of 0", GOOD + "quota: {share: 0}\n", ["bad-format"], "must be 1 to 60", "divide 60"),
+    ("a share of 61", GOOD + "quota: {share: 61}\n", ["bad-format"], "must be 1 to 60", ""),
+    ("a share as text", GOOD + "quota: {share: all}\n", ["bad-format"], "must be 1 to 60", ""),
+    ("more than a share", GOOD + "quota: {share: 3, of: 4}\n", ["unknown-key"], "`of`", "share"),
+    ("a list as quota", GOOD + "quota: [shared]\n", ["bad-format"], "`quota` must be local", ""),
+    ("no stacks", GOOD + "stacks: {}\n", ["bad-format"], "`stacks` is empty", ""),
+    (
+        "a list of stacks",
+        GOOD + "stacks: [a]\n",
+        ["wrong-type"],
+        "must be a mapping, not a list",
+        "",
+    ),
+    ("a path alone", GOOD + "stacks: {a: b}\n", ["wrong-type"], "`a` must be a mapping", ""),
+    ("a stack's name", GOOD + "stacks: {A: {path: b}}\n", ["bad-format"], "`A`: use a-z", "`a`"),
+    ("no path", GOOD + "stacks: {a: {}}\n", ["missing-key"], "`a` has no `path`", ""),
+    ("a key of a stack", STACKS % ", promot: {}", ["unknown-key"], "`promot`", "`promote`"),
+    ("one stack twice", STACKS % "" + "  shop: {path: b}\n", ["yaml-duplicate-key"], "shop", ""),
+    (
+        "promotion of another",
+        STACKS % ", promote: {prd: staging}",
+        ["environment"],
+        "`prd`",
+        "`prod`",
+    ),
+    ("promotion from another", STACKS % ", promote: {prod: qa}", ["environment"], "`qa`", "prod"),
+    ("no `for`", GOOD + "rules: [{prune: ask}]\n", ["missing-key"], "`rules` has no `for`", ""),
+    ("a rule's pattern", RULE.replace("*", "*.prod") % "", ["bad-format"], "a title such as", ""),
+    ("a key of a rule", RULE % "window: []", ["unknown-key"], "`window`", "`windows`"),
+    ("a mode", RULE % "apply: merge", ["not-allowed"], "merged, approved, by-hand", "`merged`"),
+    ("a prune", RULE % "prune: always", ["not-allowed"], "never, ask, apply", ""),
+    ("a class", RULE % "approvals: {deletes: 1}", ["unknown-key"], "`deletes`", "`delete`"),
+    ("a number of approvals", RULE % "approvals: {any: 99}", ["out-of-bounds"], "0 to 20", ""),
+    ("approvals as text", RULE % "approvals: {any: nevr}", ["not-allowed"], "never", "`never`"),
+    ("an approver", RULE % "approvers: ['a b']", ["bad-format"], "team:NAME", ""),
+    ("a day", WINDOW % "days: moon, zone: UTC", ["bad-format"], DAY, ""),
+    ("a range of days", WINDOW % "days: mon-, zone: UTC", ["bad-format"], DAY, ""),
+    ("a listed day", WINDOW % "days: [mon, x], zone: UTC", ["bad-format"], DAY, ""),
+    ("no day", WINDOW % "days: [], zone: UTC", ["bad-format"], "`days` is empty", ""),
+    ("a time", WINDOW % "from: 9:00, zone: UTC", ["bad-format"], TIME, ""),
+    ("a time after midnight", WINDOW % "to: '24:01', zone: UTC", ["bad-format"], TIME, ""),
+    ("a start at 24:00", WINDOW % "from: '24:00', zone: UTC", ["bad-format"], TIME, ""),
+    ("no zone", WINDOW % "days: mon", ["missing-key"], "`windows` has no `zone`", ""),
+    (
+        "a zone",
+        WINDOW % "zone: Asia/Soul",
+        ["not-allowed"],
+        "time zone `Asia/Soul`",
+        "`Asia/Seoul`",
+    ),
+    ("a part of zones", WINDOW % "zone: Asia", ["not-allowed"], "there is no time zone `Asia`", ""),
+    ("a file as zone", WINDOW % "zone: ../UTC", ["not-allowed"], "no time zone `../UTC`", ""),
+    ("an interval", RULE % "drift: {every: 1w}", ["bad-format"], "such as 30m, 1h or 1d", ""),
+    ("an answer", RULE % "drift: {then: revert}", ["not-allowed"], "report, pull-request", ""),
+    ("what to revert", RULE % "drift: {revert: [rule]}", ["not-allowed"], "power", "`rules`"),
+    ("a policy above", GOOD + "policies: [../a.yaml]\n", ["bad-format"], "leaves the folder", "p"),
+    ("an absolute policy", GOOD + "policies: [/etc/x]\n", ["bad-format"], "leaves the folder", "p"),
+    ("a health", GOOD + "notify: [{on: [drift], to: 'env:A'}]\n", ["not-allowed"], "on", "drifted"),
+    ("no health", GOOD + "notify: [{on: [], to: 'env:A'}]\n", ["bad-format"], "`on` is empty", ""),
+    ("nobody to notify", GOOD + "notify: [{on: [failed]}]\n", ["missing-key"], "has no `to`", ""),
+    ("an expression in a list", GOOD + "policies: ['${a}']\n", ["bad-format"], "no expr", "itself"),
+]
+
 
 @pytest.mark.parametrize(
     ("text", "codes", "message", "hint"),
@@ -135,3 +218,119 @@ def test_the_line_of_a_place_with_a_password_is_never_shown(root: Path) -> None:
     lines = SourceLines()
     assert lines("reconciler.yaml", 2) == "project: shop-infra"
     assert lines("reconciler.yaml", 3) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quota: mysql://me:hunter2@db/x\n",
+        "quota: postgresql://me:hunter2@db/x\n",
+        "quota: postgresql://db/x?password=hunter2\n",
+        "notify: [{on: [failed], to: 'slack://hunter2'}]\n",
+        "notify:\n  - on: [failed]\n    to: https://hooks.example.com/hunter2\n",
+        "notify: [{on: [failed], to: [hunter2]}]\n",
+    ],
+)
+def test_a_value_that_may_be_a_secret_is_never_quoted(root: Path, text: str) -> None:
+    from reconciler.common.paths import SourceLines
+
+    (found,) = problems(GOOD + text)
+    assert "hunter2" not in f"{found.message} {found.hint}"
+    assert found.place is not None
+    if "[hunter2]" not in text:
+        assert SourceLines()("reconciler.yaml", found.place.line) is None
+
+
+def test_all_mistakes_are_reported_together(root: Path) -> None:
+    text = GOOD + "stat: x\nquota: y\nstacks: {a: {pth: b}}\nrules: [{for: a.b, prune: x}]\n"
+    assert [str(each.place) for each in problems(text + "policies: [/x]\nnotify: x\n")] == [
+        f"reconciler.yaml:{each}" for each in ("3:1", "4:8", "5:14", "6:15", "6:27", "7:12", "8:9")
+    ]
+
+
+WHOLE = """\
+version: 1
+project: shop-infra
+state: postgresql://db.internal/reconciler
+quota: {share: 20}
+stacks:
+  network: {path: stacks/network, environments: [staging, prod]}
+  shop: {path: stacks/shop, environments: [staging, prod], promote: {prod: staging}}
+  monitoring: {path: stacks/monitoring.yaml}
+rules:
+  - for: "*"
+    apply: approved
+    approvals: {any: 1, delete: 2, lockout: never}
+    approvers: [team:infra, kim]
+    drift: {every: 30m, then: pull-request}
+  - for: "*/prod"
+    windows:
+      - {days: [mon-wed, fri], from: "10:00", to: 17:00, zone: Asia/Seoul}
+      - {days: sat-sun, zone: UTC}
+    prune: never
+  - {for: shop/*, drift: {revert: [rules, power]}}
+policies: [policies/*.yaml, policies/*.rego]
+notify: [{on: [drifted, failed], to: env:TEAM_WEBHOOK}]
+"""
+
+
+def test_the_whole_file_becomes_values(root: Path) -> None:
+    Path("reconciler.yaml").write_text(WHOLE)
+    project = project_file.load(Path())
+    assert project.quota == QuotaSharing(QuotaKind.SHARE, 20)
+    assert [title for each in project.stacks.values() for title in each.titles] == [
+        "network/staging",
+        "network/prod",
+        "shop/staging",
+        "shop/prod",
+        "monitoring",
+    ]
+    assert project.stacks["shop"].promote == {"prod": "staging"}
+    assert project.stacks["monitoring"].path == Path("stacks/monitoring.yaml")
+    assert [each.text for each in project.policies] == ["policies/*.yaml", "policies/*.rego"]
+    assert [(each.on, each.to) for each in project.notify] == [
+        (frozenset({"drifted", "failed"}), "env:TEAM_WEBHOOK")
+    ]
+    common = Settings(
+        ApplyMode.APPROVED,
+        {"any": 1, "delete": 2, "lockout": None},
+        ("team:infra", "kim"),
+        drift=Drift(1800.0, DriftAnswer.PULL_REQUEST),
+    )
+    assert project.settings("monitoring") == common
+    assert project.settings("shop/prod") == Settings(
+        common.apply,
+        common.approvals,
+        common.approvers,
+        (
+            Window(frozenset({0, 1, 2, 4}), 600, 1020, "Asia/Seoul"),
+            Window(frozenset({5, 6}), 0, 1440, "UTC"),
+        ),
+        Prune.NEVER,
+        Drift(revert=frozenset({"rules", "power"})),
+    )
+    assert Project().settings("any") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "quota"),
+    [
+        ("local", QuotaSharing()),
+        ("shared", QuotaSharing(QuotaKind.SHARED)),
+        ("{share: 60}", QuotaSharing(QuotaKind.SHARE, 60)),
+        ("postgresql://db/x", QuotaSharing(QuotaKind.SHARED, url="postgresql://db/x")),
+        ("postgres://me@db:5432/x", QuotaSharing(QuotaKind.SHARED, url="postgres://me@db:5432/x")),
+    ],
+)
+def test_the_ways_to_share_a_quota(root: Path, text: str, quota: QuotaSharing) -> None:
+    Path("reconciler.yaml").write_text(f"{GOOD}quota: {text}\n")
+    assert project_file.load(Path()).quota == quota
+
+
+def test_the_classes_of_approvals_are_those_of_consent() -> None:
+    from reconciler.config import schema
+    from reconciler.model.plan import RiskClass
+
+    rule = schema.load("reconciler")["properties"]["rules"]["items"]["properties"]
+    classes = set(rule["approvals"]["properties"]) - {"any"}
+    assert classes == {each.value for each in RiskClass}

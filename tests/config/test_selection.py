@@ -124,7 +124,7 @@ def test_an_environment_selects_the_stacks_that_have_it(project: Project) -> Non
 
 def test_a_project_without_stacks_has_none_to_take(tmp_path: Path) -> None:
     for project, hint in (
-        (Project(), "`project: NAME`"),
+        (Project(), "`reconciler init --project`"),
         (Project("x", tmp_path / "reconciler.yaml"), "list them"),
     ):
         with pytest.raises(Abort) as stop:

@@ -391,7 +391,7 @@ def _written_lines(out: str, found: Adoption, *, simulate: bool) -> Iterator[Lin
 
 def _write_new(path: Path, text: str) -> None:
     """Writes the new file, with the files beside it that belong to a stack and are missing."""
-    from reconciler.cli.subcommands.init_command import write_new
+    from reconciler.cli.subcommands.first_files.new_files import write_new
     from reconciler.importing import examples
 
     others = examples.companions(path.parent, [text])

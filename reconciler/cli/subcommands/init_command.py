@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,21 +12,17 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, ends, stop_usage
+from reconciler.cli.subcommands.first_files.new_files import asked, chosen_name, show, write_new
 from reconciler.common import suggestions, validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.importing.examples import EXAMPLES
-from reconciler.locale import language
 from reconciler.model import exit_codes
-from reconciler.model.abort import Abort
-from reconciler.model.diagnostics import error
 from reconciler.model.resource import Catalogue
 from reconciler.render import escape, format
 from reconciler.render.run.screen import Line, Tone
 
-_STACK = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _OFFERED_MAX = 8
-_ASKED_MAX = 5
 _FALLBACK_FLAVOR, _FALLBACK_ZONE = "std_1.2-g1", "kr1-z01"
 
 
@@ -52,11 +45,14 @@ Examples:
   reconciler init shop --simulate
   reconciler init shop --name shop --flavor std_2.4-g1 --ssh-key deploy --admin 203.0.113.7/32
   reconciler init --list
-  reconciler init shop --example web-tier"""
+  reconciler init shop --example web-tier
+  reconciler init --project --name shop-infra"""
 )
 @click.argument("folder", default=".", metavar="[DIR]", type=click.Path(file_okay=False))
 @click.option(
-    "--name", metavar="STACK", help="The name of the stack (default: that of the folder)."
+    "--name",
+    metavar="NAME",
+    help="The name of the stack or project (default: that of the folder).",
 )
 @click.option("--zone", metavar="ZONE", help="The zone, by id or console name.")
 @click.option("--flavor", metavar="FLAVOR", help="The flavor of the instance.")
@@ -77,6 +73,11 @@ Examples:
     metavar="NAME",
     help="Write this example instead.",
 )
+@click.option(
+    "--project",
+    is_flag=True,
+    help="Write reconciler.yaml with the stacks that are in DIR and below.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the examples and end.")
 @options.simulate_options
 @options.output_options
@@ -88,6 +89,7 @@ def init(
     folder: str,
     choices: InitOptions,
     example: str | None,
+    project: bool,
     listed: bool,
     **cloud: Any,
 ) -> int:
@@ -98,10 +100,18 @@ def init(
     without --ssh-key and --admin, nobody can log in.
 
     --example writes one of the examples that come with reconciler, as it is.
+
+    --project writes the file of a project, which says what is common to the stacks of a repository.
     """
     if listed:
         return _list(console)
     place = Path(folder)
+    if project:
+        from reconciler.cli.subcommands.first_files.first_project import write_project
+
+        others = [name for name in _given(choices) if name != "name"]
+        others += [] if example is None else ["example"]
+        return write_project(console, place, choices.name, next(iter(others), None))
     if place.is_dir() and any(place.glob("*.yaml")):
         raise stop_usage(
             msg("{folder} already contains a stack", folder=folder),
@@ -126,16 +136,22 @@ def _list(console: Console) -> int:
 def _example(console: Console, name: str, place: Path, choices: InitOptions) -> int:
     from reconciler.importing import examples
 
-    given = [field.name for field in fields(choices) if getattr(choices, field.name) is not None]
+    given = _given(choices)
     if given:
         raise stop_usage(
-            msg("--example cannot be used with --{option}", option=given[0].replace("_", "-")),
+            msg("--example cannot be used with --{option}", option=given[0]),
             msg("write the example first, then edit its files"),
         )
     found = examples.example(name, place)
     console.begin()
-    _show(console, write_new(found.files), found.commands)
+    show(console, write_new(found.files), found.commands)
     return exit_codes.DONE
+
+
+def _given(choices: InitOptions) -> list[str]:
+    """The names of the options that were given."""
+    names = [field.name for field in fields(choices) if getattr(choices, field.name) is not None]
+    return [name.replace("_", "-") for name in names]
 
 
 def _first_stack(console: Console, place: Path, choices: InitOptions, session: Session) -> int:
@@ -145,7 +161,13 @@ def _first_stack(console: Console, place: Path, choices: InitOptions, session: S
     found = _catalogue(session)
     zone = choices.zone or _first_zone(found)
     choice = starter.Choice(
-        stack=_name(console, choices.name, place),
+        stack=chosen_name(
+            console,
+            choices.name,
+            place,
+            lambda usual: msg("1  What is the name of the stack? [{default}]", default=usual),
+            "shop",
+        ),
         zone=zone,
         flavor=choices.flavor or _flavor(console, found, zone),
         os=os,
@@ -157,7 +179,7 @@ def _first_stack(console: Console, place: Path, choices: InitOptions, session: S
     console.begin()
     written = write_new({place / "stack.yaml": text, **examples.companions(place, [text])})
     again = ["reconciler", "plan", str(place), *(["--simulate"] if session.simulate else [])]
-    _show(console, written, [suggestions.command_line(again)])
+    show(console, written, [suggestions.command_line(again)])
     for warning in _warnings(choice.ssh_key, choice.admin):
         console.note([Line(f" {escape.outside(warning)}", Tone.CARE)])
     return exit_codes.DONE
@@ -174,54 +196,6 @@ def _warnings(ssh_key: str | None, admin: str | None) -> Iterable[str]:
         yield msg(
             "No SSH key is set: write one into `ssh_keys` before the first apply, or use --ssh-key."
         )
-
-
-def write_new(files: Mapping[Path, str]) -> list[Path]:
-    """Writes new files, all of them or none, and returns those that were written. An existing
-    `.gitignore` stays as it is. Raises `Abort` if another file exists or cannot be written.
-    """
-    wanted = {
-        path: text
-        for path, text in files.items()
-        if path.name != ".gitignore" or not os.path.lexists(path)
-    }
-    for path in wanted:
-        if os.path.lexists(path):
-            raise stop_usage(
-                msg("{path} already exists", path=path), msg("name a folder without it")
-            )
-    written: list[Path] = []
-    try:
-        for path, text in wanted.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                written.append(path)
-                file.write(text)
-    except OSError as failure:
-        for path in written:
-            with suppress(OSError):
-                path.unlink()
-        reason = failure.strerror or failure
-        message = msg("{path} cannot be written: {reason}", path=path, reason=reason)
-        raise Abort(error("state-write", message)) from failure
-    return written
-
-
-def _show(console: Console, written: Sequence[Path], commands: Sequence[str]) -> None:
-    """What was written, and the commands to run next."""
-    names = msg(" Written: {files}", files=escape.outside(", ".join(map(str, written))))
-    console.result([Line(names, Tone.GOOD)])
-    label = language.translated(msg(" Next:    "))
-    for command in commands:
-        console.result([Line(f"{label}{escape.outside(command)}", Tone.GOOD)])
-        label = " " * escape.width(label)
-    ignored = written[0].parent / ".gitignore"
-    if ignored not in written:
-        text = msg(
-            " {file} was left as it is: add `state/` and `*.plan` to it.",
-            file=escape.outside(ignored),
-        )
-        console.note([Line(text, Tone.CARE)])
 
 
 def _checked(choices: InitOptions) -> tuple[str, str]:
@@ -259,47 +233,6 @@ def _catalogue(session: Session) -> Catalogue:
         return opening.read_account(connection, scope).catalogue
 
 
-def _name(console: Console, given: str | None, folder: Path) -> str:
-    own = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:20].strip("-")
-
-    def wrong(name: str) -> str | None:
-        return (
-            None
-            if _STACK.fullmatch(name)
-            else msg(
-                "{name} is not a valid stack name: use a-z, 0-9 and -, starting with a letter, "
-                "at most 20 characters",
-                name=name or msg("that"),
-            )
-        )
-
-    if given is None and console.can_ask:
-        usual = own if wrong(own) is None else "shop"
-        return _asked(
-            console,
-            msg("1  What is the name of the stack? [{default}]", default=escape.outside(usual)),
-            usual,
-            wrong,
-        )
-    name = given or own
-    problem = wrong(name)
-    if problem is not None:
-        raise stop_usage(problem, msg("choose one with --name"))
-    return name
-
-
-def _asked(console: Console, question: str, usual: str, wrong: Callable[[str], str | None]) -> str:
-    """The answer, or the default for an empty one. A wrong answer is asked again a few times."""
-    problem: str | None = None
-    for _ in range(_ASKED_MAX):
-        answer = console.ask(question) or usual
-        problem = wrong(answer)
-        if problem is None:
-            return answer
-        console.note([Line(f"    {escape.outside(problem)}", Tone.CARE)])
-    raise stop_usage(problem or msg("no answer"))
-
-
 def _first_zone(found: Catalogue) -> str:
     open_ones = [row for row in found.zones or () if row.get("available", True)]
     return str(open_ones[0]["id"]) if open_ones else _FALLBACK_ZONE
@@ -324,7 +257,7 @@ def _flavor(console: Console, found: Catalogue, zone: str) -> str:
     if not console.can_ask:
         return small
     console.note([Line(f"    {escape.outside(_offer(row))}") for row in offered[:_OFFERED_MAX]])
-    return _asked(
+    return asked(
         console,
         msg("2  Which flavor should the instance have? [{default}]", default=escape.outside(small)),
         small,
@@ -371,7 +304,7 @@ def _ssh_key(console: Console, found: Catalogue) -> str | None:
         offered=offered,
         default=escape.outside(first) if first else msg("none"),
     )
-    return _asked(console, question, first or "", _one_of(keys)) or None
+    return asked(console, question, first or "", _one_of(keys)) or None
 
 
 def _admin(console: Console) -> str | None:
@@ -379,5 +312,5 @@ def _admin(console: Console) -> str | None:
         return None
     question = msg("4  Which address range may reach SSH, such as 203.0.113.7/32? [none]")
     return (
-        _asked(console, question, "", lambda text: validators.cidr(text) if text else None) or None
+        asked(console, question, "", lambda text: validators.cidr(text) if text else None) or None
     )

@@ -11,7 +11,8 @@ from typing import Any
 
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
-from reconciler.config.document import Node, Scalar, Sequence, Table, is_null, table
+from reconciler.common.timing import QUOTA_CALLS
+from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.project import windows
 from reconciler.config.project.project import (
     MINUTES_OF_DAY,
@@ -53,11 +54,13 @@ def values(root: Table, file: Path, problems: list[Problem]) -> Project:
     )
 
 
-def hidden_values(root: Table) -> Iterator[Scalar]:
-    """The values that may be a secret by mistake, so that no message quotes them."""
-    for each in (root.get("quota"), *(one.get("to") for one in _tables(root.get("notify")))):
-        if isinstance(each, Scalar):
-            yield each
+def hidden_values(root: Table) -> Iterator[Node]:
+    """The values that may be a secret by mistake, so that no message quotes them: their mistakes
+    are reported here alone.
+    """
+    yield from filter(None, (root.get("quota"),))
+    for each in _tables(root.get("notify")):
+        yield from filter(None, (each.get("to"),))
 
 
 def _expressions(root: Table) -> Iterator[Problem]:
@@ -79,26 +82,30 @@ def _scalars(node: Node) -> Iterator[Scalar]:
 
 
 def _quota(node: Node | None, problems: list[Problem]) -> QuotaSharing:
-    if isinstance(node, Table):
+    if node is None:
+        return QuotaSharing()
+    message = msg(
+        "`quota` must be local, shared, {form} or the URL of a PostgreSQL database",
+        form="{share: 20}",
+    )
+    hint = msg("to share it in the database of the states, write `quota: shared`")
+    if isinstance(node, Table) and "share" in node.entries:
         share = node.get("share")
         number = share.value if isinstance(share, Scalar) else None
-        if type(number) is int:
+        if type(number) is int and 1 <= number <= QUOTA_CALLS:
             return QuotaSharing(QuotaKind.SHARE, number)
-    if not isinstance(node, Scalar):
-        return QuotaSharing()
-    if node.text in (QuotaKind.LOCAL.value, QuotaKind.SHARED.value):
-        return QuotaSharing(QuotaKind(node.text))
-    if node.text.startswith(("postgres://", "postgresql://")):
-        if _PASSWORD.search(node.text) is None:
-            return QuotaSharing(QuotaKind.SHARED, url=node.text)
-        message = msg("`quota` contains a password")
-        hint = msg("take it out of the file: set the variable PGPASSWORD, or use ~/.pgpass")
-    else:
-        message = msg(
-            "`quota` must be local, shared, {form} or the URL of a PostgreSQL database",
-            form="{share: 20}",
-        )
-        hint = msg("to share it in the database of the states, write `quota: shared`")
+        message = msg("`share` must be 1 to {limit}, the requests a minute", limit=QUOTA_CALLS)
+        hint = msg("divide {limit} by the number of machines", limit=QUOTA_CALLS)
+        node = share or node
+    text = _text(node)
+    if text is not None and not isinstance(text.value, int | float):
+        if text.text in (QuotaKind.LOCAL.value, QuotaKind.SHARED.value):
+            return QuotaSharing(QuotaKind(text.text))
+        if text.text.startswith(("postgres://", "postgresql://")):
+            if _PASSWORD.search(text.text) is None:
+                return QuotaSharing(QuotaKind.SHARED, url=text.text)
+            message = msg("`quota` contains a password")
+            hint = msg("take it out of the file: set the variable PGPASSWORD, or use ~/.pgpass")
     problems.append(error("bad-format", message, place=node.place, hint=hint))
     return QuotaSharing()
 
@@ -107,12 +114,13 @@ def _stacks(root: Table, folder: Path, problems: list[Problem]) -> Mapping[str, 
     section = root.get("stacks")
     found: dict[str, StackEntry] = {}
     for name, place, node in section.keyed() if isinstance(section, Table) else ():
-        path = _text(table(node).get("path"))
-        if path is None or not isinstance(node, Table):
+        if not isinstance(node, Table):
             continue
         environments = tuple(each.text for each in _texts(node.get("environments")))
         promote = _promotion(node, environments, problems)
-        found[name] = StackEntry(name, folder / path.text, environments, promote, place)
+        path = _text(node.get("path"))
+        if path is not None:
+            found[name] = StackEntry(name, folder / path.text, environments, promote, place)
     return found or EMPTY
 
 
@@ -233,13 +241,14 @@ def _policies(root: Table, problems: list[Problem]) -> Iterator[Scalar]:
 
 def _notify(root: Table, problems: list[Problem]) -> Iterator[Notify]:
     for node in _tables(root.get("notify")):
-        to = _text(node.get("to"))
-        if to is None:
+        given = node.get("to")
+        if given is None:
             continue
-        if re.fullmatch("env:[A-Za-z_][A-Za-z0-9_]*", to.text) is None:
+        to = _text(given)
+        if to is None or re.fullmatch("env:[A-Za-z_][A-Za-z0-9_]*", to.text) is None:
             message = msg("`to` must name an environment variable: the address is a secret")
             hint = msg("write `to: env:TEAM_WEBHOOK`, and set the variable TEAM_WEBHOOK")
-            problems.append(error("bad-format", message, place=to.place, hint=hint))
+            problems.append(error("bad-format", message, place=given.place, hint=hint))
             continue
         healths = frozenset(each.text for each in _texts(node.get("on")))
         yield Notify(healths, to.text, to.place)

@@ -14,8 +14,9 @@ from reconciler.common.suggestions import nearest
 from reconciler.common.text import enumerated, msg
 from reconciler.config import yaml_errors, yaml_reader
 from reconciler.config.document import Table
+from reconciler.config.project.location import PROJECT_FILE as NAME
+from reconciler.config.project.location import find
 from reconciler.config.project.project import Project
-from reconciler.config.stack_folder import PROJECT_FILE as NAME
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order
 from reconciler.resources import all_kinds
@@ -44,23 +45,6 @@ def load(stack: Path) -> Project:
     if has_errors(found):
         raise Abort(*found)
     return project
-
-
-def find(stack: Path) -> Path | None:
-    """The file of the project: the nearest in the stack's folder and those above it, up to the root
-    of the repository; None if there is none. A path below the current folder stays relative.
-    """
-    try:
-        start = (stack if stack.is_dir() else stack.parent).resolve()
-    except (OSError, RuntimeError):  # RuntimeError: links in a circle
-        return None
-    for folder in (start, *start.parents):
-        file = folder / NAME
-        if os.path.lexists(file):
-            return Path(paths.shown_path(str(folder))) / NAME
-        if (folder / ".git").exists():
-            break
-    return None
 
 
 def _root(file: Path, problems: list[Problem]) -> Table | None:

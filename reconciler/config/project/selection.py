@@ -109,7 +109,7 @@ def _idle_rules(project: Project) -> Iterator[Problem]:
 def _without_stacks(project: Project) -> Problem:
     if project.file is None:
         message = msg("there is no reconciler.yaml here or in a folder above")
-        hint = msg("start one with `version: 1`, `project: NAME` and `stacks:`")
+        hint = msg("write one: `reconciler init --project`")
         return error("file-missing", message, hint=hint)
     message = msg("{file} lists no stacks", file=project.file)
     hint = msg("list them: `stacks: {form}`", form="{NAME: {path: FOLDER}}")

@@ -13,6 +13,7 @@ from reconciler.common.suggestions import hint_for, pasted
 from reconciler.common.text import msg
 from reconciler.config import stack_folder
 from reconciler.config.document import Document, Scalar, table
+from reconciler.config.project.location import PROJECT_FILE
 from reconciler.config.project.project import Project, StackEntry
 from reconciler.model.diagnostics import Place, Problem, error, has_errors
 
@@ -127,7 +128,7 @@ def _head(entry: StackEntry, project: Project, problems: list[Problem]) -> Stack
 
 
 def _is_project(path: Path) -> bool:
-    return path.name == stack_folder.PROJECT_FILE
+    return path.name == PROJECT_FILE
 
 
 def _beginning(path: Path) -> str:
