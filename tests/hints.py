@@ -145,6 +145,7 @@ SITUATIONS = {
     "finish that run first: `reconciler apply {}{}`": f"{TROUBLE}::test_outputs_of_a_stack_whose_run_was_interrupted",
     "add --simulate, or leave out --time-scale": f"{TROUBLE}::test_time_scale_for_an_account",
     "the instance is recorded; set a new password in the console, or replace it with --replace {}": f"{TROUBLE}::test_first_password_that_cannot_be_written",
+    "write one: `reconciler init --project`": "tests/cli/test_many_stacks.py::test_all_needs_a_project_that_lists_stacks",
     "`reconciler init{}` writes a first stack\n`reconciler init{} --example web-tier` writes an example": (
         "tests/cli/test_catalog_and_init.py"
         "::test_an_empty_folder_is_no_place_in_a_file_and_the_hint_begins_a_stack"
@@ -155,7 +156,6 @@ it there.
 """
 
 NOT_PASTED = {
-    "write one: `reconciler init --project`": "commands for all stacks print it: tests/config/test_selection.py",
     'run: eval "$(aws configure export-credentials --profile {} --format env)"': "the program of AWS is not installed",
     "complete it first: reconciler apply": "a replacement has to be interrupted: tests/store/test_hand_over.py",
     "run that command again first: RECONCILER_STATE={} reconciler state move --to {}": "a move has to "

@@ -14,6 +14,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from tests.config.test_project_file import WHOLE
+
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
 SERVER = re.compile(r"# yaml-language-server: \$schema=(\S+)")
@@ -190,11 +192,20 @@ def test_a_component_is_checked_by_its_own_schema() -> None:
 
 def test_the_file_of_a_project_is_checked_by_its_own_schema() -> None:
     assert errors("version: 1\nproject: shop-infra\nstate: s3://b/p?region=kr", PROJECT) == []
+    assert errors(WHOLE, PROJECT) == []
     for text, where in (
         ("version: 1\nproject: Shop", "project"),
         ("version: 2\nproject: shop", "version"),
         ("version: 1\nproject: shop\nstate: {url: x}", "state"),
         ("version: 1\nproject: shop\nstat: x", ""),
+        ("version: 1\nproject: shop\nquota: {share: 61}", "quota"),
+        ("version: 1\nproject: shop\nstacks: {web: {path: x, env: y}}", "stacks.web"),
+        ("version: 1\nproject: shop\nrules: [{for: '*', prune: no}]", "rules.0.prune"),
+        (
+            "version: 1\nproject: shop\nrules: [{for: 'a', windows: [{days: x, zone: UTC}]}]",
+            "rules.0.windows.0.days",
+        ),
+        ("version: 1\nproject: shop\nnotify: [{on: [failed], to: x}]", "notify.0.to"),
         ("version: 1", ""),
     ):
         assert errors(text, PROJECT) == [where], text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import networkx as nx
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config.project import order
+from reconciler.config.project import order, project_file, selection
 from reconciler.config.project.order import Dependency
 from reconciler.model.diagnostics import Place
 
@@ -34,7 +35,9 @@ def test_every_stack_comes_after_all_that_it_needs(seed: int) -> None:
     needs = graph_of(seed)
     levels = order.levels(needs)
     number = {title: index for index, level in enumerate(levels) for title in level}
-    graph = nx.DiGraph([(before, after) for after in needs for before in needs[after]])
+    graph: nx.DiGraph[str] = nx.DiGraph(
+        [(before, after) for after in needs for before in needs[after]]
+    )
     graph.add_nodes_from(needs)
     assert sorted(title for level in levels for title in level) == sorted(needs)
     for title, before in needs.items():
@@ -48,6 +51,37 @@ def test_every_stack_comes_after_all_that_it_needs(seed: int) -> None:
     assert order.cycles(needs, _dependencies(needs)) == ()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_comes_from_the_references_of_the_stack_files(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    needs = graph_of(seed)
+    listed = ""
+    for name, before in needs.items():
+        reads = "".join(f"  {each}: {{path: ../{each}}}\n" for each in sorted(before))
+        Path(name).mkdir()
+        text = f"version: 1\nstack: {name}\n" + (f"stacks:\n{reads}" if reads else "")
+        Path(name, "stack.yaml").write_text(text)
+        listed += f"  {name}: {{path: {name}}}\n"
+    Path("reconciler.yaml").write_text(f"version: 1\nproject: infra\nstacks:\n{listed}")
+    project = project_file.load(Path())
+    assert selection.needs(project) == needs
+    runs = [run.title for run in selection.select(project, all=True)]
+    assert sorted(runs) == sorted(needs)
+    for number, title in enumerate(runs):
+        assert needs[title] <= set(runs[:number])
+    # a change of one stack takes it and all that read it, directly or not
+    graph: nx.DiGraph[str] = nx.DiGraph(
+        [(before, after) for after in needs for before in needs[after]]
+    )
+    graph.add_nodes_from(needs)
+    for name in list(needs)[:4]:
+        changed = {Path(name, "stack.yaml")}
+        found = {run.title for run in selection.select(project, changed=changed)}
+        assert found == {name} | nx.descendants(graph, name)
+
+
 @settings(max_examples=50)
 @given(
     st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=16).map(sorted),
@@ -57,7 +91,9 @@ def test_a_cycle_is_reported_if_there_is_one(pairs: list[tuple[int, int]]) -> No
         f"s{title}": frozenset(f"s{before}" for after, before in pairs if after == title)
         for title in range(8)
     }
-    graph = nx.DiGraph([(after, before) for after in needs for before in needs[after]])
+    graph: nx.DiGraph[str] = nx.DiGraph(
+        [(after, before) for after in needs for before in needs[after]]
+    )
     found = order.cycles(needs, _dependencies(needs))
     groups = [
         group

@@ -13,7 +13,6 @@ from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.common.timing import QUOTA_CALLS
 from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
-from reconciler.config.project import windows
 from reconciler.config.project.project import (
     MINUTES_OF_DAY,
     NO_PROJECT,
@@ -183,6 +182,8 @@ def _approvals(node: Table) -> Iterator[tuple[str, int | None]]:
 
 
 def _window(node: Table, problems: list[Problem]) -> Window | None:
+    from reconciler.config.project import windows  # time zones are for those who name one
+
     days = node.get("days")
     listed = _texts(days) if isinstance(days, Sequence) else filter(None, [_text(days)])
     chosen = frozenset[int]() if days is not None else frozenset(range(7))

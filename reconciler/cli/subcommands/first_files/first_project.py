@@ -50,11 +50,12 @@ def write_project(console: Console, place: Path, name: str | None, other: str | 
     written = new_files.write_new(
         {place / location.PROJECT_FILE: text, **examples.companions(place, [text])}
     )
-    first = (
-        ["validate", *(str(each.path) for each in stacks[:1])]
-        if stacks
-        else ["init", str(place / "stacks" / "shop")]
-    )
+    if not stacks:
+        first = ["init", str(place / "stacks" / "shop")]
+    elif place == Path():
+        first = ["validate", "--all"]
+    else:
+        first = ["validate", *(str(each.path) for each in stacks)]
     new_files.show(console, written, [suggestions.command_line(["reconciler", *first])])
     for each in doubled:
         left = msg(" {path} is not listed: another stack has its name.", path=escape.outside(each))
