@@ -15,7 +15,7 @@ from reconciler.cli.arguments import freeze_options
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.config.stack_folder import PROJECT_FILE
+from reconciler.config.project.location import PROJECT_FILE
 from reconciler.planner.checks.approval import Acceptance
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -85,9 +85,9 @@ def gates(session: Session, reason: str | None = None, *, of_act: bool = False) 
     """What may hold back an apply; None without a project. `reason` is why the run passes a freeze.
     Windows are for applies: they hold back neither an act on an instance nor the local cloud.
     """
-    from reconciler.config.project import project_file
+    from reconciler.config.project import location
 
-    if project_file.find(session.path) is None and reason is None:
+    if location.find(session.path) is None and reason is None:
         return None
     from reconciler.commands.project.gates import of_project
     from reconciler.model.state import Override

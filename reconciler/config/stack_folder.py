@@ -17,7 +17,6 @@ from reconciler.common.text import msg
 from reconciler.config import document, yaml_errors, yaml_reader
 from reconciler.config.document import Document, Scalar, Table
 from reconciler.config.inputs import json_reader, piped
-from reconciler.config.project import shared_components
 from reconciler.config.project.location import PROJECT_FILE
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY
@@ -187,6 +186,8 @@ def _component(use: Scalar, problems: list[Problem]) -> Path | None:
     """The file of a component. `use` is a path relative to its own file, or the name of a component
     of the project. None with a problem if the project does not have it.
     """
+    from reconciler.config.project import shared_components
+
     if shared_components.is_name(use.text):
         return shared_components.path_of(use, problems)
     return Path(use.file).parent / use.text
