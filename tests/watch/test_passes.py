@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.commands.project.gate_values import GateRules, Gates
+from reconciler.model.diagnostics import error
 from reconciler.model.watching import Allowed, Health
+from reconciler.policies.judgement import PolicyJudgement
 from tests.watch.watcher import Watcher
 
 
@@ -38,6 +41,18 @@ def test_drift_is_reverted_when_two_readings_apart_saw_the_same(watcher: Watcher
     assert third.reverted == ("firewalls.web.rules.ssh",)
     watcher.wait(1)
     assert watcher.look().decision.health is Health.CLEAN
+
+
+def test_a_policy_holds_back_a_revert(watcher: Watcher) -> None:
+    denied = PolicyJudgement((error("policy", "no changes this week"),))
+    watcher.gates = Gates(lambda title: GateRules(judge=lambda document, title: denied))
+    widened(watcher)
+    watcher.look()
+    watcher.wait(5.5)
+    passed = watcher.look()
+    assert passed.reverted == () and watcher.writes == []
+    assert passed.decision.health is Health.FAILED
+    assert "policy" in {problem.code for problem in passed.problems}
 
 
 def test_what_changed_again_in_between_is_seen_anew(watcher: Watcher) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.commands import context
+from reconciler.commands.project.gate_values import Gates
 from reconciler.commands.watch import memory, watch_pass
 from reconciler.config import loader
 from reconciler.model import http, ports
@@ -44,6 +45,7 @@ class Watcher:
         tmp.mkdir(parents=True, exist_ok=True)
         self.allowed = Allowed(revert=ALL)
         self.text = text
+        self.gates: Gates | None = None
         assert self.harness.apply(self.stack()).exit_code == 0
         self.harness.cloud.forget_quota()
         self.writes: list[http.Request] = []
@@ -85,6 +87,7 @@ class Watcher:
             store=harness.store,
             allowed=self._allowed,
             concurrent=lambda: None,
+            gates=self.gates,
         )
         passed = watch_pass.watch(watched, harness.connection(), run, lambda event: None)
         sent = [request for _, request in harness.sends[begin:]]

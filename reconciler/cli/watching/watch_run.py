@@ -115,6 +115,7 @@ class _StackWatch:
             store=store,
             allowed=lambda state: _allowed(state, settings),
             concurrent=plan_output.running(store),
+            gates=plan_output.gates(session),
         )
         with session.connect() as connection:
             found = watch_pass.watch(watched, connection, self._run(), _unheard)

@@ -18,6 +18,7 @@ from reconciler.commands.context import (
     Prompter,
     Run,
 )
+from reconciler.commands.project.gate_values import Gates
 from reconciler.commands.watch import memory as notes
 from reconciler.commands.watch import sight as sights
 from reconciler.commands.watch.decide import decide
@@ -38,7 +39,8 @@ from reconciler.planner.saved_plan import Made, SavedOptions, SavedPlan
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What a pass watches and how. `load` reads the files, `allowed` is what holds back a revert by
-    the state, `concurrent` the run that is active now.
+    the state, `concurrent` the run that is active now. `gates` are asked again before a
+    revert is sent.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Watched:
     store: ports.Store
     allowed: Callable[[State | None], Allowed]
     concurrent: Callable[[], ConcurrentRun | None]
+    gates: Gates | None = None
 
 
 def watch(
@@ -160,7 +163,8 @@ class _Pass:
             ask=lambda planned, decision: False,
             emit=self.emit,
         )
-        execution = Execution(self.run, GivenConsent(yes=True), prompter)
+        gates = self.watched.gates
+        execution = Execution(self.run, GivenConsent(yes=True), prompter, gates)
         assert self.stack is not None
         return applying.apply_saved(self.stack, connection, self.watched.store, saved, execution)
 
