@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reconciler.commands import context
+from reconciler.commands import plan as planning
 from reconciler.commands.project.plan_all import drift_all, plan_all
 from reconciler.commands.project.values import ProjectPlan, StackInput
 from reconciler.config import loader
 from reconciler.executor import Result
+from reconciler.iwinv.shared.account_pool import AccountPool
 from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
@@ -22,11 +26,15 @@ NO_OPTIONS = PlanOptions()
 
 
 class ProjectHarness(CloudHarness):
-    """Stacks in folders of one root, each with a state of its own. Stacks have no environments."""
+    """Stacks in folders of one root, each with a state of its own. Stacks have no environments.
+
+    With a `pool`, all commands of the harness share what they read, as the parts of one run do.
+    """
 
     def __init__(self, root: Path, texts: Mapping[str, str], **harness: Any) -> None:
         super().__init__(**harness)
         self.root = root
+        self.pool: AccountPool | None = None
         self.stores: dict[str, MemoryStore] = {}
         for title, text in texts.items():
             self.write(title, text)
@@ -49,6 +57,15 @@ class ProjectHarness(CloudHarness):
     def load(self, title: str, others: loader.Others | None = None) -> loader.Loaded:
         """A stack from its file."""
         return loader.load_stack(self.root / title, environment=None, others=others or self.outputs)
+
+    def connection(self) -> context.Connection:
+        """The account as a new command sees it."""
+        return replace(super().connection(), pool=self.pool)
+
+    def plan_one(self, title: str) -> context.Planned:
+        """The plan of one stack, without a reading for all of them beforehand."""
+        store, options = self.stores[title], self.input(title).options
+        return planning.plan(self.load(title).stack, self.connection(), store, options)
 
     def input(self, title: str, options: PlanOptions = NO_OPTIONS) -> StackInput:
         """A stack as a run takes it."""
