@@ -40,13 +40,14 @@ stack: {name}
       https: {{direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}
 {rules}instances:
   web:
+    count: 3
     zone: kr1-z01
     flavor: std_1.1-g1
     image: {{os: ubuntu, version: "22.04"}}
     ssh_keys: [deploy]
     firewall: web
 outputs:
-  web: {{value: "${{instances.web.private_ip}}"}}
+  web: {{value: "${{instances.web[0].private_ip}}"}}
 """
 RULE = """\
       from_{name}:

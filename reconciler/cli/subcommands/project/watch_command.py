@@ -9,7 +9,8 @@ import click
 
 from reconciler.cli import interrupts, option_types, options
 from reconciler.cli.console import Console
-from reconciler.cli.run_context import Session, on_stacks
+from reconciler.cli.many.dispatch import on_stacks
+from reconciler.cli.run_context import Session
 from reconciler.model import exit_codes
 
 
