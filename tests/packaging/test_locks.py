@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CLIENTS = {"obstore", "psycopg", "psycopg-binary", "tzdata"}
-"""What the extras `postgres` and `s3` bring; psycopg needs `tzdata` on Windows only."""
+CLIENTS = {"obstore", "psycopg", "psycopg-binary"}
+"""What the extras `postgres` and `s3` bring."""
 
 
 def versions(name: str) -> dict[str, str]:
