@@ -3,9 +3,10 @@
     python -m bench.projects --runs 3
 
 Each run is a random project of 20 stacks on 3 levels, applied by `reconciler apply --all` as a
-process to an empty local cloud that counts. The bound is the time in which the quota lets so many
-requests through, without any wait for an object. Times are the cloud's, from the first request to
-the last; the cloud is faster than a real one by `--scale`.
+process to an empty local cloud that counts. The bound is the time of so many requests at the rate
+of the quota, without any wait for an object; the least is 60 s shorter, because the first 60 may go
+at once. Times are the cloud's, from the first request to the last; the cloud is faster than a real
+one by `--scale`.
 """
 
 from __future__ import annotations
@@ -81,8 +82,13 @@ class Applied:
 
     @property
     def bound(self) -> float:
-        """The seconds in which the quota lets so many requests through."""
-        return QUOTA_SECONDS * (self.calls - QUOTA_CALLS) / QUOTA_CALLS
+        """The seconds of so many requests at the rate of the quota."""
+        return QUOTA_SECONDS * self.calls / QUOTA_CALLS
+
+    @property
+    def least(self) -> float:
+        """The same if as many as the quota has are sent at once in the beginning."""
+        return self.bound - QUOTA_SECONDS
 
     @property
     def ratio(self) -> float:
@@ -166,10 +172,10 @@ def main() -> int:
     """0 if every run was in order and within the goal, else 1."""
     parser = argparse.ArgumentParser(prog="python -m bench.projects", description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=10.0)
+    parser.add_argument("--scale", type=float, default=4.0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    print("seed  stacks  calls  seconds  bound  ratio  out of order  exit code")
+    print("seed  stacks  calls  seconds  least  bound  ratio  out of order  exit code")
     bad = False
     for seed in range(options.seed, options.seed + options.runs):
         needs = graph(random.Random(seed))
@@ -178,8 +184,8 @@ def main() -> int:
             one = applied(Path(name), needs, options.scale)
         bad = bad or bool(one.wrong) or one.exit_code != 0 or one.ratio > GOAL
         print(
-            f"{seed:>4}  {len(needs):>6}  {one.calls:>5}  {one.seconds:>7.0f}  {one.bound:>5.0f}"
-            f"  {one.ratio:>5.2f}  {len(one.wrong):>12}  {one.exit_code:>9}",
+            f"{seed:>4}  {len(needs):>6}  {one.calls:>5}  {one.seconds:>7.0f}  {one.least:>5.0f}"
+            f"  {one.bound:>5.0f}  {one.ratio:>5.2f}  {len(one.wrong):>12}  {one.exit_code:>9}",
             flush=True,
         )
     return int(bad)
