@@ -49,22 +49,21 @@ class Drifted:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one pass saw. `at` is when the reading began, in unix seconds.
+    """What one pass saw. `at` is when the reading began and `until` when it ended, in unix seconds.
 
-    `unknown` says why nothing can be concluded from it, `blocked` why nothing is done without a
-    person, `failed` what is wrong with the files; each is None if that is not so. `running` is the
-    run that is active now, `pending` the number of changes that the files ask for, `digest` that of
-    the files.
+    `trouble` is `STALE` if nothing can be concluded from it, `BLOCKED` if nothing is done without a
+    person, or `FAILED` if the files have mistakes, with the reason; else None. `running` is the run
+    that is active now, `pending` the number of changes that the files ask for, `digest` that of the
+    files.
     """
 
     at: float
+    until: float = 0.0
     digest: str = ""
     drift: tuple[Drifted, ...] = ()
     pending: int = 0
     running: str | None = None
-    unknown: str | None = None
-    blocked: str | None = None
-    failed: str | None = None
+    trouble: tuple[Health, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

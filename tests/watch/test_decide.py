@@ -15,6 +15,11 @@ NAMES = ("rules", "power", "exposure", "instances")
 MINUTE = 60.0
 
 
+def unknown(sight: Sight) -> bool:
+    """Whether a pass could conclude nothing."""
+    return sight.trouble is not None and sight.trouble[0] is not Health.BLOCKED
+
+
 class Reference:
     """The table once more, from what all passes so far saw: no memory, only history."""
 
@@ -22,14 +27,14 @@ class Reference:
         self.passes: list[tuple[Sight, Allowed, tuple[str, ...]]] = []
 
     def may_revert(self, sight: Sight, allowed: Allowed, row: Drifted) -> bool:
-        if sight.failed or sight.unknown or sight.running or sight.blocked:
+        if sight.running or sight.trouble:
             return False
         if row.never or not row.listed_as & allowed.revert or allowed.frozen or allowed.opens:
             return False
         first = sight.at
         for before, _, reverted in reversed(self.passes):
             rows = {each.seen for each in before.drift}
-            void = before.unknown or before.failed or before.running
+            void = before.running or unknown(before)
             if void or row.seen not in rows or row.address in reverted:
                 break
             first = before.at
@@ -37,7 +42,7 @@ class Reference:
             return False
         count = 0
         for before, _, reverted in reversed(self.passes):
-            void = before.unknown or before.failed or before.running
+            void = before.running or unknown(before)
             if before.digest != sight.digest and not void:
                 break
             count += sum(
@@ -63,17 +68,13 @@ def some_sight(rng: random.Random, at: float, digest: str) -> Sight:
             )
         )
     sight = Sight(at=at, digest=digest, drift=tuple(rows), pending=rng.choice((0, 0, 2)))
-    spoiled = rng.choice(("", "", "", "", "", "unknown", "blocked", "failed", "running"))
+    spoiled = rng.choice(("", "", "", "", "", "stale", "blocked", "failed", "running"))
     match spoiled:
-        case "unknown":
-            return replace(sight, unknown="why")
-        case "blocked":
-            return replace(sight, blocked="why")
-        case "failed":
-            return replace(sight, failed="why")
         case "running":
             return replace(sight, running="why")
-    return sight
+        case "":
+            return sight
+    return replace(sight, trouble=(Health(spoiled), "why"))
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -121,9 +122,9 @@ HEALTH = [
     (Sight(1.0, pending=1), Health.WAITING),
     (Sight(1.0, running="an apply"), Health.WAITING),
     (Sight(1.0, pending=1, drift=(Drifted("a", "a", "a"),)), Health.DRIFTED),
-    (Sight(1.0, blocked="a request is open"), Health.BLOCKED),
-    (Sight(1.0, unknown="a list was short", blocked="x"), Health.STALE),
-    (Sight(1.0, failed="a mistake"), Health.FAILED),
+    (Sight(1.0, trouble=(Health.BLOCKED, "a request is open")), Health.BLOCKED),
+    (Sight(1.0, trouble=(Health.STALE, "a list was short")), Health.STALE),
+    (Sight(1.0, trouble=(Health.FAILED, "a mistake")), Health.FAILED),
 ]
 
 

@@ -51,7 +51,7 @@ def test_a_policy_holds_back_a_revert(watcher: Watcher) -> None:
     watcher.wait(5.5)
     passed = watcher.look()
     assert passed.reverted == () and watcher.writes == []
-    assert passed.decision.health is Health.FAILED
+    assert passed.decision.health is Health.BLOCKED
     assert "policy" in {problem.code for problem in passed.problems}
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli import composition, plan_output
 from reconciler.cli.interrupts import SignalHandler
+from reconciler.cli.many.chosen_stacks import ChosenStack, ChosenStacks, by_account
+from reconciler.cli.quota.quota_choice import PRIORITY_VARIABLE
 from reconciler.cli.run_context import Session
 from reconciler.cli.watching import branch as branches
 from reconciler.cli.watching import metrics, notices
@@ -18,11 +21,11 @@ from reconciler.commands.watch import memory, sight, watch_pass
 from reconciler.commands.watch.decide import decide, pause_minutes
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.config.project import project_file, windows
+from reconciler.config.project import windows
 from reconciler.config.project.project import DriftAnswer, Project, Settings
+from reconciler.iwinv.shared.account_pool import AccountPool
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
-from reconciler.model.resource import title_of
 from reconciler.model.watching import Allowed, Health, Memory, Passed
 from reconciler.render import escape
 from reconciler.render.format import duration
@@ -45,23 +48,19 @@ class WatchOptions:
 
 
 def run(
-    sessions: Sequence[Session],
+    chosen: ChosenStacks,
     options: WatchOptions,
     *,
     sleep: Callable[[float], object],
     now: Callable[[], float] = time.time,
 ) -> int:
-    """Makes passes over the stacks until the first is done, or with `every` until Ctrl-C. Returns
-    the exit code of the last one.
+    """Makes passes over the stacks: one, or with `every` until Ctrl-C. Returns the exit code of the
+    last one.
     """
-    console = sessions[0].console
-    warned = False
+    console, project = chosen.console, chosen.project
+    console.problems(list(notices.problems(project.notify, os.environ)))
     while True:
-        project = project_file.load(sessions[0].path)
-        if not warned:
-            console.problems(list(notices.problems(project.notify, sessions[0].environ)))
-            warned = True
-        passes = [_StackWatch(session, project).passed() for session in sessions]
+        passes = list(_passes(chosen))
         document = watch_json.document(passes, project.name, now())
         if console.json:
             text = escape.json_text(document, indent=2 if options.every is None else None)
@@ -70,14 +69,25 @@ def run(
             metrics.write(Path(file), passes, project.name, document)
         if options.every is None:
             return _exit_code(passes, detailed=options.detailed_exitcode)
-        failures = max(each.decision.memory.failures for each in passes)
-        seconds = options.every if failures == 0 else max(pause_minutes(failures) * 60.0, 60.0)
+        failures = min(each.decision.memory.failures for each in passes)
+        seconds = options.every if failures == 0 else pause_minutes(failures) * 60.0
         if not console.json:
             text = msg(
                 "Next pass in {seconds}. Stop with Ctrl-C.", seconds=duration(round(seconds))
             )
             console.note([Line(f" {text}", Tone.FAINT)])
         sleep(seconds)
+
+
+def _passes(chosen: ChosenStacks) -> Iterator[Passed]:
+    """A pass over each stack. Stacks of one account share what is read of it, until a revert."""
+    for group in by_account(chosen):
+        pool = None
+        for each in group:
+            pool = AccountPool() if pool is None else pool
+            found = _StackWatch(each, chosen.project, pool).passed()
+            pool = None if found.decision.revert else pool
+            yield found
 
 
 def _exit_code(passes: Sequence[Passed], *, detailed: bool) -> int:
@@ -88,19 +98,25 @@ def _exit_code(passes: Sequence[Passed], *, detailed: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _StackWatch:
-    session: Session
+    stack: ChosenStack
     project: Project
+    pool: AccountPool
+
+    @property
+    def session(self) -> Session:
+        """The session of the stack. Its calls give way to those of persons and of CI."""
+        session = self.stack.session
+        return replace(session, environ={**session.environ, PRIORITY_VARIABLE: "watch"})
 
     def passed(self) -> Passed:
-        """One pass over the stack of the session: shown, and reported if its health is news."""
-        session = self.session
+        """One pass over the stack: shown, and reported if its health is news."""
+        session, title = self.session, self.stack.title
         try:
-            name, environment = session.identify()
-            title, store = title_of(name, environment), session.store(name, environment)
-            found = self._pass(title, store)
-            found = self._reported(found, store)
+            if self.stack.stop is not None:
+                raise self.stack.stop
+            store = session.store(self.stack.name, self.stack.environment)
+            found = self._reported(self._pass(title, store), store)
         except Abort as stop:
-            title = str(session.path)
             decision = decide(sight.of_stop(stop, time.time()), Memory(), Allowed())
             found = Passed(title, decision, problems=stop.problems)
         if not session.console.json:
@@ -118,7 +134,8 @@ class _StackWatch:
             gates=plan_output.gates(session),
         )
         with session.connect() as connection:
-            found = watch_pass.watch(watched, connection, self._run(), _unheard)
+            shared = replace(connection, pool=self.pool)
+            found = watch_pass.watch(watched, shared, self._run(), _unheard)
         session.problems.clear()
         if settings.drift.answer is DriftAnswer.PULL_REQUEST and found.health is Health.DRIFTED:
             return self._absorbed(found, store)
@@ -196,8 +213,10 @@ def _allowed(state: State | None, settings: Settings) -> Allowed:
     """What holds back a revert now."""
     now = time.time()
     is_open = windows.is_open(settings.windows, now)
+    frozen = None if state is None or state.frozen is None else state.frozen.reason
     return Allowed(
         revert=settings.drift.revert,
+        frozen=frozen,
         opens=None if is_open else windows.next_opening(settings.windows, now),
     )
 

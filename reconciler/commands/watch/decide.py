@@ -36,15 +36,16 @@ def decide(sight: Sight, memory: Memory, allowed: Allowed) -> WatchDecision:
     """What this pass concludes and does. The memory of the decision counts its reverts: it is kept
     before the first request is sent.
     """
-    if sight.failed is not None or sight.unknown is not None:
-        return _nothing_known(sight, memory)
+    if sight.trouble is not None and sight.trouble[0] is not Health.BLOCKED:
+        # Nothing is learned: what was seen before must be seen twice again.
+        return WatchDecision(*sight.trouble, replace(memory, failures=memory.failures + 1, seen={}))
     if sight.running is not None:
         # what a run is changing right now was not seen by a complete reading
         active = msg("{run} is active", run=sight.running)
         return WatchDecision(Health.WAITING, active, replace(memory, seen={}))
     memory = _learned(sight, memory)
-    if sight.blocked is not None:
-        return WatchDecision(Health.BLOCKED, sight.blocked, memory, left=_all_left(sight))
+    if sight.trouble is not None:
+        return WatchDecision(*sight.trouble, memory, left=_all_left(sight))
     left = dict(_left(sight, memory, allowed))
     revert = tuple(row for row in sight.drift if row.address not in left)
     room = max(REVERTS_AN_HOUR_MAX - _reverts_of_last_hour(memory, sight.at), 0)
@@ -68,22 +69,14 @@ def pause_minutes(failures: int) -> int:
     return min(1 << max(min(failures, 7) - 1, 0), _PAUSE_MINUTES_MAX)
 
 
-def _nothing_known(sight: Sight, memory: Memory) -> WatchDecision:
-    """Nothing is done and nothing learned: what was seen before must be seen twice again."""
-    memory = replace(memory, failures=memory.failures + 1, seen={})
-    if sight.failed is not None:
-        return WatchDecision(Health.FAILED, sight.failed, memory)
-    assert sight.unknown is not None
-    return WatchDecision(Health.STALE, sight.unknown, memory)
-
-
 def _learned(sight: Sight, memory: Memory) -> Memory:
     """The memory with a complete reading. Files that changed begin a new count of returns."""
     if memory.digest != sight.digest:
         # the limit of an hour holds for the stack, whatever its files say
         recent = tuple(each for each in memory.reverts if _is_recent(each, sight.at))
         memory = replace(memory, reverts=tuple(Reverted(each.at, "") for each in recent))
-    seen = {row.seen: min(memory.seen.get(row.seen, sight.at), sight.at) for row in sight.drift}
+    first = max(sight.at, sight.until)
+    seen = {row.seen: min(memory.seen.get(row.seen, first), first) for row in sight.drift}
     return replace(memory, digest=sight.digest, seen=seen, read_at=sight.at, failures=0)
 
 

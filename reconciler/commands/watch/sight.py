@@ -15,7 +15,7 @@ from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.model.plan import Action, Cause, Change, Plan, Step, unstated
 from reconciler.model.resource_type import RULES, verb_of
-from reconciler.model.watching import Drifted, Sight
+from reconciler.model.watching import Drifted, Health, Sight
 from reconciler.planner.checks import approval
 
 EXPOSURE, POWER = "exposure", "power"
@@ -50,12 +50,12 @@ def of(planned: Planned, at: float) -> Sight:
     problems = (*plan.problems, *planned.problems)
     return Sight(
         at=at,
+        until=planned.at,
         digest=plan.digest,
         drift=rows,
         pending=len(pending) or bool(planned.outputs and not rows),
         running=planned.provisional,
-        unknown=_first(problems, _UNKNOWN),
-        blocked=_blocked(planned, problems),
+        trouble=_trouble(planned, problems),
     )
 
 
@@ -63,13 +63,13 @@ def of_stop(stop: Abort, at: float) -> Sight:
     """What a pass saw whose plan stopped."""
     unknown = _first(stop.problems, _UNKNOWN_STOPS)
     if unknown is not None:
-        return Sight(at, unknown=unknown)
+        return Sight(at, trouble=(Health.STALE, unknown))
     blocked = exit_codes.of_problems(stop.problems) in (exit_codes.DECIDE, exit_codes.REFUSED)
     first = next(
         (problem.message for problem in stop.problems if problem.severity is Severity.ERROR),
         msg("the run stopped"),
     )
-    return Sight(at, blocked=first) if blocked else Sight(at, failed=first)
+    return Sight(at, trouble=(Health.BLOCKED if blocked else Health.FAILED, first))
 
 
 def is_revert(plan: Plan, addresses: frozenset[str]) -> bool:
@@ -81,6 +81,7 @@ def is_revert(plan: Plan, addresses: frozenset[str]) -> bool:
         and {str(step.address) for step in plan.steps} <= addresses
         and all(_never(change, plan.steps) is None for change in changed)
         and not plan.consents
+        and not plan.asked
     )
 
 
@@ -93,6 +94,14 @@ def _first(problems: tuple[Problem, ...], codes: frozenset[str]) -> str | None:
         ),
         None,
     )
+
+
+def _trouble(planned: Planned, problems: tuple[Problem, ...]) -> tuple[Health, str] | None:
+    unknown = _first(problems, _UNKNOWN)
+    if unknown is not None:
+        return Health.STALE, unknown
+    blocked = _blocked(planned, problems)
+    return None if blocked is None else (Health.BLOCKED, blocked)
 
 
 def _blocked(planned: Planned, problems: tuple[Problem, ...]) -> str | None:

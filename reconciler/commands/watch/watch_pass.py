@@ -101,18 +101,18 @@ class _Pass:
             self.allowed = watched.allowed(state)
             if state is not None and state.open and watched.concurrent() is None:
                 self._settle(self.stack)
-            self.planned = self._plan(PlanOptions())
+            self.planned = self._plan(PlanOptions(), self.connection)
         except Abort as stop:
             self.problems = stop.problems
             return sights.of_stop(stop, at)
         self.problems = (*self.planned.plan.problems, *self.planned.problems)
         return sights.of(self.planned, at)
 
-    def _plan(self, options: PlanOptions) -> Planned:
+    def _plan(self, options: PlanOptions, connection: Connection) -> Planned:
         assert self.stack is not None
         watched = self.watched
         return planning.plan(
-            self.stack, self.connection, watched.store, options, watched.concurrent
+            self.stack, connection, watched.store, options, watched.concurrent, watched.gates
         )
 
     def _settle(self, stack: Stack) -> None:
@@ -129,7 +129,8 @@ class _Pass:
         wanted = frozenset(decision.revert)
         options = PlanOptions(only=decision.revert)
         try:
-            planned = self._plan(options)
+            # read once more, not from what the stacks of this pass share
+            planned = self._plan(options, replace(self.connection, pool=None))
         except Abort as stop:
             return self._failed(decision, stop), ()
         if planned.provisional is not None or not sights.is_revert(planned.plan, wanted):
@@ -149,7 +150,7 @@ class _Pass:
         return replace(decision, health=Health.FAILED, reason=reason), ()
 
     def _apply(self, planned: Planned, options: PlanOptions) -> Applied:
-        connection, holder = self.connection, self.run.holder
+        connection, holder = replace(self.connection, pool=None), self.run.holder
         saved = SavedPlan(
             planned.plan,
             account=connection.account,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli import interrupts, option_types, options
-from reconciler.cli.console import Console
-from reconciler.cli.many.dispatch import on_stacks
-from reconciler.cli.run_context import Session
+from reconciler.cli.arguments.stack_choice import several_stacks_options, stack_choice
 from reconciler.model import exit_codes
+
+if TYPE_CHECKING:
+    from reconciler.cli.many.chosen_stacks import ChosenStacks
 
 
 @click.command(
@@ -19,10 +20,11 @@ from reconciler.model import exit_codes
 Examples:
   reconciler watch --simulate
   reconciler watch shop --env prod --every 10m
-  reconciler watch shop network --env prod --metrics /var/lib/node_exporter/iwinv.prom
+  reconciler watch --all --env prod --metrics /var/lib/node_exporter/iwinv.prom
   reconciler watch --format json --metrics status.json"""
 )
 @options.stacks_argument
+@several_stacks_options
 @options.environment_option
 @options.variable_options
 @click.option(
@@ -43,30 +45,33 @@ Examples:
 @options.exit_code_option
 @options.simulate_options
 @options.output_options
-@on_stacks
-def watch(
-    console: Console,
-    sessions: Sequence[Session],
-    *,
-    every: float | None,
-    metrics: tuple[str, ...],
-    detailed_exitcode: bool,
-) -> int:
+def watch(**values: Any) -> int:
     """Make one pass: read, settle, report drift, and revert what the rules of the project list.
 
     A revert is in place, needs no consent, and was seen alike in two complete readings at least 5
     minutes apart. Nothing is deleted, and no port is opened. Run it from cron, a systemd timer or a
     CI schedule.
     """
+    from reconciler.cli.many.chosen_stacks import on_chosen
+
+    return on_chosen(_watch, stack_choice(values), values)
+
+
+def _watch(
+    chosen: ChosenStacks, *, every: float | None, metrics: tuple[str, ...], detailed_exitcode: bool
+) -> int:
     from reconciler.cli.watching import watch_run
     from reconciler.cli.watching.watch_run import WatchOptions
 
-    chosen = WatchOptions(every, metrics, detailed_exitcode)
-    pause = threading.Event().wait
+    wanted = WatchOptions(every, metrics, detailed_exitcode)
     try:
         with interrupts.unwinding():
-            return watch_run.run(sessions, chosen, sleep=pause)
+            return watch_run.run(chosen, wanted, sleep=_sleep)
     except KeyboardInterrupt:
         if every is None:
             raise
         return exit_codes.DONE
+
+
+def _sleep(seconds: float) -> None:
+    threading.Event().wait(seconds)
