@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _PLACES: ContextVar[dict[tuple[Path, bool], StatePlace]] = ContextVar("places")
 _CHECKED: ContextVar[dict[Path | None, tuple[Problem, ...]]] = ContextVar("checked")
+_LISTED: ContextVar[dict[Path, frozenset[str]]] = ContextVar("listed")
+"""The names of states that the stacks of a project use, by the project's file."""
 
 
 @contextmanager
@@ -35,6 +37,7 @@ def open_places() -> Iterator[None]:
     """
     places: dict[tuple[Path, bool], StatePlace] = {}
     token, checked = _PLACES.set(places), _CHECKED.set({})
+    listed = _LISTED.set({})
     try:
         yield
     except ports.StoreError as failure:
@@ -44,6 +47,7 @@ def open_places() -> Iterator[None]:
     finally:
         _PLACES.reset(token)
         _CHECKED.reset(checked)
+        _LISTED.reset(listed)
         for place in places.values():
             place.close()
 
@@ -82,7 +86,10 @@ def _opened(
     choice, project = chosen(stack, environ)
     around = Surroundings(
         environ,
-        used=lambda: frozenset(folder_name(*each) for each in loader.neighbors(stack)),
+        used=lambda: (
+            frozenset(folder_name(*each) for each in loader.neighbors(stack))
+            | _names_of_project(project)
+        ),
         notify=notify,
     )
     try:
@@ -91,6 +98,28 @@ def _opened(
         from_file = choice.named.origin is Origin.PROJECT_FILE
         place = project.state.place if from_file and project.state is not None else None
         raise Abort(error("state-place", str(failure), place=place, hint=failure.hint)) from failure
+
+
+def _names_of_project(project: Project) -> frozenset[str]:
+    """The names of the states of all stacks that a project lists, with each environment of their
+    files. They are read once in a command.
+    """
+    from reconciler.config import loader
+    from reconciler.store.folder_name import folder_name
+
+    if project.file is None or not project.stacks:
+        return frozenset()
+    known = _LISTED.get({})
+    found = known.get(project.file)
+    if found is None:
+        names = set[str]()
+        for entry in project.stacks.values():
+            environments: tuple[str, ...] = entry.environments
+            with suppress(Abort, OSError):
+                environments = (*environments, *loader.identities(entry.path)[1])
+            names |= {folder_name(entry.name, each) for each in environments or (None,)}
+        found = known[project.file] = frozenset(names)
+    return found
 
 
 @contextmanager

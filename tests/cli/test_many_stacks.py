@@ -133,6 +133,18 @@ def test_the_stacks_of_a_project_share_one_local_cloud(capsys: pytest.CaptureFix
     assert listed["calls"] <= 2 and listed["stack"] is None
 
 
+def test_stacks_of_a_project_with_equal_addresses_are_not_taken_for_former_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mail/stack.yaml").write_text(MAIL.replace("post:", "gate:"), encoding="utf-8")
+    assert call(capsys, "apply", "mail", "--yes", *SCALE)[0] == 0
+
+    found = document(capsys, "plan", "network", "--env", "prod", *SCALE)
+    assert [each["action"] for each in found["changes"] if each["address"] == "firewalls.gate"] == [
+        "create"
+    ]
+
+
 def test_a_stack_with_errors_fails_alone(capsys: pytest.CaptureFixture[str]) -> None:
     Path("mail/stack.yaml").write_text(MAIL.replace("ports:", "port:"), encoding="utf-8")
     code, out, _ = call(capsys, "plan", "--all")
