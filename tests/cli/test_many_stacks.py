@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.cli.completion import answer
+from reconciler.cli.program import program
 from tests.cli.sessions import SCALE, begin, call, validator
 
 PROJECT = """\
@@ -244,3 +247,35 @@ def test_each_plan_is_saved_unless_it_is_provisional(capsys: pytest.CaptureFixtu
 
     assert code == 0 and err.count("Saved as plan ") == 1
     assert "the plan of shop/prod is not saved: it is provisional until network/prod" in err
+
+
+def test_a_repository_starts_no_program_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: a plan of a stranger's pull request runs nothing that the repository names.
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    script = Path("watch.sh")
+    script.write_text("#!/bin/sh\ntouch started\n", encoding="utf-8")
+    script.chmod(0o755)
+    for setting in ("core.fsmonitor", "diff.external", "core.pager"):
+        git("config", setting, str(script.resolve()))
+    Path("메일.yaml").write_text("", encoding="utf-8")
+    Path("mail/메일\n.yaml").write_text("firewalls: {more: {}}\n", encoding="utf-8")
+
+    found = document(capsys, "plan", "--changed-since", "HEAD")
+    assert titles(found) == ["mail"] and not Path("started").exists()
+
+
+def test_the_shell_is_offered_branches_and_the_environments_of_the_project() -> None:
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    git("branch", "topic")
+
+    def offered(*words: str) -> list[str]:
+        items = answer.offered(program, words[:-1], words[-1], os.environ)
+        return [item.value for item in items]
+
+    assert offered("plan", "--changed-since", "") == ["main", "topic"]
+    assert offered("plan", "--all", "--env", "") == ["staging", "prod"]
+    assert "--all" in offered("validate", "--a") and "--changed-since" in offered("ls", "--c")
