@@ -13,7 +13,10 @@ from reconciler.common.text import msg
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _ALL = click.option(
-    "--all", "all_stacks", is_flag=True, help="All stacks that reconciler.yaml lists."
+    "--all",
+    "all_stacks",
+    is_flag=True,
+    help="All stacks that reconciler.yaml lists, with each environment or that of --env.",
 )
 _CHANGED = click.option(
     "--changed-since",
