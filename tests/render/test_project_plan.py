@@ -208,12 +208,14 @@ HOSTILE = ("</summary>", "```", "<script>alert(1)</script>", "@everyone", "\u202
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_texts_from_outside_are_never_markup(hostile: str) -> None:
     problem = error("missing-key", hostile, hint=hostile)
-    bad = failed(hostile, problem)
+    many = [error("missing-key", f"{hostile} {number}") for number in range(3000)]
+    bad = failed(hostile, problem, *many)
     for found in (project_markdown(project(bad, planned("a", "delete"))), text(project(bad))):
         outside = "".join(found.split("```")[::2]) if "```" in found else ""
         outside = re.sub("`[^`\n]*`", "", outside)
         assert "<script>" not in outside and "\u202e" not in found
         assert outside.count("</summary>") == outside.count("<summary>")
+        assert "@everyone" not in outside or "```" not in found
 
 
 def test_the_document_fits_its_schema_and_has_the_plan_of_each_stack() -> None:

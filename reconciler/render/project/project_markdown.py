@@ -61,7 +61,7 @@ def _dangers(page: Page, project: ShownProject) -> None:
     found = [(each, lines) for each, lines in found if lines]
     for number, (each, lines) in enumerate(found):
         room = (_DANGER_CHARACTERS_MAX - page.length) // (len(found) - number)
-        page.add(f"#### {_name(each)}", texts(lines), room, escape.outside(each.title))
+        page.add(f"#### {_name(each)}", texts(lines), room, _name(each))
 
 
 def _open_lines(each: ShownStack) -> list[Line]:
@@ -101,7 +101,7 @@ def _folds(page: Page, project: ShownProject, *, room: int) -> None:
         for position, block in enumerate(blocks):
             title = f"**{block.title}**{f': {block.note}' if block.note else ''}"
             rest = (left - inside.length) // (len(blocks) - position)
-            name = f"{escape.outside(each.title)} ({block.title.lower()})"
+            name = f"{_name(each)} ({block.title.lower()})"
             inside.add(title, texts(block.lines(STYLE)), rest, name)
         page.parts += ["<details>\n", summary, *inside.parts, "</details>\n"]
 
