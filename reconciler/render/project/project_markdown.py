@@ -8,7 +8,7 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from reconciler.render import escape
+from reconciler.render import escape, format
 from reconciler.render.format import phrase
 from reconciler.render.plan import consent_text, plan_blocks
 from reconciler.render.plan.plan_blocks import Block
@@ -21,6 +21,7 @@ _DANGER_CHARACTERS_MAX = 30_000
 _TABLE_CHARACTERS_MAX = 10_000
 _NOTES_CHARACTERS_MAX = 4_000
 _HEAD_CHARACTERS_MAX = 2_500
+_NAMED_MAX, _TITLE_CELLS_MAX = 8, 100
 _NOT_FOLDED = ("attention", "errors", "asides")
 """The blocks of a plan that are shown above, or not at all."""
 
@@ -44,7 +45,7 @@ def _head(project: ShownProject, left_out: Sequence[str]) -> Iterable[str]:
         name = escape.outside(project.environment).replace("`", "'")
         yield phrase("Environment `{name}` of each stack.", name=name) + "\n\n"
     if left_out:
-        missing = "; ".join(left_out)[: _HEAD_CHARACTERS_MAX // 2]
+        missing = format.first_of(left_out, "; ", most=_NAMED_MAX)
         yield (
             phrase(
                 "**This comment is cut, not the plan**: {missing} not shown. Read `reconciler "
@@ -116,4 +117,4 @@ def _folded_blocks(each: ShownStack) -> list[Block]:
 
 def _name(each: ShownStack) -> str:
     """The title of a stack in a heading: letters, digits, `-` and `/` only, if it was checked."""
-    return f"`{escape.outside(each.title).replace('`', chr(39))}`"
+    return f"`{escape.cut(escape.outside(each.title), _TITLE_CELLS_MAX).replace('`', chr(39))}`"
