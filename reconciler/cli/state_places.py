@@ -48,7 +48,7 @@ def open_places() -> Iterator[None]:
         _PLACES.reset(token)
         _CHECKED.reset(checked)
         _LISTED.reset(listed)
-        for place in places.values():
+        for place in {id(place): place for place in places.values()}.values():
             place.close()
 
 
@@ -69,10 +69,25 @@ def place_of(
     known = _PLACES.get({})
     found = known.get((stack, simulated))
     if found is None:
-        found = known[stack, simulated] = _opened(stack, environ, notify, simulated=simulated)
-        if problems is not None and not simulated:
-            problems += _notices(chosen(stack, environ)[0])
+        choice, project = chosen(stack, environ)
+        shared = None if simulated else _shared_by(choice, project, stack)
+        found = None if shared is None else known.get((shared, simulated))
+        if found is None:
+            found = _opened(stack, environ, notify, simulated=simulated)
+            if problems is not None and not simulated:
+                problems += _notices(choice)
+        known[stack, simulated] = found
+        if shared is not None:
+            known[shared, simulated] = found
     return found
+
+
+def _shared_by(choice: PlaceChoice, project: Project, stack: Path) -> Path | None:
+    """What the stacks of a project are known by that use one database or bucket, so that it is
+    opened once for all of them; None for a stack that the project does not list, and for a folder.
+    """
+    listed = any(entry.path == stack for entry in project.stacks.values())
+    return project.file if choice.named.url is not None and listed else None
 
 
 def _opened(
