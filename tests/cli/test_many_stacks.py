@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli import state_places
 from reconciler.cli.completion import answer
 from reconciler.cli.program import program
 from tests.cli.sessions import SCALE, begin, call, validator
@@ -146,6 +147,22 @@ def test_stacks_of_a_project_with_equal_addresses_are_not_taken_for_former_names
     assert [each["action"] for each in found["changes"] if each["address"] == "firewalls.gate"] == [
         "create"
     ]
+
+
+def test_stacks_that_were_never_applied_have_no_drift(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "drift", "--all")
+
+    assert code == 0 and "5 stacks: 0 with drift, 5 without." in out
+
+
+def test_the_stacks_of_a_project_use_one_connection_to_a_database() -> None:
+    environ = {"RECONCILER_STATE": "postgresql://127.0.0.1:9/states"}
+    with state_places.open_places():
+        places = [
+            state_places.place_of(Path(name), environ, simulated=False)
+            for name in ("network", "shop", "mail", "mail/stack.yaml")
+        ]
+    assert places[0] is places[1] is places[2] is not places[3]
 
 
 def test_a_stack_with_errors_fails_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,12 +14,14 @@ from reconciler.cli.options import Choices
 from reconciler.commands import plan as planning
 from reconciler.commands.project.plan_all import drift_all, plan_all, with_pool
 from reconciler.commands.project.values import ProjectPlan, StackInput, StackPlan, StackStatus
+from reconciler.commands.session import read_state
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.config import loader
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
-from reconciler.model.diagnostics import Problem, error
+from reconciler.model.diagnostics import Problem, Severity, error
+from reconciler.model.resource import Stack
 from reconciler.planner.checks import approval
 from reconciler.render.project.shown_project import (
     ShownPlan,
@@ -75,8 +77,10 @@ def planned_stacks(chosen: ChosenStacks, wanted: PlanOptions | None) -> Iterator
     for group in by_account(chosen):
         with group[0].session.connect() as opened:
             connection = with_pool(opened)
-            inputs = [stack_input(each, wanted) for each in group]
-            made = drift_all(inputs, connection) if wanted is None else plan_all(inputs, connection)
+            if wanted is None:
+                made = drift_all([drift_input(each) for each in group], connection)
+            else:
+                made = plan_all([stack_input(each, wanted) for each in group], connection)
         calls += made.calls
         parts |= {part.title: part for part in made.parts}
         connections |= {each.title: connection for each in group}
@@ -109,6 +113,26 @@ def stack_input(each: ChosenStack, wanted: PlanOptions | None = None) -> StackIn
         gates=plan_output.gates(session),
     )
     return found if wanted is None else replace(found, options=wanted.of_stack(each.title))
+
+
+def drift_input(each: ChosenStack) -> StackInput:
+    """A stack of which only the drift is wanted. If it was never applied and only lacks the outputs
+    of stacks that were not either, it has none.
+    """
+    found = stack_input(each)
+
+    def load(others: loader.Others) -> loader.Loaded:
+        try:
+            return found.load(others)
+        except Abort as stop:
+            errors = [item for item in stop.problems if item.severity is Severity.ERROR]
+            if each.stop is not None or any(item.code != "output" for item in errors):
+                raise
+            if read_state(each.session.store(each.name, each.environment)) is not None:
+                raise
+            return loader.Loaded(Stack(each.name, each.environment, {}))
+
+    return replace(found, load=load)
 
 
 def _saved(
