@@ -87,7 +87,6 @@ class StackCarrier:
         self._pools = pools
         self._terms, self._decisions, self._clouds = terms, decisions, clouds
         self._provisional, self._passwords = provisional, passwords
-        self._sessions = {each.title: each.session for each in terms.chosen.stacks}
         self._lock = threading.Lock()
         # An option of the command, which other threads do not see.
         self._cached = options.uses_cache()
@@ -96,7 +95,8 @@ class StackCarrier:
         """Plans and applies the stack whose turn it is."""
         title, terms = turn.title, self._terms
         console = TitledConsole(terms.chosen.console, title, self._lock)
-        session = replace(self._sessions[title], console=console, problems=[])
+        own = next(each.session for each in terms.chosen.stacks if each.title == title)
+        session = replace(own, console=console, problems=[])
         link, is_new = self._link(session, turn), title in self._provisional
         prompter = StackPrompter(session, terms, turn, link, is_new=is_new)
         try:
