@@ -39,6 +39,7 @@ _COMMANDS: Mapping[str, str] = {
     "state": "state_commands",
     "freeze": "whole_state.freeze_commands",
     "unfreeze": "whole_state.freeze_commands",
+    "policy": "project.policy_commands",
     "import": "adopt_commands",
     "adopt": "adopt_commands",
     "absorb": "adopt_commands",

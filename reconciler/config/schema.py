@@ -87,6 +87,16 @@ def check_table(root: Node, name: str) -> tuple[Problem, ...]:
     return in_order(_mistakes_in(root, name)) if not _fits(name, all_kinds())(root) else ()
 
 
+def first_mistake(found: Any, name: str) -> str | None:
+    """Where plain JSON does not fit the schema `<name>`, as a path and a text of the library; None
+    if it fits.
+    """
+    from jsonschema import Draft202012Validator, exceptions
+
+    failure = exceptions.best_match(Draft202012Validator(load(name)).iter_errors(found))
+    return None if failure is None else f"{failure.json_path}: {failure.message[:200]}"
+
+
 def _foreign_files(document: Document) -> dict[str, Problem]:
     """Files of a folder without any key of a stack, or similar, such as values for `--var-file`.
     Each is reported once, instead of each key.

@@ -19,6 +19,16 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyVerdict:
+    """What one policy did: its name and `deny`, `warn` or `ask`, or `failed` if it could not be
+    evaluated and denies the plan.
+    """
+
+    policy: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyJudgement:
     """What the policies found. `problems` have the code `policy`: an error denies the plan, also if
     a policy could not be evaluated; a warning does not, and there is one for each policy that asks.
@@ -26,6 +36,7 @@ class PolicyJudgement:
 
     problems: tuple[Problem, ...] = ()
     asks: tuple[Ask, ...] = ()
+    verdicts: tuple[PolicyVerdict, ...] = ()
 
     @property
     def consents(self) -> tuple[Consent, ...]:

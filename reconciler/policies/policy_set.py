@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +14,21 @@ from reconciler.common.text import first_few, msg
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order, warning
 from reconciler.model.plan import Consent
-from reconciler.policies.judgement import Ask, PolicyJudgement
+from reconciler.policies.judgement import Ask, PolicyJudgement, PolicyVerdict
 
 if TYPE_CHECKING:
     from reconciler.config.project.project import Located, Project
     from reconciler.policies.policy import NotEvaluated, Policy
 
+_REGO = ".rego"
 FILE_BYTES_MAX = 256 * 1024
 FILES_MAX = 200
 
-RULE_STEPS_MAX = 1_000_000
-"""The largest number of steps of one policy over one plan: some tenths of a second."""
+STEPS_MIN = 200_000
+STEPS_PER_CHANGE = 150
+"""How many steps one policy may take over a plan: for 1,000 changes some tenths of a second."""
 
-PLAN_STEPS_MAX = 20_000_000
+PLAN_STEPS_MAX = 10_000_000
 """The same for all policies together."""
 
 _ADDRESSES_LISTED_MAX = 5
@@ -34,9 +36,16 @@ _ADDRESSES_LISTED_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """The policies of a project, sorted by file and place."""
+    """The policies of a project, sorted by file and place. `modules` are files in Rego with their
+    texts; `files` are those of the policies.
+    """
 
     policies: tuple[Policy, ...] = ()
+    modules: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.policies or self.modules)
 
     def judge(self, plan: Mapping[str, Any], title: str) -> PolicyJudgement:
         """What the policies for a stack find in its plan.
@@ -47,49 +56,66 @@ class PolicySet:
         """
         problems: list[Problem] = []
         asks: list[Ask] = []
+        verdicts: list[PolicyVerdict] = []
         left = PLAN_STEPS_MAX
         for policy in self.policies:
             if fnmatchcase(title, policy.pattern):
-                steps = [min(RULE_STEPS_MAX, left)]
+                steps = [min(STEPS_MIN + STEPS_PER_CHANGE * len(plan["changes"]), left)]
                 before = steps[0]
-                found, asked = _judged(policy, plan, steps)
-                left -= before - steps[0]
+                found, asked, effect = _judged(policy, plan, steps)
+                left -= before - max(steps[0], 0)
                 problems += found
                 asks += asked
-        return PolicyJudgement(in_order(problems), tuple(asks))
+                verdicts += [PolicyVerdict(policy.name, effect)] if effect else []
+        if self.modules:
+            from reconciler.policies import rego
+
+            answer = rego.answer(self.modules, plan)
+            problems += rego.problems(self.modules, answer)
+            effects = {"deny": answer.deny, "warn": answer.warn, "failed": answer.failure}
+            verdicts += [PolicyVerdict(rego.NAME, each) for each, some in effects.items() if some]
+        return PolicyJudgement(in_order(problems), tuple(asks), tuple(verdicts))
 
 
 def load(project: Project) -> PolicySet:
     """The policies that the file of a project names. Stops with all mistakes in their files."""
     if project.file is None or not project.policies:
         return PolicySet()
+    from reconciler.policies import policy_file, rego
+
     problems: list[Problem] = []
-    found = tuple(
-        policy
-        for file in _files(project.file.parent, project.policies, problems)
-        for policy in _read(file, problems)
-    )
-    _check_names(found, problems)
+    policies: list[Policy] = []
+    modules: list[tuple[str, str]] = []
+    files = tuple(_files(project.file.parent, project.policies, problems))
+    for file in files:
+        text = _text(file, problems)
+        if text is not None and file.suffix == _REGO:
+            modules.append((str(file), text))
+        elif text is not None:
+            policies += policy_file.read(text, str(file), problems)
+    _check_names(policies, problems)
     if has_errors(problems):
         raise Abort(*in_order(problems))
-    return PolicySet(found)
+    if modules:
+        rego.check_library()
+    return PolicySet(tuple(policies), tuple(modules), tuple(map(str, files)))
 
 
 def _judged(
     policy: Policy, plan: Mapping[str, Any], steps: list[int]
-) -> tuple[list[Problem], list[Ask]]:
+) -> tuple[list[Problem], list[Ask], str | None]:
     from reconciler.policies.policy import Effect, NotEvaluated
 
     try:
         found = list(policy.found(plan, steps))
     except NotEvaluated as failure:
-        return [_not_evaluated(policy, failure)], []
+        return [_not_evaluated(policy, failure)], [], "failed"
     if not found:
-        return [], []
+        return [], [], None
     if policy.effect is Effect.ASK:
         asks = [_ask(policy, address) for address in found]
-        return [_problem(policy, found)], asks
-    return [_problem(policy, found)], []
+        return [_problem(policy, found)], asks, policy.effect.value
+    return [_problem(policy, found)], [], policy.effect.value
 
 
 def _ask(policy: Policy, address: str | None) -> Ask:
@@ -131,7 +157,7 @@ def _not_evaluated(policy: Policy, failure: NotEvaluated) -> Problem:
     return error("policy", message, place=place, address=failure.address, hint=failure.failure.hint)
 
 
-def _check_names(policies: tuple[Policy, ...], problems: list[Problem]) -> None:
+def _check_names(policies: Iterable[Policy], problems: list[Problem]) -> None:
     places: dict[str, Place] = {}
     for policy in policies:
         first = places.setdefault(policy.name, policy.place)
@@ -163,7 +189,7 @@ def _files(folder: Path, patterns: tuple[Located, ...], problems: list[Problem])
             if file in seen:
                 continue
             seen.add(file)
-            reason = paths.refused(file, folder)
+            reason = _refused(file, folder)
             if reason is None:
                 yield file
                 continue
@@ -181,9 +207,15 @@ def _matching(folder: Path, pattern: str) -> Iterator[Path]:
         yield Path(os.path.normpath(file))
 
 
-def _read(file: Path, problems: list[Problem]) -> tuple[Policy, ...]:
+def _refused(file: Path, folder: Path) -> str | None:
+    if file.suffix != _REGO:
+        return paths.refused(file, folder)
+    return msg("is outside the repository") if paths.leaves_repository(file, folder) else None
+
+
+def _text(file: Path, problems: list[Problem]) -> str | None:
+    """The text of a file, or None with a problem."""
     from reconciler.config import yaml_errors
-    from reconciler.policies import policy_file
 
     try:
         data = paths.read_ordinary(file, FILE_BYTES_MAX + 1)
@@ -191,10 +223,9 @@ def _read(file: Path, problems: list[Problem]) -> tuple[Policy, ...]:
         reason = failure.strerror or str(failure)
         message = msg("{file} cannot be read: {reason}", file=file, reason=reason)
         problems.append(error("file-missing", message))
-        return ()
+        return None
     if len(data) > FILE_BYTES_MAX:
         message = msg("{file} is larger than 256 KiB", file=file)
         problems.append(error("file-too-large", message, place=Place(str(file), 1, 1)))
-        return ()
-    text = yaml_errors.decode(data, str(file), problems)
-    return () if text is None else policy_file.read(text, str(file), problems)
+        return None
+    return yaml_errors.decode(data, str(file), problems)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from reconciler.common import patterns
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config import cel_operators as operators
@@ -23,6 +24,7 @@ from reconciler.policies.document_shape import Shape
 from reconciler.policies.rule_runtime import (
     LEFT,
     MACROS,
+    POLICY_CALLS,
     QUICK,
     Frame,
     MacroLoop,
@@ -32,6 +34,7 @@ from reconciler.policies.rule_runtime import (
     element,
     operation,
     selected,
+    selected_of,
     spend,
     within,
 )
@@ -39,7 +42,7 @@ from reconciler.policies.rule_runtime import (
 EXPRESSION_CHARACTERS_MAX = 4_000
 """The longest expression."""
 
-_PATTERN_STEPS = 2_000
+_PATTERN_STEPS = 20_000
 """The steps for a pattern that is computed: each may have to be compiled."""
 
 
@@ -71,6 +74,10 @@ class _Part(NamedTuple):
     shape: Shape = None
     text: str | None = None
     """The value, if it is a literal text."""
+    is_boolean: bool = False
+    """Whether it is always true or false."""
+    slot: int | None = None
+    """Where the frame has the value, if it is a root or an element."""
 
 
 def compiled(source: str, roots: Mapping[str, Shape]) -> CompiledRule:
@@ -88,7 +95,7 @@ def compiled(source: str, roots: Mapping[str, Shape]) -> CompiledRule:
     compiler = _Compiler(roots)
     tree = cel_syntax.parse(source)
     part = compiler.part(tree, 0)
-    return CompiledRule(as_condition(part.run, tree.at), compiler.slots, part.steps)
+    return CompiledRule(_verdict(part, tree.at), compiler.slots, part.steps)
 
 
 class _Compiler:
@@ -116,7 +123,7 @@ class _Compiler:
     def name(self, node: CelNode, depth: int) -> _Part:
         if node.value in self._scope:
             slot, shape = self._scope[node.value]
-            return _Part(lambda frame: frame[slot], 1, shape)
+            return _Part(lambda frame: frame[slot], 1, shape, slot=slot)
         if node.value in TYPES:
             type_name = TypeName(node.value)
             return _Part(lambda frame: type_name, 1)
@@ -130,9 +137,12 @@ class _Compiler:
     def select(self, node: CelNode, depth: int) -> _Part:
         target = self.part(node.parts[0], depth)
         field, at = node.value
-        return _Part(
-            selected(target.run, field, at), target.steps + 1, _member(target.shape, field, at)
+        run = (
+            selected(target.run, field, at)
+            if target.slot is None
+            else selected_of(target.slot, field, at)
         )
+        return _Part(run, target.steps + 1, _member(target.shape, field, at))
 
     def index(self, node: CelNode, depth: int) -> _Part:
         target, index = self.parts(node.parts, depth)
@@ -174,13 +184,13 @@ class _Compiler:
                 return is_number and 0 <= key < len(value)
             return False
 
-        return _Part(present, target.steps + step.steps + 1)
+        return _Part(present, target.steps + step.steps + 1, is_boolean=True)
 
     # Conditions
 
     def choice(self, node: CelNode, depth: int) -> _Part:
         condition, yes, no = self.parts(node.parts, depth)
-        verdict = as_condition(condition.run, node.parts[0].at)
+        verdict = _verdict(condition, node.parts[0].at)
         first, second = yes.run, no.run
         steps = condition.steps + yes.steps + no.steps
         return _Part(lambda frame: first(frame) if verdict(frame) else second(frame), steps)
@@ -190,8 +200,8 @@ class _Compiler:
         evaluated.
         """
         left, right = self.parts(node.parts, depth)
-        first = as_condition(left.run, node.parts[0].at)
-        second = as_condition(right.run, node.parts[1].at)
+        first = _verdict(left, node.parts[0].at)
+        second = _verdict(right, node.parts[1].at)
         decisive = node.kind == "either"
 
         def decided(frame: Frame) -> bool:
@@ -206,12 +216,12 @@ class _Compiler:
                 raise
             return second(frame)
 
-        return _Part(decided, left.steps + right.steps + 1)
+        return _Part(decided, left.steps + right.steps + 1, is_boolean=True)
 
     def negated(self, node: CelNode, depth: int) -> _Part:
         part = self.part(node.parts[0], depth)
-        verdict = as_condition(part.run, node.parts[0].at)
-        return _Part(lambda frame: not verdict(frame), part.steps + 1)
+        verdict = _verdict(part, node.parts[0].at)
+        return _Part(lambda frame: not verdict(frame), part.steps + 1, is_boolean=True)
 
     # Operators
 
@@ -234,25 +244,26 @@ class _Compiler:
         steps = left.steps + right.steps + 1
         sign = node.value
         if sign == "in" and (texts := _texts(node.parts[1])) is not None:
-            return _Part(within(left.run, texts), steps)
+            return _Part(within(left.run, texts), steps, is_boolean=True)
         if sign in ("==", "!=") and (left.text is not None or right.text is not None):
             run, text = (right.run, left.text) if right.text is None else (left.run, right.text)
             if sign == "==":
-                return _Part(lambda frame: run(frame) == text, steps)
-            return _Part(lambda frame: run(frame) != text, steps)
+                return _Part(lambda frame: run(frame) == text, steps, is_boolean=True)
+            return _Part(lambda frame: run(frame) != text, steps, is_boolean=True)
         return _Part(operation(sign, left.run, right.run, node.at), steps)
 
     # Functions and macros
 
     def call(self, node: CelNode, depth: int) -> _Part:
-        check_call(node)
         name = node.value if node.kind == "call" else node.value[0]
+        if name not in POLICY_CALLS:
+            check_call(node)
         parts = self.parts(node.parts, depth)
         steps = 1 + sum(part.steps for part in parts)
-        if name == "matches" and len(parts) == 2 and parts[1].text is None:
-            steps += _PATTERN_STEPS
+        if name == "matches" and len(parts) == 2:
+            steps += _pattern_steps(parts[1].text, node.parts[1].at)
         if (quick := QUICK.get(name)) is not None and len(parts) == 2 and parts[1].text:
-            return _Part(quick(parts[0].run, parts[1].text, node.at), steps)
+            return _Part(quick(parts[0].run, parts[1].text, node.at), steps, is_boolean=True)
         return _Part(called(name, [part.run for part in parts], node.at), steps)
 
     def macro(self, node: CelNode, depth: int) -> _Part:
@@ -273,9 +284,13 @@ class _Compiler:
             self._scope = before
         cost = 1 + sum(part.steps for part in inner)
         loop = MacroLoop(name, over.run, slot, cost, node.at)
-        made = MACROS[name](loop, [part.run for part in inner], [body.at for body in bodies])
+        runs = [part.run for part in inner]
+        if not (name == "map" and len(inner) == 1):
+            runs[0] = _verdict(inner[0], bodies[0].at)
+        made = MACROS[name](loop, runs)
         shape = over.shape if name == "filter" else None
-        return _Part(made, over.steps + cost, shape)
+        is_boolean = name in ("all", "exists", "exists_one")
+        return _Part(made, over.steps + cost, shape, is_boolean=is_boolean)
 
     # Literals
 
@@ -306,6 +321,24 @@ class _Compiler:
             return found
 
         return _Part(made, 1 + sum(part.steps for part in parts))
+
+
+def _pattern_steps(pattern: str | None, at: int) -> int:
+    """The steps that a pattern takes besides those of the text; None for a computed one. Raises
+    `ExpressionError` if it is not a pattern.
+    """
+    if pattern is None:
+        return _PATTERN_STEPS
+    try:
+        patterns.matches(pattern, "")
+    except patterns.PatternError as failure:
+        raise ExpressionError(str(failure), offset=at) from None
+    return 0
+
+
+def _verdict(part: _Part, at: int) -> Callable[[Frame], bool]:
+    """The part as a condition."""
+    return part.run if part.is_boolean else as_condition(part.run, at)
 
 
 def _texts(node: CelNode) -> frozenset[str] | None:

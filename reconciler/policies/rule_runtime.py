@@ -11,7 +11,8 @@ from reconciler.common.text import msg
 from reconciler.config import cel_operators as operators
 from reconciler.config.cel_eval import NoMember, TooLong
 from reconciler.config.cel_syntax import ExpressionError
-from reconciler.config.functions import CALLS, CHARACTERS_MAX, CallError, described
+from reconciler.config.functions import CALLS, CHARACTERS_MAX, CallError, described, matches
+from reconciler.policies import opened_ports
 
 Frame: TypeAlias = "list[Any]"
 """The values that an expression reads: the number of steps that are left, the roots, then the
@@ -26,10 +27,15 @@ LEFT = 0
 _CHARACTERS_PER_STEP = 16
 
 _SHORT = 256
+_CALL_STEPS = 4
+
+POLICY_CALLS: Mapping[str, Callable[..., Any]] = {opened_ports.NAME: opened_ports.opened_to}
+"""Functions that only policies have."""
 
 _ASK_WITH_HAS = msg("ask with `has(...)` whether it is there before it is read")
 _ASK_IF_KNOWN = msg("ask with `!= null` whether it is known before it is used")
 
+_NUMBERS = frozenset({int, float, bool, type(None)})
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -52,12 +58,13 @@ def _weigh(frame: Frame, value: Any) -> None:
     if isinstance(value, str):
         spend(frame, 1 + len(value) // _CHARACTERS_PER_STEP)
         return
-    spend(frame, 1)
-    if isinstance(value, Mapping):
-        for item in value.values():
-            _weigh(frame, item)
-    elif operators.is_list(value):
-        for item in value:
+    items = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, dict | list | tuple):
+        spend(frame, 1)
+        return
+    spend(frame, 1 + len(items))
+    for item in items:
+        if type(item) not in _NUMBERS:
             _weigh(frame, item)
 
 
@@ -73,6 +80,18 @@ def selected(run: Run, field: str, at: int) -> Run:
             return value[field]
         except (KeyError, TypeError, IndexError):
             raise _no_member(value, field, at) from None
+
+    return read
+
+
+def selected_of(slot: int, field: str, at: int) -> Run:
+    """The same for a root or an element."""
+
+    def read(frame: Frame) -> Any:
+        try:
+            return frame[slot][field]
+        except (KeyError, TypeError, IndexError):
+            raise _no_member(frame[slot], field, at) from None
 
     return read
 
@@ -167,14 +186,18 @@ def within(run: Run, texts: frozenset[str]) -> Run:
 
 def called(name: str, arguments: Sequence[Run], at: int) -> Run:
     """A call of a function."""
-    function = CALLS[name]
-    weighs_arguments = name not in ("size", "length", "type", "dyn")
+    function = CALLS[name] if name in CALLS else POLICY_CALLS[name]
+    weighs_arguments = name not in ("size", "length", "type", "dyn", opened_ports.NAME)
 
     def call(frame: Frame) -> Any:
         values = [run(frame) for run in arguments]
         if weighs_arguments:
             for value in values:
                 _weigh(frame, value)
+        else:
+            spend(frame, _CALL_STEPS)
+        if name == opened_ports.NAME:
+            spend(frame, _CALL_STEPS * opened_ports.count_of_lines(values[0] if values else None))
         try:
             made = function(*values)
         except CallError as failure:
@@ -192,17 +215,20 @@ def called(name: str, arguments: Sequence[Run], at: int) -> Run:
     return call
 
 
-def _test_of_text(name: str, test: Callable[[str, str], bool]) -> Callable[[Run, str, int], Run]:
+def _test_of_text(
+    name: str, test: Callable[[str, str], bool], steps: int = 0
+) -> Callable[[Run, str, int], Run]:
     """A test of a text. The steps of a short one need no counting."""
 
     def made(run: Run, part: str, at: int) -> Run:
         slow = called(name, [run, lambda frame: part], at)
 
-        def tested(frame: Frame) -> Any:
+        def tested(frame: Frame) -> bool:
             value = run(frame)
             if isinstance(value, str) and len(value) < _SHORT:
-                return test(value, part)
-            return slow(frame)
+                spend(frame, steps)
+                return bool(test(value, part))
+            return bool(slow(frame))
 
         return tested
 
@@ -213,6 +239,7 @@ QUICK: Mapping[str, Callable[[Run, str, int], Run]] = {
     "contains": _test_of_text("contains", lambda text, part: part in text),
     "startsWith": _test_of_text("startsWith", str.startswith),
     "endsWith": _test_of_text("endsWith", str.endswith),
+    "matches": _test_of_text("matches", matches, 10),
 }
 """Functions with a literal text as their second argument."""
 
@@ -231,22 +258,24 @@ class MacroLoop(NamedTuple):
     steps: int
     at: int
 
+    def items(self, frame: Frame) -> Sequence[Any]:
+        """The elements: of a map, its keys in order."""
+        items = self.over(frame)
+        if isinstance(items, list | tuple):
+            return items
+        if isinstance(items, Mapping):
+            return sorted(items)
+        raise ExpressionError(
+            msg(
+                "{name}() needs a list or map, not {found}", name=self.name, found=described(items)
+            ),
+            offset=self.at,
+        )
+
     def each(self, frame: Frame) -> Iterator[Any]:
         """Each element, when it is in its place."""
-        items = self.over(frame)
-        if isinstance(items, Mapping):
-            items = sorted(items)
-        if not operators.is_list(items):
-            raise ExpressionError(
-                msg(
-                    "{name}() needs a list or map, not {found}",
-                    name=self.name,
-                    found=described(items),
-                ),
-                offset=self.at,
-            )
         slot, steps = self.slot, self.steps
-        for item in items:
+        for item in self.items(frame):
             frame[LEFT] -= steps
             if frame[LEFT] < 0:
                 raise _too_long()
@@ -254,12 +283,16 @@ class MacroLoop(NamedTuple):
             yield item
 
 
-def _deciding(decisive: bool) -> Callable[[MacroLoop, Sequence[Run], Sequence[int]], Run]:
-    def made(loop: MacroLoop, bodies: Sequence[Run], places: Sequence[int]) -> Run:
-        verdict = as_condition(bodies[0], places[0])
+def _deciding(decisive: bool) -> Callable[[MacroLoop, Sequence[Run]], Run]:
+    def made(loop: MacroLoop, bodies: Sequence[Run]) -> Run:
+        verdict, slot, steps = bodies[0], loop.slot, loop.steps
 
-        def decided(frame: Frame) -> bool:
-            for _ in loop.each(frame):
+        def decided(frame: Frame) -> Any:
+            for item in loop.items(frame):
+                frame[LEFT] -= steps
+                if frame[LEFT] < 0:
+                    raise _too_long()
+                frame[slot] = item
                 if verdict(frame) is decisive:
                     return decisive
             return not decisive
@@ -269,25 +302,25 @@ def _deciding(decisive: bool) -> Callable[[MacroLoop, Sequence[Run], Sequence[in
     return made
 
 
-def _filter(loop: MacroLoop, bodies: Sequence[Run], places: Sequence[int]) -> Run:
-    verdict = as_condition(bodies[0], places[0])
+def _filter(loop: MacroLoop, bodies: Sequence[Run]) -> Run:
+    verdict = bodies[0]
     return lambda frame: [item for item in loop.each(frame) if verdict(frame)]
 
 
-def _exists_one(loop: MacroLoop, bodies: Sequence[Run], places: Sequence[int]) -> Run:
-    kept = _filter(loop, bodies, places)
+def _exists_one(loop: MacroLoop, bodies: Sequence[Run]) -> Run:
+    kept = _filter(loop, bodies)
     return lambda frame: len(kept(frame)) == 1
 
 
-def _map(loop: MacroLoop, bodies: Sequence[Run], places: Sequence[int]) -> Run:
+def _map(loop: MacroLoop, bodies: Sequence[Run]) -> Run:
     if len(bodies) == 1:
         body = bodies[0]
         return lambda frame: [body(frame) for _ in loop.each(frame)]
-    verdict, value = as_condition(bodies[0], places[0]), bodies[1]
+    verdict, value = bodies
     return lambda frame: [value(frame) for _ in loop.each(frame) if verdict(frame)]
 
 
-MACROS: Mapping[str, Callable[[MacroLoop, Sequence[Run], Sequence[int]], Run]] = {
+MACROS: Mapping[str, Callable[[MacroLoop, Sequence[Run]], Run]] = {
     "all": _deciding(False),
     "exists": _deciding(True),
     "exists_one": _exists_one,

@@ -74,6 +74,7 @@ REFUSED: Mapping[str, tuple[int, str]] = {
     "show plan://": (1, KEPT),
     "state plans --remove": (1, KEPT),
     "state move --to postgresql:": (64, "the state of the local cloud stays with it"),
+    "policy test --plan plan.json": (1, "the plan is a file of another command"),
     "ls --watch": (64, "a table that is redrawn needs a terminal"),
 }
 """Examples that the prepared folder refuses, with the exit code and why."""

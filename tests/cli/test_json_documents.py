@@ -50,6 +50,8 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("status", DocumentType.RESOURCES, ("web.yaml",)),
     ("state plans", DocumentType.PLANS, ("web.yaml",)),
     ("state history", DocumentType.HISTORY, ("web.yaml",)),
+    ("policy list", DocumentType.POLICY_LIST, ("web.yaml",)),
+    ("policy test", DocumentType.POLICY_TEST, ("web.yaml",)),
     ("plan", DocumentType.ERROR, ("none.yaml",)),
     ("freeze", DocumentType.FREEZES, ("web.yaml", "--reason", "audit")),
     ("plan", DocumentType.PLAN, ("web.yaml",)),
@@ -128,6 +130,7 @@ def test_every_command_with_json_is_tried_above() -> None:
 
 def test_every_type_has_a_schema_and_every_schema_a_type() -> None:
     languages = {"stack", "component", "event", "policies", "reconciler"}
+    languages = {"stack", "component", "event", "reconciler", "policies"}
     files = {path.name.partition(".")[0] for path in SCHEMAS.glob("*.schema.json")}
 
     assert {type.schema for type in DocumentType} | languages == files

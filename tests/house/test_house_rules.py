@@ -139,6 +139,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     ),
     "apprise": ("reconciler/cli/watching/notices.py",),
     "prometheus_client": ("reconciler/cli/watching/metrics.py",),
+    "regopy": ("reconciler/policies/rego_child.py",),
     "obstore": ("reconciler/store/objects/s3.py", "reconciler/store/objects/credentials.py"),
 }
 """Each library that is not Python's own, and where it may be imported."""

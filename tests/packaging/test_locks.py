@@ -21,5 +21,11 @@ def test_a_plain_install_is_free_of_the_clients_of_shared_places() -> None:
     assert plain.items() <= stores.items()
 
 
+def test_the_extra_for_rego_brings_its_library_only() -> None:
+    plain, rego = versions("run.txt"), versions("rego.txt")
+    assert set(rego) - set(plain) == {"regopy"}
+    assert plain.items() <= rego.items() <= versions("dev.txt").items()
+
+
 def test_the_tests_run_with_the_versions_that_users_get() -> None:
     assert versions("stores.txt").items() <= versions("dev.txt").items()

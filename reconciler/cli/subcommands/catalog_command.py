@@ -352,6 +352,7 @@ SCHEMAS: Mapping[str, str] = {
     "stack": msg("a stack file"),
     "component": msg("a component that stacks include"),
     "reconciler": msg("the file of a project"),
+    "policies": msg("a file of policies"),
     "event": msg("one line of `apply --format json` and `destroy --format json`"),
     **{
         type.schema: msg("the output of {commands}", commands=commands)

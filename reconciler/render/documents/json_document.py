@@ -45,6 +45,8 @@ class DocumentType(StrEnum):
     PROJECT_PLAN = "project_plan"
     PROJECT_OUTPUTS = "project_outputs"
     WATCH = "watch"
+    POLICY_LIST = "policy_list"
+    POLICY_TEST = "policy_test"
 
     @property
     def schema(self) -> str:
@@ -75,6 +77,8 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.PROJECT_PLAN: msg("plan and drift of several stacks"),
     DocumentType.PROJECT_OUTPUTS: msg("output of several stacks"),
     DocumentType.WATCH: "watch",
+    DocumentType.POLICY_LIST: "policy list",
+    DocumentType.POLICY_TEST: "policy test",
 }
 """The commands that print a document of each type with `--format json`, as text."""
 
