@@ -17,7 +17,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import durability, estimates, many_stacks, peers, processes, stacks, virtual, worlds
+from bench import (
+    durability,
+    estimates,
+    many_stacks,
+    peers,
+    policies,
+    processes,
+    stacks,
+    virtual,
+    worlds,
+)
 from bench.processes import Cost
 
 READ_SIZES = (10, 100)
@@ -43,6 +53,7 @@ def main() -> int:
         found["destructions"] = _destructions()
         found["sharing"] = _sharing()
         found["many_stacks"] = _many_stacks(folder / "many-stacks")
+        found["policies"] = _policies()
         found["estimates"] = _estimates(folder / "estimates")
         found["empty_plans"] = _empty_plans(folder, options.sizes)
         found["peer"] = _peer(folder, [size for size in PEER_SIZES if size in options.sizes])
@@ -265,6 +276,16 @@ def _empty_plans(folder: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
         "times)",
         ["objects", "edit", "cpu s", "cpu s more", "ratio"],
         edited,
+    )
+    return found
+
+
+def _policies() -> dict[str, float]:
+    found = policies.figures()
+    _table(
+        "Policies over a plan of 1,000 changes, processor seconds (goals: 0.3 and 1.0)",
+        ["fifty policies", "the slowest that is cut off"],
+        [[f"{found['fifty']:.2f}", f"{found['slowest']:.2f}"]],
     )
     return found
 
