@@ -129,8 +129,7 @@ def test_every_command_with_json_is_tried_above() -> None:
 
 
 def test_every_type_has_a_schema_and_every_schema_a_type() -> None:
-    languages = {"stack", "component", "event", "policies", "reconciler"}
-    languages = {"stack", "component", "event", "reconciler", "policies"}
+    languages = {"component", "event", "policies", "reconciler", "stack"}
     files = {path.name.partition(".")[0] for path in SCHEMAS.glob("*.schema.json")}
 
     assert {type.schema for type in DocumentType} | languages == files
