@@ -203,15 +203,20 @@ def command(session: Session, choices: Choices, *, saved: str | None) -> str:
     """
     if saved is not None:
         return saved_command(saved, str(session.path), simulate=session.simulate)
-    given = [
+    arguments = given(choices)
+    if choices.undo is not None:
+        arguments.append("--undo" if choices.undo == "last" else f"--undo={choices.undo}")
+    return replace(session, part=arguments).again("apply")
+
+
+def given(choices: Choices) -> list[str]:
+    """The options that shape a plan and consent to it, as arguments."""
+    return [
         *choices.part,
         *(text for address in choices.replace for text in ("--replace", address)),
         *(text for address in choices.unprotect for text in ("--unprotect", address)),
         *(text for each in choices.accept for text in ("--accept", str(each))),
     ]
-    if choices.undo is not None:
-        given.append("--undo" if choices.undo == "last" else f"--undo={choices.undo}")
-    return replace(session, part=given).again("apply")
 
 
 def saved(

@@ -98,6 +98,7 @@ def test_text_and_comment_name_every_stack_once_in_the_table(
     assert code == 2 and "Plan for 5 stacks of project shop-infra, on the local cloud" in out
     assert "Provisional until network/prod is applied; planned again then." in out
     assert "5 stacks: 5 with changes, 0 unchanged." in out
+    assert "To apply these plans:\n  reconciler apply --all --simulate" in out
     code, out, _ = call(capsys, "plan", "--all", "--format", "markdown")
     assert code == 0 and out.startswith("### Plan for project `shop-infra`: 5 of 5 stacks")
 

@@ -13,6 +13,7 @@ from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import SESSION_OPTIONS, Session, ends
 from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import command_line
 from reconciler.config.project import order, project_file, selection
 from reconciler.config.project.project import Project
 from reconciler.config.project.selection import StackRun
@@ -60,6 +61,17 @@ class ChosenStacks:
     def levels(self) -> tuple[tuple[str, ...], ...]:
         """The titles by level: those of one level do not need each other."""
         return order.levels(self.needs)
+
+    def command(self, name: str, *more: str) -> str:
+        """A command line for the same stacks, ready to paste."""
+        arguments = ["reconciler", name, *self.again]
+        if self.stacks:
+            session = self.stacks[0].session
+            for variable, value in session.variables:
+                arguments += ["--var", f"{variable}={value}"]
+            for file in session.variable_files:
+                arguments += ["--var-file", file]
+        return command_line([*arguments, *more, *(["--simulate"] if self.simulate else [])])
 
 
 def on_chosen(function: Callable[..., int], choice: StackChoice, values: Mapping[str, Any]) -> int:

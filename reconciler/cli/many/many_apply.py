@@ -27,7 +27,7 @@ from reconciler.commands.project.apply_all import StackResult
 from reconciler.commands.project.stack_queue import StackEnd, StackQueue, drive, reversed_needs
 from reconciler.commands.project.values import ProjectPlan
 from reconciler.common.dataclass import dataclass
-from reconciler.common.suggestions import command_line, hint_for
+from reconciler.common.suggestions import hint_for
 from reconciler.common.text import Text, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort, Cancelled
@@ -93,7 +93,9 @@ def _carry_out(chosen: ChosenStacks, choices: Choices, *, destroy: bool) -> int:
     if chosen.console.json:
         lines.version(VERSION)
     needs = reversed_needs(chosen.needs) if destroy else chosen.needs
-    terms = RunTerms(chosen, choices, wanted, run_id, _again(chosen, destroy=destroy))
+    terms = RunTerms(
+        chosen, choices, wanted, run_id, chosen.command("destroy" if destroy else "apply")
+    )
     run = _ManyRun(terms, needs, lines)
     try:
         return run.carry_out()
@@ -272,17 +274,6 @@ class _ManyRun:
         elif is_shown:
             console.note(list(project_run.lines(ending, console.style(console.err))))
         return code
-
-
-def _again(chosen: ChosenStacks, *, destroy: bool) -> str:
-    """The command that continues the run."""
-    session = chosen.stacks[0].session
-    arguments = ["reconciler", "destroy" if destroy else "apply", *chosen.again]
-    for name, value in session.variables:
-        arguments += ["--var", f"{name}={value}"]
-    for name in session.variable_files:
-        arguments += ["--var-file", name]
-    return command_line([*arguments, *(["--simulate"] if session.simulate else [])])
 
 
 def _state(each: ChosenStack) -> State | None:

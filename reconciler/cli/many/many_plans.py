@@ -54,6 +54,7 @@ def plan(
     wanted = plan_output.plan_options(choices)
     with planned_stacks(chosen, wanted) as found:
         shown = shown_project(chosen, found, choices, detailed=detailed_exitcode)
+        shown = replace(shown, command=chosen.command("apply", *plan_output.given(choices)))
         show(chosen, shown)
         return _saved(chosen, found, shown, choices) if save else shown.exit_code
 
