@@ -238,6 +238,17 @@ def test_what_one_process_sent_is_known_to_the_next(tmp_path: Path) -> None:
     assert FileQuotaLog(tmp_path, KEYS.digest).reserve(1001.0) == pytest.approx(59.0)
 
 
+def test_the_wait_for_the_file_frees_no_slot_of_others_early(tmp_path: Path) -> None:
+    # Goal: a process that asks at 100 and has the file at 103 knows that it is 103.
+    one = FileQuotaLog(tmp_path, KEYS.digest, limit=1)
+    other = FileQuotaLog(tmp_path, KEYS.digest, limit=1)
+    other.clock = lambda: 103.0
+    assert one.reserve(100.0) == 0.0
+    one.answered(102.0)
+    assert other.reserve(100.0) > 0.0
+    assert one.reserve(161.9) > 0.0 and one.reserve(162.1) == 0.0
+
+
 @pytest.mark.parametrize(
     "content",
     [

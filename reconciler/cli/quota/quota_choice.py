@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -158,7 +159,7 @@ def _file(
     owner: QuotaOwner,
     problems: list[Problem],
 ) -> FileQuotaLog:
-    return FileQuotaLog(
+    found = FileQuotaLog(
         choice.folder,
         digest,
         limit=calls,
@@ -166,6 +167,8 @@ def _file(
         owner=owner,
         on_problem=problems.append,
     )
+    found.clock = time.time
+    return found
 
 
 def described(choice: QuotaChoice, folder: str) -> str:

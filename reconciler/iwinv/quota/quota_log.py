@@ -105,7 +105,8 @@ class FileQuotaLog(MemoryQuotaLog):
     """The log that all processes of a user share, one file for each key in `folder` (quota#quota).
 
     If the file cannot be written, this process takes a part of the quota alone. `problem` then says
-    so, and `on_problem` is called with it once.
+    so, and `on_problem` is called with it once. `clock` is read again under the lock of the file:
+    what others recorded while this process waited for it is not ahead of the clock.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class FileQuotaLog(MemoryQuotaLog):
         on_problem: Callable[[Problem], None] | None = None,
     ) -> None:
         super().__init__(limit=limit, time_scale=time_scale, owner=owner)
+        self.clock: Callable[[], float] = lambda: 0.0
         self._path = folder / f"{digest[:32]}.json"
         self._on_problem = on_problem
         self._lock: AbstractContextManager[Any] | None = None
@@ -127,21 +129,22 @@ class FileQuotaLog(MemoryQuotaLog):
     def _use(self, now: float, use: Callable[[QuotaRecord, float], _T]) -> _T:
         if self.problem is None:
             try:
-                with self._open(now) as record:
-                    return use(record, now)
+                with self._open(now) as (record, at):
+                    return use(record, at)
             except OSError as failure:
                 self._continue_alone(failure)
         return super()._use(now, use)
 
     @contextmanager
-    def _open(self, now: float) -> Iterator[QuotaRecord]:
-        """The record under its lock, written back as a whole when the block ends. Raises OSError,
-        also if the lock cannot be had.
+    def _open(self, now: float) -> Iterator[tuple[QuotaRecord, float]]:
+        """The record under its lock, and the time when the lock was had. The record is written back
+        as a whole when the block ends. Raises OSError, also if the lock cannot be had.
         """
         with self._locked():
+            at = max(now, self.clock())
             offset = clock_offset()
-            record = _read(self._path, now, self._window, offset)
-            yield record
+            record = _read(self._path, at, self._window, offset)
+            yield record, at
             _write(self._path, record, offset)
 
     def _locked(self) -> AbstractContextManager[Any]:
