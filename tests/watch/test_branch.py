@@ -84,3 +84,15 @@ def test_files_that_are_not_those_of_the_commit_are_refused(
         branch.write(found, "shop", "Absorb")
     assert stop.value.problems[0].code == "absorb"
     assert git(repository, "branch", "--list", "reconciler/*") == ""
+
+
+def test_a_branch_that_is_checked_out_does_not_move(repository: Path) -> None:
+    made = branch.write(texts(repository), "shop", "Absorb")
+    git(repository, "checkout", "-q", made.name)
+    with pytest.raises(Abort) as stop:
+        branch.write(
+            {str(repository / "stacks" / "shop.yaml"): (NEW, NEW + "# more\n")}, "shop", "Absorb"
+        )
+    assert "checked out" in stop.value.problems[0].message
+    assert git(repository, "rev-parse", made.name) == made.commit
+    assert git(repository, "status", "--porcelain") == ""

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.commands.project.gate_values import GateRules, Gates
+from reconciler.iwinv.shared.account_pool import AccountPool
 from reconciler.model.diagnostics import error
 from reconciler.model.watching import Allowed, Health
 from reconciler.policies.judgement import PolicyJudgement
-from tests.watch.watcher import Watcher
+from tests.watch.watcher import STACK, Watcher
 
 
 @pytest.fixture
@@ -143,3 +144,29 @@ def test_another_network_for_ssh_is_not_opened_again_without_a_person(watcher: W
     passed = watcher.look()
     assert passed.reverted == ()
     assert "would open traffic" in passed.decision.left["firewalls.web.rules.ssh"]
+
+
+def test_the_same_drift_of_another_object_is_seen_by_itself(tmp_path: Path) -> None:
+    rule = "{direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n"
+    watcher = Watcher(
+        tmp_path, STACK.replace(rule, f"{rule}      vnc: {rule.replace('22', '5900')}")
+    )
+    widened(watcher)
+    watcher.look()
+    watcher.wait(6)
+    watcher.change("set", "rule", "shop-web/vnc", ip="0.0.0.0/0")
+    passed = watcher.look()
+    assert passed.reverted == ("firewalls.web.rules.ssh",)
+    assert set(passed.drifted) == {"firewalls.web.rules.ssh", "firewalls.web.rules.vnc"}
+
+
+def test_a_list_that_was_read_before_the_pass_counts_from_then(watcher: Watcher) -> None:
+    """Two passes over many stacks, of which the second one took its time with the others."""
+    widened(watcher)
+    watcher.look()
+    watcher.wait(1)
+    watcher.pool = AccountPool()
+    watcher.look()
+    watcher.wait(4.5)
+    passed = watcher.look()
+    assert passed.reverted == () and watcher.writes == []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.commands import context
 from reconciler.commands.project.gate_values import Gates
 from reconciler.commands.watch import memory, watch_pass
 from reconciler.config import loader
+from reconciler.iwinv.shared.account_pool import AccountPool
 from reconciler.model import http, ports
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
@@ -46,6 +48,7 @@ class Watcher:
         self.allowed = Allowed(revert=ALL)
         self.text = text
         self.gates: Gates | None = None
+        self.pool: AccountPool | None = None
         assert self.harness.apply(self.stack()).exit_code == 0
         self.harness.cloud.forget_quota()
         self.writes: list[http.Request] = []
@@ -89,7 +92,8 @@ class Watcher:
             concurrent=lambda: None,
             gates=self.gates,
         )
-        passed = watch_pass.watch(watched, harness.connection(), run, lambda event: None)
+        connection = replace(harness.connection(), pool=self.pool)
+        passed = watch_pass.watch(watched, connection, run, lambda event: None)
         sent = [request for _, request in harness.sends[begin:]]
         self.writes = [request for request in sent if request.method != "GET"]
         return passed

@@ -58,6 +58,7 @@ def write(texts: Mapping[str, tuple[str, str]], title: str, message: str) -> Bra
             _git(root, "update-index", "--cacheinfo", f"{mode},{blob},{path}", environ=index)
         tree = _git(root, "write-tree", environ=index)
     old = _tip(root, name)
+    _require_free(root, name)
     if old is not None:
         _require_ours(root, name, old)
         if _is_same(root, old, head, tree):
@@ -65,7 +66,7 @@ def write(texts: Mapping[str, tuple[str, str]], title: str, message: str) -> Bra
     who = _identity(root)
     text = f"{message}\n\n{_MARK}\n"
     commit = _git(root, "commit-tree", tree, "-p", head, data=text, environ=who)
-    _git(root, "update-ref", f"refs/heads/{name}", commit, *([] if old is None else [old]))
+    _git(root, "update-ref", f"refs/heads/{name}", commit, old or "")
     return Branch(name, commit, is_new=True)
 
 
@@ -87,6 +88,13 @@ def _mode_of(root: Path, head: str, file: Path, before: str) -> str:
 def _tip(root: Path, name: str) -> str | None:
     found = _git(root, "for-each-ref", "--format=%(objectname)", f"refs/heads/{name}")
     return found or None
+
+
+def _require_free(root: Path, name: str) -> None:
+    """Stops if somebody has checked the branch out: it would move under their files."""
+    worktrees = _git(root, "worktree", "list", "--porcelain").splitlines()
+    if f"branch refs/heads/{name}" in worktrees:
+        raise _refused(msg("the branch {name} is checked out", name=name))
 
 
 def _require_ours(root: Path, name: str, commit: str) -> None:

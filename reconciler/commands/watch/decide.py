@@ -54,7 +54,7 @@ def decide(sight: Sight, memory: Memory, allowed: Allowed) -> WatchDecision:
             "{count} reverts were begun in the last hour", count=REVERTS_AN_HOUR_MAX
         )
     revert = revert[:room]
-    begun = tuple(Reverted(sight.at, row.key) for row in revert)
+    begun = tuple(Reverted(max(sight.at, sight.until), row.key) for row in revert)
     # what is reverted and comes back has to be seen twice again
     still = {key: at for key, at in memory.seen.items() if key not in {row.seen for row in revert}}
     memory = replace(memory, reverts=memory.reverts + begun, seen=still)

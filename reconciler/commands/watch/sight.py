@@ -38,8 +38,10 @@ _HARMLESS = frozenset({"exposed", "powered-off"})
 
 
 def of(planned: Planned, at: float) -> Sight:
-    """What a plan of the whole stack shows. `at` is when the reading began."""
-    plan = planned.plan
+    """What a plan of the whole stack shows. `at` is when the pass began; lists that the passes over
+    other stacks had read before count from then.
+    """
+    plan, at = planned.plan, min(at, planned.account.at or at)
     rows = tuple(_drifted(row, plan) for row in unstated(plan.drift))
     drifted = {row.address for row in rows}
     pending = [
@@ -122,7 +124,7 @@ def _drifted(row: Change, plan: Plan) -> Drifted:
     return Drifted(
         address,
         key,
-        json_text.checksum({"seen": seen}),
+        json_text.checksum({"address": address, "seen": seen}),
         frozenset(_names(row, change, plan)),
         _why_never(change, plan),
     )
