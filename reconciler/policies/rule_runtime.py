@@ -32,6 +32,9 @@ _CALL_STEPS = 4
 POLICY_CALLS: Mapping[str, Callable[..., Any]] = {opened_ports.NAME: opened_ports.opened_to}
 """Functions that only policies have."""
 
+_STEP_CHARACTERS_MAX = 60
+"""How much of the name of a member is in a message."""
+
 _ASK_WITH_HAS = msg("ask with `has(...)` whether it is there before it is read")
 _ASK_IF_KNOWN = msg("ask with `!= null` whether it is known before it is used")
 
@@ -116,6 +119,10 @@ def element(value: Any, step: Any, at: int) -> Any:
 
 
 def _no_member(value: Any, step: Any, at: int) -> ExpressionError:
+    if not isinstance(step, str | int | float):
+        step = described(step)  # its text may be larger than the memory
+    if isinstance(step, str):
+        step = step[:_STEP_CHARACTERS_MAX]
     if isinstance(value, Mapping):
         return NoMember(
             msg("there is no `{step}` in it", step=step),

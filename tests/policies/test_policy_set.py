@@ -207,3 +207,11 @@ def test_files_outside_the_repository_are_not_read(root: Path) -> None:
     Path("policies/rules.yaml").symlink_to("other.yaml")
     with pytest.raises(Abort):  # one name twice
         policy_set.load(project())
+
+
+def test_a_huge_value_as_the_name_of_a_member_is_not_written_out(root: Path) -> None:
+    huge = "plan.changes.map(x, plan.changes.map(y, plan.changes.map(z, plan)))"
+    text = f"- {{name: bomb, deny: \"{{'a': true}}[{huge}]\"}}\n"
+    found = judged(text, plan(*(change(f"instances.n{number}") for number in range(50))))
+    assert found.problems[0].severity is Severity.ERROR
+    assert len(found.problems[0].message) < 200
