@@ -1,4 +1,4 @@
-"""What a pass may do (watch#what-a-pass-may-do). Pure: time, windows and freezes come as arguments.
+"""What a pass may do (docs/how-to/watch.md). Pure: time, windows and freezes come as arguments.
 
 A revert needs all of this: the rules list it, nothing speaks against it, two complete readings at
 least five minutes apart saw the same, the stack is not frozen, a window is open, fewer than five
