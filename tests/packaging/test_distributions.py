@@ -87,6 +87,14 @@ def test_a_second_build_gives_the_same_bytes(built: tuple[Path, Path], tmp_path:
         assert digests[0] == digests[1], first.name
 
 
+def test_the_source_contains_the_example_project(built: tuple[Path, Path], tmp_path: Path) -> None:
+    source = unpacked(built[0], tmp_path)
+    kept = ROOT / "examples" / "project"
+    files = [path.relative_to(ROOT) for path in kept.rglob("*") if path.is_file()]
+    files = [path for path in files if "state" not in path.parts]
+    assert files and not [path for path in files if not (source / path).is_file()]
+
+
 def test_the_readme_of_the_index_has_no_relative_link(
     built: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.sessions import begin, call
+from reconciler.cli import program
+from tests.cli.sessions import begin
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "project"
@@ -36,9 +37,11 @@ def test_the_project_lives_from_its_first_plan_to_its_last_destroy(
     capsys: pytest.CaptureFixture[str], project: Path
 ) -> None:
     def run(line: str, *, ends: int = 0) -> str:
-        code, out, err = call(capsys, *shlex.split(line))
-        assert code == ends, out + err
-        return out + err
+        capsys.readouterr()
+        code = program.run(shlex.split(line))
+        shown = "".join(capsys.readouterr())
+        assert code == ends, shown
+        return shown
 
     assert "no errors" in run("validate --all")
     first = json.loads(run("plan --all --simulate --format json"))
