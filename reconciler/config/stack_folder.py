@@ -362,7 +362,9 @@ def _named(folder: Path) -> str:
 
 
 def _hint_to_begin(folder: Path) -> str:
-    """The commands that write a stack there."""
+    """How to name a stack of the project of the folder; else the commands that write one there."""
+    if (folder / PROJECT_FILE).is_file():
+        return msg("name a stack of the project, or add --all for every stack that it lists")
     place = "" if str(folder) == "." else f" {pasted(folder)}"
     return msg(
         "`reconciler init{place}` writes a first stack\n"

@@ -154,3 +154,9 @@ def test_a_stack_that_is_not_there_can_be_written(capsys: pytest.CaptureFixture[
     )
     code, out, err = call(capsys, "validate", "web")
     assert code == 1 and "`reconciler init stacks/shop`" in out + err
+
+
+def test_the_folder_of_a_project_leads_to_its_stacks(capsys: pytest.CaptureFixture[str]) -> None:
+    write({"reconciler.yaml": "version: 1\nproject: shop\n"})
+    code, _, err = call(capsys, "plan")
+    assert code == 1 and "add --all" in err and "init" not in err

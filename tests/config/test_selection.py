@@ -183,12 +183,22 @@ MISTAKES = [
     (
         "an environment that is not there",
         {"reconciler.yaml": PROJECT.replace("[staging, prod]}", "[staging, prdo]}")},
-        ("environment", "reconciler.yaml:5:3", "no environment `prdo`", "did you mean `prod`?"),
+        (
+            "missing-reference",
+            "reconciler.yaml:5:3",
+            "no environment `prdo`",
+            "did you mean `prod`?",
+        ),
+    ),
+    (
+        "the name of another stack",
+        {"stacks/monitoring.yaml": "version: 1\nstack: shop\n"},
+        ("bad-reference", "reconciler.yaml:6:3", "is named `shop`", "write `stack: monitoring`"),
     ),
     (
         "no environment",
         {"reconciler.yaml": PROJECT.replace(", environments: [staging, prod]}", "}")},
-        ("environment", "reconciler.yaml:5:3", "none is listed", "[prod, staging]"),
+        ("missing-key", "reconciler.yaml:5:3", "none is listed", "[prod, staging]"),
     ),
     (
         "environments of a stack without",
@@ -197,7 +207,7 @@ MISTAKES = [
                 "monitoring.yaml}", "monitoring.yaml, environments: [prod]}"
             )
         },
-        ("environment", "reconciler.yaml:6:3", "no environment `prod`", "leave out"),
+        ("missing-reference", "reconciler.yaml:6:3", "no environment `prod`", "leave out"),
     ),
     (
         "a stack that cannot be read",

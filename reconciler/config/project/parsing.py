@@ -142,7 +142,7 @@ def _promotion(
                 "`promote` names the environment `{name}`, which is not listed", name=each
             )
             hint = hint_for(each, environments) or msg("list it: `environments: [...]`")
-            problems.append(error("environment", message, place=where, hint=hint))
+            problems.append(error("missing-reference", message, place=where, hint=hint))
         if not wrong:
             found[after] = before.text
     return found or EMPTY

@@ -4,7 +4,7 @@ environments, the stacks whose outputs it reads, and the files that it consists 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from reconciler.common import paths
@@ -59,7 +59,7 @@ def heads(project: Project, problems: list[Problem]) -> Mapping[str, StackHead]:
     for name, entry in project.stacks.items():
         head = _head(entry, project, problems)
         if head is not None:
-            problems += _mistakes(entry, head, found)
+            problems += _mistakes(entry, head, found, project.stacks)
             found[name] = head
     return found
 
@@ -136,7 +136,7 @@ def _beginning(path: Path) -> str:
 
 
 def _mistakes(
-    entry: StackEntry, head: StackHead, others: Mapping[str, StackHead]
+    entry: StackEntry, head: StackHead, others: Mapping[str, StackHead], listed: Collection[str]
 ) -> Iterator[Problem]:
     double = next((name for name, each in others.items() if each.location == head.location), None)
     if double is not None:
@@ -156,6 +156,12 @@ def _mistakes(
             own=head.name,
         )
         hint = msg("write `{own}:` here, or `stack: {name}` there", own=head.name, name=entry.name)
+        if head.name in listed:
+            hint = msg(
+                "write `stack: {name}` there: `{own}` is another stack",
+                own=head.name,
+                name=entry.name,
+            )
         yield error("bad-reference", message, place=entry.place, hint=hint)
     yield from _wrong_environments(entry, head)
 
@@ -166,7 +172,7 @@ def _wrong_environments(entry: StackEntry, head: StackHead) -> Iterator[Problem]
         known = ", ".join(head.environments)
         message = msg("stack `{name}` has environments, but none is listed", name=entry.name)
         hint = msg("list those that belong to the project: `environments: [{known}]`", known=known)
-        yield error("environment", message, place=entry.place, hint=hint)
+        yield error("missing-key", message, place=entry.place, hint=hint)
     for each in entry.environments:
         if each in head.environments:
             continue
@@ -176,7 +182,7 @@ def _wrong_environments(entry: StackEntry, head: StackHead) -> Iterator[Problem]
         hint = hint_for(each, head.environments) or msg(
             "leave out `environments`, or define `environments:` in the stack"
         )
-        yield error("environment", message, place=entry.place, hint=hint)
+        yield error("missing-reference", message, place=entry.place, hint=hint)
 
 
 def _references(document: Document) -> Iterator[StackReference]:
