@@ -173,14 +173,15 @@ def chosen(stack: Path, environ: Mapping[str, str]) -> tuple[PlaceChoice, Projec
 
 
 def mistakes(stack: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
-    """What is wrong with the file of the project, between it and the files of its stacks, and with
-    the place that it names, as far as that shows without a look at the place.
+    """What is wrong with the file of the project, between it and the files of its stacks, in
+    the files of its policies, and with the place that it names, as far as that shows without a look
+    at the place.
     """
     try:
         _, project = chosen(stack, environ)
     except Abort as stop:
         return stop.problems
-    return (*_between_stacks(project), *_of_place(project))
+    return (*_between_stacks(project), *_of_policies(project), *_of_place(project))
 
 
 def _between_stacks(project: Project) -> tuple[Problem, ...]:
@@ -192,6 +193,18 @@ def _between_stacks(project: Project) -> tuple[Problem, ...]:
         found = selection.mistakes(project)
         known[project.file] = tuple(each for each in found if each.severity is Severity.ERROR)
     return known[project.file]
+
+
+def _of_policies(project: Project) -> tuple[Problem, ...]:
+    if not project.policies:
+        return ()
+    from reconciler.policies import policy_set
+
+    try:
+        policy_set.load(project)
+    except Abort as stop:
+        return stop.problems
+    return ()
 
 
 def _of_place(project: Project) -> tuple[Problem, ...]:

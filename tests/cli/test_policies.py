@@ -160,3 +160,13 @@ def test_the_page_is_right(capsys: pytest.CaptureFixture[str]) -> None:
     )
     Path("policies/tests/one.yaml").unlink()
     assert call(capsys, "policy", "list")[0] == 0
+
+
+def test_a_mistake_in_a_policy_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("other.yaml").write_text(WEB.replace("stack: shop", "stack: other"))
+    Path("policies/wrong.yaml").write_text("- {name: x, deny: plan.nothing > 1}\n")
+    for arguments in (("validate", "web.yaml"), ("plan", "web.yaml", "other.yaml", "--simulate")):
+        code, out, err = call(capsys, *arguments)
+        assert code == 1, arguments
+        assert (out + err).count("policies/wrong.yaml:1:") == 1, arguments
+        assert "apply" not in out

@@ -72,6 +72,10 @@ def planned_stacks(chosen: ChosenStacks, wanted: PlanOptions | None) -> Iterator
     """The plans of all stacks, or without options their drift; the account stays open while the
     block runs. Stacks with local clouds of their own are planned apart.
     """
+    if wanted is not None and chosen.project.policies:
+        from reconciler.policies import policy_set
+
+        policy_set.load(chosen.project)  # stops once, and not for each stack
     parts: dict[str, StackPlan] = {}
     connections: dict[str, Connection] = {}
     calls = 0

@@ -61,7 +61,8 @@ def list_policies(console: Console, *, stack: str) -> int:
         titles = "" if each.pattern == "*" else phrase(" (for {pattern})", pattern=each.pattern)
         console.result([Line(f" {escape.outside(head + titles)}", Tone.TITLE)])
         text = each.text or each.condition.source
-        console.result(list(layout.sentence(escape.outside(text), style, tone=Tone.FAINT)))
+        text = escape.outside(text)
+        console.result(list(layout.labelled(" " * 7, [text], style, tone=Tone.FAINT)))
     for name, _ in policies.modules:
         console.result([Line(f" rego  {escape.outside(name)}", Tone.TITLE)])
     return exit_codes.DONE
