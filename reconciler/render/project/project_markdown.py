@@ -72,14 +72,14 @@ def _open_lines(each: ShownStack) -> list[Line]:
 
 
 def _table(page: Page, project: ShownProject) -> None:
-    lines = texts(project_text.table_lines(project, STYLE))
+    lines = _uncolored(project_text.table_lines(project, STYLE))
     page.add("", lines, _TABLE_CHARACTERS_MAX, phrase("the stacks"), language="")
 
 
 def _totals(page: Page, project: ShownProject) -> None:
-    lines = texts(project_text.totals_lines(replace(project, command=None), STYLE))
+    lines = _uncolored(project_text.totals_lines(replace(project, command=None), STYLE))
     page.add("", lines, _NOTES_CHARACTERS_MAX, phrase("the totals"), language="")
-    if project.command is None or not project.of(ShownStatus.CHANGED, ShownStatus.WAITING):
+    if project.command is None or not project.of(ShownStatus.CHANGED):
         return
     needed = list(shown_project.consents(project))
     options = [project_consent.accept_options(needed)] if needed else []
@@ -87,6 +87,11 @@ def _totals(page: Page, project: ShownProject) -> None:
     lines = [line.text.removeprefix("  ") for line in consent_text.pasted(command, STYLE)]
     title, name = phrase("To apply these plans:"), phrase("the command")
     page.add(title, lines, _NOTES_CHARACTERS_MAX, name, language="sh")
+
+
+def _uncolored(lines: Iterable[Line]) -> list[str]:
+    """The lines without the margin of the screen, for a block in which no sign colors a line."""
+    return [line.text.removeprefix(project_text.MARGIN) for line in lines]
 
 
 def _folds(page: Page, project: ShownProject, *, room: int) -> None:

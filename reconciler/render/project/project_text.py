@@ -424,7 +424,7 @@ def _consent_lines(project: ShownProject, style: Style) -> Iterable[Line]:
     if needed:
         texts = ", ".join(project_consent.needed_texts(needed))
         yield from sentence(phrase("Needs consent: {texts}.", texts=texts), style, tone=Tone.CARE)
-    if project.command is None or not project.of(ShownStatus.CHANGED, ShownStatus.WAITING):
+    if project.command is None or not project.of(ShownStatus.CHANGED):
         return
     yield Line()
     yield Line(phrase("To apply these plans:"), Tone.TITLE)
