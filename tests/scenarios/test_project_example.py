@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,6 +21,15 @@ EXAMPLE = ROOT / "examples" / "project"
 TITLES = {
     f"{name}/{env}" for name in ("network", "shop", "monitoring") for env in ("staging", "prod")
 }
+
+ADDED = {"apply": " --yes", "watch": " --metrics watch.prom"}
+"""What the session adds to commands of the README."""
+
+
+def commands() -> list[str]:
+    """What the README of the project shows, in its order."""
+    text = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"^\$ reconciler (.+)$", text, re.MULTILINE)
 
 
 @pytest.fixture
@@ -43,19 +53,18 @@ def test_the_project_lives_from_its_first_plan_to_its_last_destroy(
         assert code == ends, shown
         return shown
 
-    assert "no errors" in run("validate --all")
-    first = json.loads(run("plan --all --simulate --format json"))
-    assert {stack["title"] for stack in first["stacks"]} == TITLES
-    assert first["order"] == [
-        ["network/staging", "network/prod"],
-        ["shop/staging", "monitoring/staging", "monitoring/prod"],
-        ["shop/prod"],
-    ]
-    assert "3 stacks applied" in run("apply --all --env staging --simulate --yes")
-    assert "3 stacks applied" in run("apply --all --env prod --simulate --yes")
+    shown = {line: run(line + ADDED.get(line.split()[0], "")) for line in commands()}
+    assert "no errors" in shown["validate --all"]
+    assert "6 stacks: 6 with changes" in shown["plan --all --simulate"]
+    assert all(title in shown["plan --all --simulate"] for title in TITLES)
+    for environment in ("staging", "prod"):
+        applied = shown[f"apply --all --env {environment} --simulate"]
+        assert "3 stacks applied" in applied
+        assert f"{environment}  Apply complete" in applied
+    assert "4 tests passed" in shown["policy test"]
+    assert shown["watch --all --simulate"].count(" clean: ") == len(TITLES)
+    assert "reconciler_health" in Path("watch.prom").read_text(encoding="utf-8")
     run("plan --all --simulate --detailed-exitcode")
-    run("policy test")
-    assert run("watch --all --simulate").count(" clean: ") == len(TITLES)
 
     destroy = "destroy --all --env staging --simulate --yes --accept delete"
     run("freeze stacks/monitoring --env staging --simulate --reason audit")
@@ -83,6 +92,11 @@ def test_the_units_start_one_pass_over_all_stacks() -> None:
     assert service.get("Service", "Type") == "oneshot"
     command = shlex.split(service.get("Service", "ExecStart"))
     assert command[1:4] == ["watch", "--all", "--metrics"]
+    # the request log, the states and the metrics are where the unit may write
+    assert service.get("Service", "StateDirectory") == "reconciler"
+    assert Path(command[4]).parent == Path("/var/lib/reconciler")
+    assert service.get("Service", "WorkingDirectory").startswith("/var/lib/reconciler/")
+    assert "XDG_STATE_HOME=/var/lib " in service.get("Service", "Environment")
     assert timer.get("Timer", "OnUnitInactiveSec") == "10min"
     assert timer.get("Install", "WantedBy") == "timers.target"
 
