@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli import composition
+from reconciler.cli.many import many_plans
 from reconciler.simulator.worldfile import load_world
 from reconciler.store.folder_store import FileStore
 from tests.cli.sessions import SCALE, begin, call, validator
@@ -230,3 +231,34 @@ def test_a_locked_stack_stops_only_what_depends_on_it(
     writer.close()
     assert code == 6 and "network  error[locked]" in err and "skipped  shop" in err
     assert "ok       monitoring" in err
+
+
+def test_files_that_changed_after_the_plan_was_shown_stop_their_stack(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = many_plans.show
+
+    def edited(*shown: Any) -> None:
+        show(*shown)
+        more = f"instances:\n  one: {SERVER}}}\n  two: {SERVER}}}\n"
+        (project / "monitoring" / "stack.yaml").write_text(MONITORING + more)
+
+    monkeypatch.setattr(many_plans, "show", edited)
+    code, _, err = apply(capsys)
+    assert code == 4 and "monitoring: the plan now has changes that were not shown before" in err
+    assert objects(project) == {"instances": 1, "firewalls": 2}
+
+
+def test_a_state_that_cannot_be_read_stops_its_own_stack_only(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert apply(capsys)[0] == 0
+    (project / "state" / ".simulator" / "monitoring" / "state.json").write_text("{")
+    shop = SHOP.replace("ports: 22", "ports: 2222")
+    (project / "shop" / "stack.yaml").write_text(shop)
+    code, out, _ = apply(capsys, "--format", "json")
+    assert code == 1
+    assert ends(out) == {"network": "unchanged", "monitoring": "failed", "shop": "done"}
+    code, out, _ = call(capsys, "destroy", "--all", *SCALE, *DELETE, "--format", "json")
+    assert code == 1
+    assert ends(out) == {"network": "done", "monitoring": "failed", "shop": "done"}

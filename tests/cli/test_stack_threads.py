@@ -29,11 +29,12 @@ def carried_out(
     return drive(StackQueue(NEEDS), threads, interrupted), threads.results
 
 
-def test_a_bug_ends_its_own_stack_only() -> None:
+@pytest.mark.parametrize("failure", [KeyError("missing"), SystemExit(3)])
+def test_a_bug_ends_its_own_stack_only(failure: BaseException) -> None:
     def work(turn: Turn) -> StackResult:
         turn.begin()
         if turn.title == "a":
-            raise KeyError("missing")
+            raise failure
         return StackResult(turn.title, StackEnd.DONE)
 
     queue, results = carried_out(work)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,11 +154,13 @@ class _ManyRun:
 
     def carry_out(self) -> int:
         """Plans, asks and carries out. Returns the exit code."""
-        states = {each.title: _state(each) for each in self.chosen.stacks}
+        states = dict(_states(self.chosen.stacks))
         gone = [title for title, state in states.items() if self._is_gone(state)]
         left = tuple(each for each in self.chosen.stacks if each.title not in gone)
         plan = self._planned(replace(self.chosen, stacks=left, needs=self.needs))
-        quiet = [part.title for part in plan.parts if apply_all.is_quiet(part, states[part.title])]
+        quiet = [
+            part.title for part in plan.parts if apply_all.is_quiet(part, states.get(part.title))
+        ]
         queue = apply_all.begin(plan, self._needs_of(left), quiet)
         ended: Mapping[str, StackResult] = {}
         is_run = bool(queue.ready)
@@ -230,10 +232,12 @@ class _ManyRun:
         )
         console.area()  # one for all stacks, made by this thread
         with self._clouds() as clouds, self._passwords() as passwords:
-            provisional = [part.title for part in plan.parts if part.planned is None or part.after]
-            carrier = StackCarrier(
-                self.terms, decisions, provisional, clouds, passwords, self.pools
-            )
+            final = {
+                part.title: part.planned.plan
+                for part in plan.parts
+                if part.planned is not None and not part.after
+            }
+            carrier = StackCarrier(self.terms, decisions, final, clouds, passwords, self.pools)
             threads = StackThreads(carrier.carry_out, handler)
             with handler:
                 return drive(queue, threads, handler), threads.results
@@ -276,10 +280,13 @@ class _ManyRun:
         return code
 
 
-def _state(each: ChosenStack) -> State | None:
-    if each.stop is not None:
-        return None
-    return sessions.read_state(each.session.store(each.name, each.environment))
+def _states(stacks: tuple[ChosenStack, ...]) -> Iterator[tuple[str, State | None]]:
+    """The state of each stack by title. One that cannot be read is left out: its plan says why."""
+    for each in stacks:
+        if each.stop is None:
+            with suppress(Abort):
+                store = each.session.store(each.name, each.environment)
+                yield each.title, sessions.read_state(store)
 
 
 @contextmanager

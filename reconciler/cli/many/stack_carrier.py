@@ -5,7 +5,7 @@ stack, and applies the plan if it needs no more consent than was given.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from reconciler.commands.password_file import FirstPasswords
     from reconciler.executor.first_passwords import KeepPassword
     from reconciler.iwinv.shared.account_pool import AccountPool
+    from reconciler.model.plan import Plan
     from reconciler.model.resource import Stack
     from reconciler.planner.compare.assessment import PlanOptions
 
@@ -70,23 +71,23 @@ class RunTerms:
 
 
 class StackCarrier:
-    """Carries out stacks. `decisions` are those about the plans that were shown; what was shown of
-    the stacks in `provisional` was not final. `clouds` has for each stack the variables that name
-    its account, `pools` what the run has read of that account.
+    """Carries out stacks. `decisions` are those about the plans that were shown, and `final` has
+    those plans by title, without provisional ones. `clouds` has for each stack the variables that
+    name its account, `pools` what the run has read of that account.
     """
 
     def __init__(
         self,
         terms: RunTerms,
         decisions: Mapping[str, Decision],
-        provisional: Collection[str],
+        final: Mapping[str, Plan],
         clouds: Mapping[str, Mapping[str, str]],
         passwords: FirstPasswords | None,
         pools: Mapping[str, AccountPool | None] = EMPTY,
     ) -> None:
         self._pools = pools
         self._terms, self._decisions, self._clouds = terms, decisions, clouds
-        self._provisional, self._passwords = provisional, passwords
+        self._final, self._passwords = final, passwords
         self._lock = threading.Lock()
         # An option of the command, which other threads do not see.
         self._cached = options.uses_cache()
@@ -97,8 +98,8 @@ class StackCarrier:
         console = TitledConsole(terms.chosen.console, title, self._lock)
         own = next(each.session for each in terms.chosen.stacks if each.title == title)
         session = replace(own, console=console, problems=[])
-        link, is_new = self._link(session, turn), title in self._provisional
-        prompter = StackPrompter(session, terms, turn, link, is_new=is_new)
+        link, shown = self._link(session, turn), self._final.get(title)
+        prompter = StackPrompter(session, terms, turn, link, shown)
         try:
             with state_places.open_places():
                 applied = self._applied(session, prompter, turn)
@@ -181,29 +182,28 @@ class StackPrompter(RunPrompter):
         terms: RunTerms,
         turn: Turn,
         connect: Link,
-        *,
-        is_new: bool,
+        shown: Plan | None = None,
     ) -> None:
         super().__init__(session, run=terms.run, stack=turn.title)
-        self._turn, self._connect, self._is_new = turn, connect, is_new
+        self._turn, self._connect, self._shown = turn, connect, shown
 
     def connect(self) -> AbstractContextManager[Connection]:
         """The account of the run."""
         return self._connect()
 
     def show(self, planned: Planned, decision: Decision) -> None:
-        """Shows a plan that was not shown before. Stops if it needs more consent than the one that
-        was shown, or if the run was interrupted.
+        """Shows a plan that was not shown before. Stops if it does more or needs more consent than
+        the one that was shown, or if the run was interrupted.
         """
         plan, console = self.follow(planned), self.session.console
         if console.json:
             self.show_json(plan, decision, planned.exit_code)
-        elif self._is_new:
+        elif self._shown is None:
             style = console.style(console.out)
             header = self.session.header(planned, *self.opened)
             found = plan_text.plan_lines(plan, header, style, decision, planned.outputs)
             console.result(list(found))
-        problem = apply_all.grown(self._turn.title, planned, decision)
+        problem = apply_all.grown(self._turn.title, planned, decision, self._shown)
         if problem is not None:
             raise Abort(problem, exit_code=exit_codes.REFUSED)
         self._turn.begin()

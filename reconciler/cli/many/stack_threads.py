@@ -119,7 +119,7 @@ class StackThreads:
             result = _not_begun(title)
         except Abort as stop:
             result = StackResult(title, StackEnd.FAILED, stop.exit_code, problems=stop.problems)
-        except Exception as failure:  # a bug ends its own stack; the others end as they should
+        except BaseException as failure:  # a bug ends its own stack; the others end as they should
             result = StackResult(
                 title, StackEnd.FAILED, exit_codes.ERROR, problems=(_unforeseen(failure),)
             )
@@ -130,7 +130,7 @@ def _not_begun(title: str) -> StackResult:
     return StackResult(title, StackEnd.NOT_STARTED, exit_codes.INTERRUPTED)
 
 
-def _unforeseen(failure: Exception) -> Problem:
+def _unforeseen(failure: BaseException) -> Problem:
     reason = f"{type(failure).__name__}: {failure}"
     hint = msg("this is a bug in reconciler; the states of the stacks are unaffected")
     return error("internal", reason, hint=hint)

@@ -11,15 +11,17 @@ from reconciler.commands.context import Applied, Planned
 from reconciler.commands.project.stack_queue import StackEnd, StackQueue
 from reconciler.commands.project.values import ProjectPlan, StackPlan, StackStatus
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import joined, msg
+from reconciler.common.text import first_few, joined, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
-from reconciler.model.plan import Consent
+from reconciler.model.plan import Action, Consent, Plan
 from reconciler.model.resource import Stack
 from reconciler.model.state import Phase, State, is_stale
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, Approval, Decision, GivenConsent
+
+_ADDRESSES_LISTED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +147,24 @@ def agreed(given: GivenConsent, decision: Decision | None) -> GivenConsent:
     return replace(given, accept=given.accept + accepted, yes=True, terminal=False)
 
 
-def grown(title: str, planned: Planned, decision: Decision) -> Problem | None:
-    """The error for a plan that needs more consent than was given for the plan that was shown; None
-    if it needs no more, or cannot be applied anyway.
+def grown(
+    title: str, planned: Planned, decision: Decision, shown: Plan | None = None
+) -> Problem | None:
+    """The error for a plan that does more or needs more consent than the plan that was shown; None
+    if it does not, or cannot be applied anyway. A provisional plan was not shown in full: it may do
+    more, and is not among the `shown`.
     """
-    if not decision.open or exit_codes.stops((*planned.plan.problems, *planned.problems)):
+    if exit_codes.stops((*planned.plan.problems, *planned.problems)):
+        return None
+    hint = msg("run the command again to see this plan; nothing was sent for this stack")
+    if shown is not None and (more := _not_shown(planned.plan, shown)):
+        message = msg(
+            "{stack}: the plan now has changes that were not shown before: {addresses}",
+            stack=title,
+            addresses=first_few(more, _ADDRESSES_LISTED_MAX),
+        )
+        return error("consent", message, hint=hint)
+    if not decision.open:
         return None
     needed = [f"{item.risk.value}={item.address}" for item in decision.open]
     message = msg(
@@ -157,8 +172,19 @@ def grown(title: str, planned: Planned, decision: Decision) -> Problem | None:
         stack=title,
         consents=joined(", ", needed),
     )
-    hint = msg("run the command again to see this plan; nothing was sent for this stack")
     return error("consent", message, hint=hint)
+
+
+def _not_shown(plan: Plan, shown: Plan) -> list[str]:
+    """The addresses that a plan changes otherwise than it was shown: all of them if the files have
+    changed since.
+    """
+    known = {(each.address, each.action) for each in shown.changes if plan.digest == shown.digest}
+    return [
+        str(each.address)
+        for each in plan.changes
+        if each.action is not Action.NONE and (each.address, each.action) not in known
+    ]
 
 
 # The end of the run
