@@ -81,8 +81,8 @@ _ENTRY = re.compile(r"""(?:- +)*(?:"[^"]*"|'[^']*'|[\w.-]+)\s*:(?:\s|$)|-(?:\s|$
 """How a line begins that cannot belong to the text above it."""
 
 _SECRET = re.compile(
-    r"user_script|passw|passphrase|secret|token|credential|private_?key|://[^\s/]*@"
-    r"|\bto:\s*[\"']?[a-z][a-z0-9+.-]*://",
+    r"user_script|passw|passphrase|secret|token|credential|private_?key|://\S*[@%]"
+    r"|\bnotify\b.*://|\b(?:to|on):.*://|^-\s*[\"']?[a-z][a-z0-9+.-]*://",
     re.I,
 )
 """A word of a line whose value may be a secret."""

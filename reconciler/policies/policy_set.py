@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,10 +202,12 @@ def _matching(folder: Path, pattern: str) -> Iterator[Path]:
     """The files that a pattern names. `**` would go through the whole repository, and is not
     supported.
     """
-    if "**" in pattern or pattern.startswith("/") or ".." in Path(pattern).parts:
+    parts = Path(pattern).parts
+    if "**" in pattern or pattern.startswith("/") or ".." in parts or not parts:
         return
-    for file in folder.glob(pattern):
-        yield Path(os.path.normpath(file))
+    with suppress(OSError, ValueError):  # names that no file can have
+        for file in folder.glob(pattern):
+            yield Path(os.path.normpath(file))
 
 
 def _refused(file: Path, folder: Path) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import loader
-from reconciler.config.project import project_file
+from reconciler.config.project import project_file, selection
 from reconciler.config.project.project import (
     ApplyMode,
     Drift,
@@ -21,6 +21,7 @@ from reconciler.config.project.project import (
 )
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
+from reconciler.policies import policy_set
 
 GOOD = "version: 1\nproject: shop-infra\n"
 
@@ -232,7 +233,13 @@ def test_the_line_of_a_place_with_a_password_is_never_shown(root: Path) -> None:
         "quota: mysql://me:hunter2@db/x\n",
         "quota: postgresql://me:hunter2@db/x\n",
         "quota: postgresql://db/x?password=hunter2\n",
+        "quota: postgresql://db/x?user=me&PASSWORD=hunter2\n",
+        "quota: postgresql://db/x?pass%77ord=hunter2\n",
+        "quota: postgresql://me:hun/hunter2@db/x\n",
         "notify: [{on: [failed], to: 'slack://hunter2'}]\n",
+        "notify: slack://hunter2\n",
+        "notify: ['slack://hunter2']\n",
+        "notify: [{on: ['slack://hunter2'], to: 'env:X'}]\n",
         "notify:\n  - on: [failed]\n    to: https://hooks.example.com/hunter2\n",
         "notify: [{on: [failed], to: [hunter2]}]\n",
     ],
@@ -252,6 +259,17 @@ def test_all_mistakes_are_reported_together(root: Path) -> None:
     assert [str(each.place) for each in problems(text + "policies: [/x]\nnotify: x\n")] == [
         f"reconciler.yaml:{each}" for each in ("3:1", "4:8", "5:14", "6:15", "6:27", "7:12", "8:9")
     ]
+
+
+def test_names_that_no_file_can_have_are_mistakes(root: Path) -> None:
+    Path("reconciler.yaml").write_text(f"{GOOD}stacks: {{shop: {{path: {'a/' * 9}{'b' * 300}}}}}\n")
+    (found,) = selection.mistakes(project_file.load(Path()))
+    assert found.code == "file-missing" and found.place is not None
+    for pattern in (".", "./", "x" * 300, '"a\\0b"'):
+        Path("reconciler.yaml").write_text(f"{GOOD}policies: [{pattern}]\n")
+        with pytest.raises(Abort) as stop:
+            policy_set.load(project_file.load(Path()))
+        assert [each.code for each in stop.value.problems] == ["file-missing"]
 
 
 WHOLE = """\

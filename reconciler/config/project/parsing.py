@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 from reconciler.common.suggestions import hint_for
-from reconciler.common.text import msg
+from reconciler.common.text import enumerated, msg
 from reconciler.common.timing import QUOTA_CALLS
 from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.project.project import (
@@ -31,10 +32,13 @@ from reconciler.config.project.project import (
 )
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import EMPTY
+from reconciler.model.watching import Health
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HEALTHS = {each.value: each for each in Health}
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
-_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&]password=")
+_PASSWORD = re.compile(r"://[^?#]*:[^?#]*@|password\s*=", re.IGNORECASE)
+"""A password in a URL, also one that is not written as it should be."""
 
 
 def values(root: Table, file: Path, problems: list[Problem]) -> Project:
@@ -57,9 +61,17 @@ def hidden_values(root: Table) -> Iterator[Node]:
     """The values that may be a secret by mistake, so that no message quotes them: their mistakes
     are reported here alone.
     """
+    notify = root.get("notify")
     yield from filter(None, (root.get("quota"),))
-    for each in _tables(root.get("notify")):
-        yield from filter(None, (each.get("to"),))
+    if notify is not None and not isinstance(notify, Sequence):
+        yield notify
+    for item in notify.items if isinstance(notify, Sequence) else ():
+        if not isinstance(item, Table):
+            yield item
+            continue
+        on = item.get("on")
+        yield from filter(None, (item.get("to"),))
+        yield from on.items if isinstance(on, Sequence) else filter(None, (on,))
 
 
 def _expressions(root: Table) -> Iterator[Problem]:
@@ -101,7 +113,7 @@ def _quota(node: Node | None, problems: list[Problem]) -> QuotaSharing:
         if text.text in (QuotaKind.LOCAL.value, QuotaKind.SHARED.value):
             return QuotaSharing(QuotaKind(text.text))
         if text.text.startswith(("postgres://", "postgresql://")):
-            if _PASSWORD.search(text.text) is None:
+            if _PASSWORD.search(unquote_plus(text.text)) is None:
                 return QuotaSharing(QuotaKind.SHARED, url=text.text)
             message = msg("`quota` contains a password")
             hint = msg("take it out of the file: set the variable PGPASSWORD, or use ~/.pgpass")
@@ -241,18 +253,33 @@ def _policies(root: Table, problems: list[Problem]) -> Iterator[Scalar]:
 
 
 def _notify(root: Table, problems: list[Problem]) -> Iterator[Notify]:
-    for node in _tables(root.get("notify")):
-        given = node.get("to")
-        if given is None:
+    section = root.get("notify")
+    if section is not None and not isinstance(section, Sequence):
+        problems.append(_no_variable(section))
+        return
+    for node in () if section is None else section.items:
+        if not isinstance(node, Table):
+            problems.append(_no_variable(node))
             continue
-        to = _text(given)
+        given, on = node.get("to"), node.get("on")
+        if given is None or on is None:
+            continue
+        to, healths = _text(given), frozenset(each.text for each in _texts(on))
         if to is None or re.fullmatch("env:[A-Za-z_][A-Za-z0-9_]*", to.text) is None:
-            message = msg("`to` must name an environment variable: the address is a secret")
-            hint = msg("write `to: env:TEAM_WEBHOOK`, and set the variable TEAM_WEBHOOK")
-            problems.append(error("bad-format", message, place=given.place, hint=hint))
-            continue
-        healths = frozenset(each.text for each in _texts(node.get("on")))
-        yield Notify(healths, to.text, to.place)
+            problems.append(_no_variable(given))
+        elif not healths or healths - _HEALTHS.keys():
+            message = msg("`on` must be a list of {names}", names=enumerated(list(_HEALTHS)))
+            wrong = sorted(healths - _HEALTHS.keys())
+            hint = hint_for(wrong[0], _HEALTHS) if wrong else None
+            problems.append(error("not-allowed", message, place=on.place, hint=hint))
+        else:
+            yield Notify(healths, to.text, to.place)
+
+
+def _no_variable(node: Node) -> Problem:
+    message = msg("`to` must name an environment variable: the address is a secret")
+    hint = msg("write `to: env:TEAM_WEBHOOK`, and set the variable TEAM_WEBHOOK")
+    return error("bad-format", message, place=node.place, hint=hint)
 
 
 def _text(node: Node | None) -> Scalar | None:

@@ -99,6 +99,16 @@ def location(path: Path) -> Path:
 
 
 def _head(entry: StackEntry, project: Project, problems: list[Problem]) -> StackHead | None:
+    try:
+        return _existing(entry, project, problems)
+    except (OSError, ValueError) as failure:  # a name that no file can have, or no permission
+        reason = failure.strerror if isinstance(failure, OSError) else None
+        message = msg("{path} cannot be read: {reason}", path=entry.path, reason=reason or failure)
+        problems.append(error("file-missing", message, place=entry.place))
+        return None
+
+
+def _existing(entry: StackEntry, project: Project, problems: list[Problem]) -> StackHead | None:
     root = project.file.parent if project.file is not None else Path()
     path = entry.path
     if path.exists():
