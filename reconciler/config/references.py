@@ -126,14 +126,15 @@ def _check_value(read: Read, scope: Mapping[str, Any]) -> None:
 
 
 def _not_defined(read: Read, steps: int, value: Mapping[str, Any]) -> ExpressionError:
+    of_output = read.root == "stacks" and steps > 1
     none = (
         msg("the stack has no outputs; apply it again")
-        if read.root == "stacks" and steps > 1
+        if of_output
         else msg("the stack defines no `{section}`", section=read.root)
     )
     return ExpressionError(
         msg("`{name}` does not exist", name=".".join([read.root, *map(str, read.names[:steps])])),
-        code="missing-reference",
+        code="output" if of_output and not value else "missing-reference",
         hint=hint_for(str(read.steps[steps - 1].value), [str(key) for key in value]) or none,
     )
 

@@ -121,8 +121,8 @@ def stack_input(each: ChosenStack, wanted: PlanOptions | None = None) -> StackIn
 
 
 def drift_input(each: ChosenStack) -> StackInput:
-    """A stack of which only the drift is wanted. If it was never applied and only lacks the outputs
-    of stacks that were not either, it has none.
+    """A stack of which only the drift is wanted. If it has no objects and only lacks the outputs of
+    stacks that have none either, there is no drift.
     """
     found = stack_input(each)
 
@@ -133,7 +133,8 @@ def drift_input(each: ChosenStack) -> StackInput:
             errors = [item for item in stop.problems if item.severity is Severity.ERROR]
             if each.stop is not None or any(item.code != "output" for item in errors):
                 raise
-            if read_state(each.session.store(each.name, each.environment)) is not None:
+            state = read_state(each.session.store(each.name, each.environment))
+            if state is not None and state.entries:
                 raise
             return loader.Loaded(Stack(each.name, each.environment, {}))
 

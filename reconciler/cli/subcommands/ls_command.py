@@ -18,6 +18,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Severity
 from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
@@ -247,11 +248,22 @@ def _opened_all(sessions: Sequence[Session], *, whole: bool) -> tuple[list[_Stac
     problems: list[Problem] = []
     for session in sessions:
         try:
-            stacks.append(_opened(session))
+            stacks.append(_of_several(_opened(session)))
         except Abort as stop:
             stacks.append(_Stack())
             problems += map(session.pasteable, stop.problems)
     return stacks, problems
+
+
+def _of_several(of: _Stack) -> _Stack:
+    """The stack with warnings in place of errors, if it has no objects and only lacks outputs of
+    stacks that have none either.
+    """
+    errors = [each for each in of.problems if each.severity is Severity.ERROR]
+    if (of.state is not None and of.state.entries) or any(each.code != "output" for each in errors):
+        return of
+    warnings = (replace(each, severity=Severity.WARNING) for each in errors)
+    return replace(of, problems=(*warnings, *(each for each in of.problems if each not in errors)))
 
 
 def _rows(of: _Stack, account: Account, *, whole: bool) -> tuple[ListedObject, ...]:
