@@ -98,6 +98,9 @@ _NEEDLESS: Mapping[str, str] = {
 }
 """Options that people type, without their dashes, and why there is no need for them here."""
 
+_GLOBAL = frozenset({"lang", "chdir"})
+"""Options of all commands, without their dashes."""
+
 _LONG = re.compile("-[a-z][a-z-]+")
 """An option of several letters with one dash."""
 
@@ -130,6 +133,8 @@ def pointer(arguments: Sequence[str], command: click.Command) -> tuple[Text, Tex
 
 def _instead(dashed: str, name: str, names: Set[str]) -> Text | None:
     """What to write instead of an option; None if no other tool has it."""
+    if name in _GLOBAL:
+        return msg("write it before the command: reconciler {theirs} ...", theirs=dashed)
     if name in _OPTIONS:
         return msg("`{theirs}` is {here} here", theirs=dashed, here=_OPTIONS[name])
     if f"--{name}" in names:

@@ -30,6 +30,7 @@ from reconciler.model.events import Activity, ActivityEnded, Event, Summary
 from reconciler.model.resource import EMPTY
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Decision, GivenConsent
+from reconciler.render import escape
 from reconciler.render.plan import plan_text
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class StackCarrier:
     def carry_out(self, turn: Turn) -> StackResult:
         """Plans and applies the stack whose turn it is."""
         title, terms = turn.title, self._terms
-        console = TitledConsole(terms.chosen.console, title, self._lock)
+        cells = max(escape.width(each.title) for each in terms.chosen.stacks)
+        console = TitledConsole(terms.chosen.console, title, self._lock, cells=cells)
         own = next(each.session for each in terms.chosen.stacks if each.title == title)
         session = replace(own, console=console, problems=[])
         link, shown = self._link(session, turn), self._final.get(title)

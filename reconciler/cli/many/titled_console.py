@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 class TitledConsole(Console):
     """Writes to the streams of another console, whole lines only. `lock` is that of all consoles
-    that share these streams.
+    that share these streams. What follows the title begins after `cells`, or after the title if it
+    is wider.
     """
 
-    def __init__(self, console: Console, title: str, lock: threading.Lock) -> None:
+    def __init__(
+        self, console: Console, title: str, lock: threading.Lock, *, cells: int = 0
+    ) -> None:
         super().__init__(
             format=console.format,
             verbose=console.verbose,
@@ -32,11 +35,12 @@ class TitledConsole(Console):
             sources=console.sources,
         )
         self._console, self._title, self._lock = console, title, lock
+        self._cells = cells
         self._area: Area | None = None
 
     @property
     def _head(self) -> str:
-        return f"{escape.outside(self._title)}  "
+        return f"{escape.pad(escape.outside(self._title), self._cells)}  "
 
     def style(self, stream: Stream) -> Style:
         """The style for a text behind the title."""

@@ -204,7 +204,8 @@ class _StackWatch:
         lines = watch_text.pass_lines(
             replace(found, problems=problems),
             console.style(console.out),
-            command=self._command(),
+            drift=self._command(),
+            plan=self.session.again("plan"),
         )
         console.result(list(lines))
 

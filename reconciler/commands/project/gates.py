@@ -107,7 +107,11 @@ def refusals(planned: Planned, gates: Gates = NO_GATES) -> tuple[Problem, ...]:
                 stack=title,
                 count=len(denied),
             )
-        found.append(error("policy", message, hint=msg("change the plan so that they agree")))
+        found.append(
+            error(
+                "policy", message, hint=msg("change the stack so that every policy allows the plan")
+            )
+        )
     return tuple(found)
 
 

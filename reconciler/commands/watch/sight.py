@@ -44,11 +44,11 @@ def of(planned: Planned, at: float) -> Sight:
     plan, at = planned.plan, min(at, planned.account.at or at)
     rows = tuple(_drifted(row, plan) for row in unstated(plan.drift))
     drifted = {row.address for row in rows}
-    pending = [
-        change
+    pending = {  # a rule counts as part of its firewall, as in the totals of a plan
+        str(change.address).partition(".rules.")[0]
         for change in plan.changes
         if change.action is not Action.NONE and str(change.address) not in drifted
-    ]
+    }
     problems = (*plan.problems, *planned.problems)
     return Sight(
         at=at,

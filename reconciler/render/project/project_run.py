@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.render import escape, format
 from reconciler.render.format import phrase
@@ -58,6 +59,18 @@ _TONES: Mapping[str, Tone] = {
 }
 
 
+_MEANINGS: Mapping[int, str] = {
+    exit_codes.ERROR: msg("errors"),
+    exit_codes.DECIDE: msg("not finished"),
+    exit_codes.REFUSED: msg("refused"),
+    exit_codes.ACCOUNT: msg("key, account or clock"),
+    exit_codes.LOCKED: msg("locked by another run"),
+    exit_codes.NOT_RECORDED: msg("the state was not written"),
+    exit_codes.INTERRUPTED: msg("interrupted"),
+}
+"""What the exit code of a failed stack means."""
+
+
 def lines(ending: ProjectEnding, style: Style) -> Iterable[Line]:
     """A line for each stack, then how many ended in which way, and the command that continues."""
     yield Line()
@@ -99,7 +112,8 @@ def _reason(each: StackEnding) -> str:
     if each.end == "skipped":
         return phrase("needs {stacks}", stacks=format.first_of(each.because, ", "))
     if each.end == "failed":
-        return phrase("exit code {code}", code=each.exit_code)
+        meaning = _MEANINGS.get(each.exit_code)
+        return phrase("[{meaning}, ]exit code {code}", meaning=meaning, code=each.exit_code)
     return ""
 
 

@@ -31,9 +31,9 @@ _TONES: Mapping[Health, Tone] = {
 }
 
 
-def pass_lines(passed: Passed, style: Style, *, command: str) -> Iterable[Line]:
+def pass_lines(passed: Passed, style: Style, *, drift: str, plan: str) -> Iterable[Line]:
     """A pass over one stack: its health and the reason, then what drifted, each with what was done
-    about it. `command` shows the drift field by field.
+    about it. `drift` and `plan` are commands that show more.
     """
     head = phrase(
         "{stack}  {health}: {reason}  ({calls})",
@@ -52,7 +52,9 @@ def pass_lines(passed: Passed, style: Style, *, command: str) -> Iterable[Line]:
         )
         yield Line(f"  {text}")
     if passed.health is not Health.CLEAN and passed.drifted:
-        yield Line(f"  {phrase('See the drift:  {command}', command=escape.outside(command))}")
+        yield Line(f"  {phrase('See the drift:  {command}', command=escape.outside(drift))}")
+    elif passed.health is Health.WAITING:
+        yield Line(f"  {phrase('See the plan:  {command}', command=escape.outside(plan))}")
     if passed.problems and passed.health in (Health.FAILED, Health.STALE, Health.BLOCKED):
         yield from problem_text.problems_lines(passed.problems, style)
 
