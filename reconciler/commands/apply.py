@@ -62,8 +62,9 @@ def apply(
         applied = carry_out(planned, connection, writer, execution)
         # What an earlier run left open, and may still take effect, is waited for after everything
         # else (safety#settling).
-        execution = replace(execution, gates=gates.begun())
         while run.wait and applied.exit_code not in _AT_ONCE and settler.wait(run.interrupts, emit):
+            if applied.planned.plan.steps and applied.result is not None:
+                execution = replace(execution, gates=gates.begun())
             planned = make_plan(stack, writer.state, connection, options, settler)
             try:
                 applied = carry_out(planned, connection, writer, execution)

@@ -27,6 +27,7 @@ from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.saved_plan import Made, SavedOptions, SavedPlan
 from reconciler.policies.judgement import Ask, PolicyJudgement
+from reconciler.simulator.faults import Fault, FaultPlan
 from tests.cloud_harness import CloudHarness, Interrupts
 from tests.scenarios.world import SHOP
 
@@ -154,6 +155,19 @@ def test_a_window_that_closes_while_the_plan_is_read_stops_the_apply(tmp_path: P
     harness.plans = Meanwhile(lambda: time.__setitem__(0, AFTER))
     assert refused(harness, stack) == ["window"]
     assert harness.plans[-1].plan.gates.opens is None
+
+
+def test_what_is_settled_out_of_its_window_begins_nothing_new(tmp_path: Path) -> None:
+    harness = CloudHarness()
+    harness.gates = gates(windows=WINDOWS, at=DURING)
+    assert harness.apply(harness.stack(ONE, tmp_path)).exit_code == 0
+    stack = harness.stack(ONE.replace("web}", "web, description: other}"), tmp_path)
+    harness.cloud.add_faults(Fault("lost_before", method="PUT"))
+    assert harness.apply(stack, wait=False).exit_code == 3
+    assert harness.state is not None and len(harness.state.open) == 1
+    harness.cloud.faults = FaultPlan(())
+    harness.gates = gates(windows=WINDOWS, at=AFTER)
+    assert refused(harness, stack) == ["window"]
 
 
 @pytest.mark.parametrize("later", [denying, asking])
