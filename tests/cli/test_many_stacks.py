@@ -12,7 +12,9 @@ import pytest
 
 from reconciler.cli import state_places
 from reconciler.cli.completion import answer
+from reconciler.cli.many import chosen_stacks
 from reconciler.cli.program import program
+from reconciler.cli.subcommands.project import watch_command
 from tests.cli.sessions import SCALE, begin, call, validator
 
 PROJECT = """\
@@ -297,3 +299,23 @@ def test_the_shell_is_offered_branches_and_the_environments_of_the_project() -> 
     assert offered("plan", "--changed-since", "") == ["main", "topic"]
     assert offered("plan", "--all", "--env", "") == ["staging", "prod"]
     assert "--all" in offered("validate", "--a") and "--changed-since" in offered("ls", "--c")
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "destroy", "drift", "ls", "output", "watch"])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_run_without_any_stack_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, form: str
+) -> None:
+    monkeypatch.setattr(chosen_stacks, "_selected", lambda *given: ((), []))
+    every = ("--every", "1m") if command == "watch" else ()
+    monkeypatch.setattr(watch_command, "_sleep", _interrupted)
+    code, out, _ = call(
+        capsys, command, "--changed-since", "HEAD", *SCALE, "--format", form, *every
+    )
+    assert code == 0 and "destroy" not in out
+    is_lines = command in ("apply", "destroy", "watch")
+    assert form == "text" or isinstance(json.loads(out.splitlines()[-1] if is_lines else out), dict)
+
+
+def _interrupted(seconds: float) -> None:
+    raise KeyboardInterrupt

@@ -35,7 +35,7 @@ from reconciler.model.address import titled
 from reconciler.model.events import ProblemFound
 from reconciler.planner.checks.approval import Acceptance, Decision
 from reconciler.render import escape
-from reconciler.render.project import project_consent, project_run
+from reconciler.render.project import project_consent, project_run, project_text
 from reconciler.render.project.project_run import StackEnding
 from reconciler.render.run.events_json import JsonLines
 from reconciler.render.run.screen import Line, Tone
@@ -182,7 +182,8 @@ class _ManyRun:
         console = self.chosen.console
         if not chosen.stacks:
             if not console.json:
-                console.result([Line(msg("Nothing to destroy."), Tone.GOOD)])
+                text = msg("Nothing to destroy.") if self.chosen.stacks else project_text.NOTHING
+                console.result([Line(text, Tone.GOOD)])
             return ProjectPlan(())
         with many_plans.planned_stacks(chosen, self.wanted) as found:
             self.pools = {title: each.pool for title, each in found.connections.items()}

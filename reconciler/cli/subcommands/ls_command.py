@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -70,6 +72,12 @@ def _ls_many(chosen: ChosenStacks, *, choices: ListOptions) -> int:
     from reconciler.cli.many.chosen_stacks import by_account
 
     options.refuse_with_several({"--account": choices.account})
+    if not chosen.stacks:
+        from reconciler.render.documents.resource_rows import ResourceListing
+
+        none = ResourceListing((), None, None, time.time(), 0, chosen.simulate)
+        _show(Session(chosen.console, Path()), none)
+        return exit_codes.DONE
     return _list([[each.session for each in group] for group in by_account(chosen)], choices)
 
 

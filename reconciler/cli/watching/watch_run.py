@@ -69,7 +69,7 @@ def run(
             metrics.write(Path(file), passes, project.name, document)
         if options.every is None:
             return _exit_code(passes, detailed=options.detailed_exitcode)
-        failures = min(each.decision.memory.failures for each in passes)
+        failures = min((each.decision.memory.failures for each in passes), default=0)
         seconds = options.every if failures == 0 else pause_minutes(failures) * 60.0
         if not console.json:
             text = msg(
@@ -86,7 +86,9 @@ def _passes(chosen: ChosenStacks) -> Iterator[Passed]:
         for each in group:
             pool = AccountPool() if pool is None else pool
             found = _StackWatch(each, chosen.project, pool).passed()
-            pool = None if found.decision.revert else pool
+            # A revert that failed may have sent something, too.
+            is_same = not found.decision.revert and found.health is not Health.FAILED
+            pool = pool if is_same else None
             yield found
 
 
