@@ -92,6 +92,7 @@ def load(project: Project) -> PolicySet:
         text = _text(file, problems)
         if text is not None and file.suffix == _REGO:
             modules.append((str(file), text))
+            problems += rego.mistakes(str(file), text)
         elif text is not None:
             policies += policy_file.read(text, str(file), problems)
     _check_names(policies, problems)

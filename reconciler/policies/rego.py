@@ -8,9 +8,10 @@ nothing in a module can read a key or hold up a run.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,13 +19,14 @@ from typing import Any, TypeAlias
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.abort import Abort
-from reconciler.model.diagnostics import Problem, error, warning
+from reconciler.model.diagnostics import Place, Problem, error, warning
 
 Module: TypeAlias = "tuple[str, str]"
 """The file of a module and its text."""
 
 NAME = "rego"
 
+_PACKAGE = re.compile(r"^\s*package\s+([\w.]+)", re.MULTILINE)
 _CHILD = Path(__file__).with_name("rego_child.py")
 _ANSWER_SECONDS = 20.0
 """The longest time to wait; the process itself stops after a part of a second of work."""
@@ -51,6 +53,17 @@ def check_library() -> None:
             extra="rego",
         )
         raise Abort(error("policy", message, hint=hint))
+
+
+def mistakes(file: str, text: str) -> Iterator[Problem]:
+    """What is wrong with a module beyond its syntax: nothing would look at another package."""
+    found = _PACKAGE.search(text)
+    if found is None or (found[1] + ".").partition(".")[0] != "reconciler":
+        message = msg(
+            "{file} is not of the package `reconciler`, so it would deny nothing", file=file
+        )
+        hint = msg("begin it with `package reconciler`")
+        yield error("policy", message, place=Place(file, 1, 1), hint=hint)
 
 
 def answer(modules: Sequence[Module], plan: Mapping[str, Any]) -> RegoAnswer:

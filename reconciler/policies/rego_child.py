@@ -39,16 +39,22 @@ def _answer(library: Any, given: Any) -> dict[str, Any]:
         for name, text in given["modules"]:
             rego.add_module(name, text)
         deny, warn = _messages(rego, "deny"), _messages(rego, "warn")
+        if deny is None and warn is None:
+            raise ValueError("no module of the package reconciler has a set deny or warn")
     except MemoryError:
         return {"deny": [], "warn": [], "failure": "it used too much memory"}
     except Exception as failure:
         return {"deny": [], "warn": [], "failure": _short(str(failure) or type(failure).__name__)}
-    return {"deny": deny, "warn": warn, "failure": None}
+    return {"deny": deny or [], "warn": warn or [], "failure": None}
 
 
-def _messages(rego: Any, name: str) -> list[str]:
-    """The messages of a set, sorted; none if no module has it."""
+def _messages(rego: Any, name: str) -> list[str] | None:
+    """The messages of a set, sorted; None if no module has it. Raises if it has no value."""
     found = rego.query(f"data.reconciler.{name}")
+    if not found.results:  # such as two values for one name
+        raise ValueError(f"{name} cannot be evaluated: {found}")
+    if not any(result.expressions for result in found.results):
+        return None
     entries = [each for result in found.results for each in result.expressions]
     texts: set[str] = set()
     for entry in entries:

@@ -38,7 +38,7 @@ def test_messages_deny_and_warn() -> None:
         (Severity.ERROR, "p.rego denies this plan: instances.a must stay"),
         (Severity.WARNING, "p.rego warns of this plan: dear"),
     ]
-    assert judged(HEAD + "other := 1\n") == []
+    assert judged(HEAD + "deny contains x if { x := input.nothing }\n") == []
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,8 @@ def test_messages_deny_and_warn() -> None:
             "some b in numbers.range(1, 100000)\na * b == 7\nx := 1 }",
             "too much time",
         ),
+        ("f(x) := 1\nf(x) := 2\ndeny contains 1 if f(1) == 1", "deny cannot be evaluated"),
+        ("denny contains 1", "has a set deny or warn"),
     ],
 )
 def test_what_cannot_be_evaluated_denies(body: str, part: str) -> None:
@@ -74,3 +76,14 @@ def test_a_missing_library_is_reported_with_the_way_to_install_it(
         policy_set.load(project)
     (problem,) = stop.value.problems
     assert problem.code == "policy" and "iwinv-reconciler[rego]" in (problem.hint or "")
+
+
+@pytest.mark.parametrize("text", ["package main\ndeny contains 1\n", "deny contains 1\n"])
+def test_a_module_that_nothing_looks_at_is_a_mistake(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.rego").write_text(GOOD)
+    (tmp_path / "b.rego").write_text(text)
+    project = Project("shop", tmp_path / "reconciler.yaml", policies=(Located("*.rego"),))
+    with pytest.raises(Abort) as stop:
+        policy_set.load(project)
+    (problem,) = stop.value.problems
+    assert "b.rego is not of the package" in problem.message and problem.hint
