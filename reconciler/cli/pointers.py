@@ -126,15 +126,21 @@ def pointer(arguments: Sequence[str], command: click.Command) -> tuple[Text, Tex
         if not word.startswith("-") or dashed in names or len(name) < 2:
             continue
         hint = _instead(dashed, name, names)
+        if name in _GLOBAL and word in _behind(command, arguments):
+            hint = msg("write it before the command: reconciler {theirs} ...", theirs=dashed)
         if hint is not None:
             return msg("there is no option {theirs}", theirs=dashed), hint
     return None
 
 
+def _behind(command: click.Command, arguments: Sequence[str]) -> Sequence[str]:
+    """The words behind the name of the command."""
+    name = command.name or ""
+    return arguments[arguments.index(name) + 1 :] if name in arguments else ()
+
+
 def _instead(dashed: str, name: str, names: Set[str]) -> Text | None:
     """What to write instead of an option; None if no other tool has it."""
-    if name in _GLOBAL:
-        return msg("write it before the command: reconciler {theirs} ...", theirs=dashed)
     if name in _OPTIONS:
         return msg("`{theirs}` is {here} here", theirs=dashed, here=_OPTIONS[name])
     if f"--{name}" in names:
