@@ -21,6 +21,7 @@ Usage:  reconciler [--chdir DIR] COMMAND [STACK] [OPTIONS]
 
 STACK is a YAML file or a folder of *.yaml files (default: the current folder).
 It is the last argument of a command; --stack PATH works with every command.
+Many commands take several; --all means every stack of reconciler.yaml.
 
 Try it without an account, on a local cloud:
   reconciler init shop --example web-tier
@@ -45,6 +46,7 @@ Inspect
   schema        Print the JSON Schema of stacks, plans and events
 
 Operate
+  watch         Look for drift, once or regularly, and revert what rules list
   server        Reboot an instance or open its console
   bill          Show this month's cost so far
   policy        List or test the policies of the project

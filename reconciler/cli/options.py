@@ -124,6 +124,13 @@ def _several_stacks(
     return (_one_stack(context, parameter, value[0] if value else None),)
 
 
+def _stacks_or_none(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    given = value or context.meta.get(_STACK) is not None
+    return _several_stacks(context, parameter, value) if given else ()
+
+
 def stack_alone(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """For a command whose only argument before STACK is optional: a path in its place is the STACK.
     A path has a slash or ends with `.yaml` or `.yml`, or is a folder with a stack while the current
@@ -196,6 +203,14 @@ stacks_argument = _joined(
     _other_spelling,
 )
 """As `stack_argument`, for a command that takes several stacks."""
+
+project_stacks_argument = _joined(
+    click.argument(
+        "stacks", nargs=-1, metavar="[STACK]...", type=_ANY_PATH, callback=_stacks_or_none
+    ),
+    _other_spelling,
+)
+"""As `stacks_argument`, for a command that takes every stack of the project if none is named."""
 
 stack_option = click.option(
     "--stack",

@@ -56,7 +56,7 @@ def _on_targets(command: Callable[..., int]) -> Callable[..., int]:
             metavar="NAME",
             help="Only this environment; without it, all of each stack.",
         ),
-        click.argument("stacks", nargs=-1, metavar="[STACK]...", type=click.Path(readable=False)),
+        options.project_stacks_argument,
     ):
         found = option(found)
     return found
