@@ -132,3 +132,23 @@ def test_passes_repeat_until_they_are_stopped(
     code, out, err = call(capsys, "watch", "blog", "--every", "10m", *SCALE)
     assert code == 0 and out.count("blog  clean") == 2 and slept == [600.0, 600.0]
     assert "Next pass in 10 min" in err
+
+
+def test_each_pass_reads_the_rules_of_the_project_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, slept = notices(monkeypatch), list[float]()
+    drift(capsys)
+    rule = "then: pull-request, revert: [rules]"
+    Path("reconciler.yaml").write_text(PROJECT.replace(rule, "revert: []"))
+
+    def sleep(seconds: float) -> None:
+        Path("reconciler.yaml").write_text(PROJECT)
+        slept.append(seconds)
+        if len(slept) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch_command, "_sleep", sleep)
+    code, out, _ = call(capsys, "watch", "shop", "--every", "10m", *SCALE)
+    assert code == 0 and sent and out.count("shop  drifted") == 2
+    assert out.count("Written to the branch") == 1

@@ -21,7 +21,7 @@ from reconciler.commands.watch import memory, sight, watch_pass
 from reconciler.commands.watch.decide import decide, pause_minutes
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.config.project import windows
+from reconciler.config.project import project_file, windows
 from reconciler.config.project.project import DriftAnswer, Project, Settings
 from reconciler.iwinv.shared.account_pool import AccountPool
 from reconciler.model import exit_codes
@@ -126,7 +126,9 @@ class _StackWatch:
         return found
 
     def _pass(self, title: str, store: Store) -> Passed:
-        session, settings = self.session, self.project.settings(title)
+        session = self.session
+        # Read again in each pass, as the files of the stack are.
+        settings = project_file.load(session.path).settings(title)
         watched = watch_pass.Watched(
             title=title,
             load=session.load,
