@@ -132,7 +132,7 @@ def test_a_failed_stack_stops_only_what_depends_on_it(
     with steering.failing("refused_before", "POST", "createInstance", code="CHECK_PARAM"):
         code, _, err = apply(capsys)
     assert code == 3
-    assert "  FAILED   network     exit code 3\n" in err
+    assert "  FAILED   network     not finished, exit code 3\n" in err
     assert "  ok       monitoring\n" in err
     assert "  skipped  shop        needs network\n" in err
     assert "Apply incomplete: 1 stack applied; 1 failed; 1 skipped." in err
@@ -229,7 +229,7 @@ def test_a_locked_stack_stops_only_what_depends_on_it(
     writer = store.open(other, timeout_seconds=0, stack="network", environment=None)
     code, _, err = apply(capsys)
     writer.close()
-    assert code == 6 and "network  error[locked]" in err and "skipped  shop" in err
+    assert code == 6 and "network     error[locked]" in err and "skipped  shop" in err
     assert "ok       monitoring" in err
 
 

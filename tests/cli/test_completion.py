@@ -222,6 +222,7 @@ FREE = frozenset(
         "interval",
         "max_price",
         "min_memory",
+        "every",
         "min_price",
         "min_vcpu",
         "name",
