@@ -156,6 +156,8 @@ it there.
 """
 
 NOT_PASTED = {
+    "name a stack of the project, or add --all for every stack that it lists": "it names no command: "
+    "tests/cli/test_first_project.py",
     'run: eval "$(aws configure export-credentials --profile {} --format env)"': "the program of AWS is not installed",
     "complete it first: reconciler apply": "a replacement has to be interrupted: tests/store/test_hand_over.py",
     "run that command again first: RECONCILER_STATE={} reconciler state move --to {}": "a move has to "
