@@ -92,8 +92,8 @@ def _tip(root: Path, name: str) -> str | None:
 
 def _require_free(root: Path, name: str) -> None:
     """Stops if somebody has checked the branch out: it would move under their files."""
-    worktrees = _git(root, "worktree", "list", "--porcelain").splitlines()
-    if f"branch refs/heads/{name}" in worktrees:
+    lines = _git(root, "worktree", "list", "--porcelain").splitlines()
+    if f"refs/heads/{name}" in {line.rpartition(" ")[2] for line in lines}:
         raise _refused(msg("the branch {name} is checked out", name=name))
 
 
