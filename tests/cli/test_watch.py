@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,10 @@ def drift(capsys: pytest.CaptureFixture[str]) -> None:
 def notices(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sent: list[str] = []
 
-    def send(*_: object, health: str, title: str, text: str) -> tuple[()]:
-        sent.append(title)
+    def send(
+        wanted: object, environ: object, health: str, write: Callable[[], tuple[str, str]]
+    ) -> tuple[()]:
+        sent.append(write()[0])
         return ()
 
     monkeypatch.setattr(notices_module, "send", send)

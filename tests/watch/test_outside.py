@@ -77,7 +77,7 @@ def notify(*on: str) -> tuple[Notify, ...]:
 def test_a_notice_names_the_stack_its_health_and_what_drifted(channel: Channel) -> None:
     title, text = watch_text.notice(PASSED, "infra", command="reconciler drift shop --env prod")
     environ = {"TEAM_WEBHOOK": channel.address}
-    assert notices.send(notify("drifted"), environ, health="drifted", title=title, text=text) == ()
+    assert notices.send(notify("drifted"), environ, "drifted", lambda: (title, text)) == ()
     (taken,) = channel.taken
     assert taken["title"] == "infra: shop/prod is drifted"
     assert taken["message"].splitlines() == [
@@ -88,9 +88,22 @@ def test_a_notice_names_the_stack_its_health_and_what_drifted(channel: Channel) 
     ]
 
 
+def test_a_notice_has_the_language_that_the_project_gives_it(channel: Channel) -> None:
+    wanted = (Notify(frozenset({"drifted"}), "env:TEAM_WEBHOOK", language="ko"),)
+    notices.send(
+        wanted,
+        {"TEAM_WEBHOOK": channel.address},
+        "drifted",
+        lambda: watch_text.notice(PASSED, "infra", command="reconciler drift"),
+    )
+    assert channel.taken[0]["title"] == "infra: shop/prod 상태 드리프트"
+    assert "되돌림" in channel.taken[0]["message"]
+    assert watch_text.notice(PASSED, "infra", command="x")[0] == "infra: shop/prod is drifted"
+
+
 def test_only_the_healths_that_the_project_names_are_reported(channel: Channel) -> None:
     environ = {"TEAM_WEBHOOK": channel.address}
-    sent = notices.send(notify("failed"), environ, health="drifted", title="t", text="x")
+    sent = notices.send(notify("failed"), environ, "drifted", lambda: ("t", "x"))
     assert sent == () and channel.taken == []
 
 
@@ -105,7 +118,7 @@ def test_what_cannot_be_sent_is_a_warning_without_the_address(
         "no address": f"nothing {SECRET}",
     }[what]
     found = notices.send(
-        notify("drifted"), {"TEAM_WEBHOOK": address}, health="drifted", title="t", text="x"
+        notify("drifted"), {"TEAM_WEBHOOK": address}, "drifted", lambda: ("t", "x")
     )
     assert [problem.code for problem in found] == ["notify"]
     assert "TEAM_WEBHOOK" in found[0].message
@@ -115,7 +128,7 @@ def test_what_cannot_be_sent_is_a_warning_without_the_address(
 def test_a_variable_that_is_not_set_is_a_warning_before_the_first_pass() -> None:
     (problem,) = notices.problems(notify("drifted"), {})
     assert problem.code == "notify" and "TEAM_WEBHOOK" in problem.message
-    assert notices.send(notify("drifted"), {}, health="drifted", title="t", text="x") == ()
+    assert notices.send(notify("drifted"), {}, "drifted", lambda: ("t", "x")) == ()
 
 
 def test_metrics_are_those_of_the_pass(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.common.text import msg
+from reconciler.locale import choice, language
 from reconciler.model.diagnostics import Problem, warning
 
 if TYPE_CHECKING:
@@ -32,10 +33,14 @@ def problems(notices: Iterable[Notify], environ: Mapping[str, str]) -> Iterable[
 
 
 def send(
-    notices: Iterable[Notify], environ: Mapping[str, str], *, health: str, title: str, text: str
+    notices: Iterable[Notify],
+    environ: Mapping[str, str],
+    health: str,
+    write: Callable[[], tuple[str, str]],
 ) -> tuple[Problem, ...]:
-    """Sends a notice to each address that wants one for that health. Returns a warning for each
-    that could not be sent; a variable that is not set is none.
+    """Sends a notice to each address that wants one for that health. `write` gives its title and
+    text, in the language of the process. Returns a warning for each that could not be sent; a
+    variable that is not set is none.
     """
     found = []
     for each in notices:
@@ -43,6 +48,7 @@ def send(
         address = environ.get(variable)
         if health not in each.on or not address:
             continue
+        title, text = _written(write, each.language or language.current())
         reason = _sent(address, title, text)
         if reason is not None:
             message = msg(
@@ -51,6 +57,16 @@ def send(
             hint = msg("the next pass tries again; check the address in the variable")
             found.append(warning("notify", message, place=each.place, hint=hint))
     return tuple(found)
+
+
+def _written(write: Callable[[], tuple[str, str]], wanted: str) -> tuple[str, str]:
+    """What `write` gives if that is the language of the process."""
+    before = language.current()
+    choice.use(wanted)
+    try:
+        return write()
+    finally:
+        choice.use(before)
 
 
 def _sent(address: str, title: str, text: str) -> str | None:

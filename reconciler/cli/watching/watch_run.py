@@ -190,10 +190,13 @@ class _StackWatch:
         if not found.is_news:
             return found
         session = self.session
-        title, text = watch_text.notice(found, self.project.name, command=self._command())
-        title = msg("{title} (simulated)", title=title) if session.simulate else title
         failed = notices.send(
-            self.project.notify, session.environ, health=found.health.value, title=title, text=text
+            self.project.notify,
+            session.environ,
+            found.health.value,
+            lambda: watch_text.notice(
+                found, self.project.name, command=self._command(), simulated=session.simulate
+            ),
         )
         if not failed:
             memory.keep_reported(store, found)

@@ -36,6 +36,7 @@ from reconciler.model.watching import Health
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HEALTHS = {each.value: each for each in Health}
+_LANGUAGES = ("en", "ko")
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 _PASSWORD = re.compile(r"://[^?#]*:[^?#]*@|password\s*=", re.IGNORECASE)
 """A password in a URL, also one that is not written as it should be."""
@@ -273,7 +274,17 @@ def _notify(root: Table, problems: list[Problem]) -> Iterator[Notify]:
             hint = hint_for(wrong[0], _HEALTHS) if wrong else None
             problems.append(error("not-allowed", message, place=on.place, hint=hint))
         else:
-            yield Notify(healths, to.text, to.place)
+            yield Notify(healths, to.text, to.place, _language(node.get("language"), problems))
+
+
+def _language(node: Node | None, problems: list[Problem]) -> str | None:
+    """A language of the program. Any other is a mistake."""
+    found = _text(node)
+    if node is not None and (found is None or found.text not in _LANGUAGES):
+        message = msg("`language` must be one of {names}", names=", ".join(_LANGUAGES))
+        problems.append(error("not-allowed", message, place=node.place))
+        return None
+    return None if found is None else found.text
 
 
 def _no_variable(node: Node) -> Problem:

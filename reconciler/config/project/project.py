@@ -138,12 +138,14 @@ class StackEntry:
 @dataclass(frozen=True, slots=True)
 class Notify:
     """Where a change of health is reported. `on` are healths of a stack; `to` is the name of an
-    environment variable with the address, after `env:`.
+    environment variable with the address, after `env:`. Without `language` the texts are in that of
+    the command.
     """
 
     on: frozenset[str]
     to: str
     place: Place | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,9 @@ def _row(passed: Passed, address: str) -> str:
     return phrase("{address}  left: {reason}", address=name, reason=escape.outside(reason))
 
 
-def notice(passed: Passed, project: str, *, command: str) -> tuple[str, str]:
+def notice(
+    passed: Passed, project: str, *, command: str, simulated: bool = False
+) -> tuple[str, str]:
     """The title and the text of a notice, in the language of the process. It has names, addresses
     of resources and reasons, and no value of any field.
     """
@@ -77,6 +79,8 @@ def notice(passed: Passed, project: str, *, command: str) -> tuple[str, str]:
         stack=passed.title,
         health=NAMES[passed.health],
     )
+    if simulated:
+        title = msg("{title} (simulated)", title=title)
     lines = [str(escape.outside(passed.decision.reason))]
     lines += [_row(passed, address) for address in passed.drifted[:_ADDRESSES_MAX]]
     more = len(passed.drifted) - _ADDRESSES_MAX
