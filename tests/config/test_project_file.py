@@ -158,6 +158,13 @@ MISTAKES += [
     ("what to revert", RULE % "drift: {revert: [rule]}", ["not-allowed"], "power", "`rules`"),
     ("a policy above", GOOD + "policies: [../a.yaml]\n", ["bad-format"], "leaves the folder", "p"),
     ("an absolute policy", GOOD + "policies: [/etc/x]\n", ["bad-format"], "leaves the folder", "p"),
+    (
+        "a language",
+        GOOD + "notify: [{on: [failed], to: 'env:A', language: fr}]\n",
+        ["not-allowed"],
+        "en, ko",
+        "",
+    ),
     ("a health", GOOD + "notify: [{on: [drift], to: 'env:A'}]\n", ["not-allowed"], "on", "drifted"),
     ("no health", GOOD + "notify: [{on: [], to: 'env:A'}]\n", ["bad-format"], "`on` is empty", ""),
     ("nobody to notify", GOOD + "notify: [{on: [failed]}]\n", ["missing-key"], "has no `to`", ""),
