@@ -75,6 +75,7 @@ REFUSED: Mapping[str, tuple[int, str]] = {
     "state plans --remove": (1, KEPT),
     "state move --to postgresql:": (64, "the state of the local cloud stays with it"),
     "policy test --plan plan.json": (1, "the plan is a file of another command"),
+    "watch --all --env prod --metrics": (1, "the folder of the collector is missing"),
     "ls --watch": (64, "a table that is redrawn needs a terminal"),
 }
 """Examples that the prepared folder refuses, with the exit code and why."""
@@ -84,6 +85,7 @@ ONLY_IN: Mapping[str, str] = {"fpath+=": "zsh", "source <(": "bash"}
 
 NOT_RUN: Mapping[str, str] = {
     "simulator serve": "it runs until Ctrl-C",
+    "watch shop --env prod --every": "it runs until Ctrl-C",
     "state check --place": "it needs the database or the bucket",
     "plan --changed-since": "it needs a Git repository with that branch",
 }
@@ -148,7 +150,7 @@ class Example:
             return "empty"
         if "adopt" in self.page:
             return "in an account"
-        if " --all" in self.line and "absorb" not in self.page:
+        if (" --all" in self.line or self.page == "reconciler watch") and "absorb" not in self.page:
             return "in a project"
         if "shop.yaml" in self.line:
             return "in a folder of stacks"

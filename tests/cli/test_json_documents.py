@@ -53,6 +53,7 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("policy list", DocumentType.POLICY_LIST, ("web.yaml",)),
     ("policy test", DocumentType.POLICY_TEST, ("web.yaml",)),
     ("plan", DocumentType.ERROR, ("none.yaml",)),
+    ("watch", DocumentType.WATCH, ("web.yaml",)),
     ("freeze", DocumentType.FREEZES, ("web.yaml", "--reason", "audit")),
     ("plan", DocumentType.PLAN, ("web.yaml",)),
     ("state list", DocumentType.STATE, AT),

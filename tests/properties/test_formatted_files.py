@@ -203,7 +203,11 @@ def test_a_file_that_is_not_yaml_is_reported() -> None:
     assert [problem.code for problem in problems] == ["yaml-syntax"]
 
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.yaml"))
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "examples").rglob("*.yaml")
+    if "policies" not in path.parts  # `fmt` is for stack files
+)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)

@@ -71,7 +71,7 @@ def move_journal() -> None:
 
 def raise_format() -> None:
     data = (FOLDER / "state.json").read_text(encoding="utf-8")
-    (FOLDER / "state.json").write_text(data.replace('"format": 1', '"format": 3'), encoding="utf-8")
+    (FOLDER / "state.json").write_text(data.replace('"format": 1', '"format": 9'), encoding="utf-8")
 
 
 DAMAGES: list[tuple[str, Callable[[], None], int, str, Callable[[], None]]] = [
@@ -100,7 +100,7 @@ DAMAGES: list[tuple[str, Callable[[], None], int, str, Callable[[], None]]] = [
         "a newer version",
         raise_format,
         1,
-        "state.json is of format 3, which this version does not know",
+        "state.json is of format 9, which this version does not know",
         put_back_newest,
     ),
 ]

@@ -77,8 +77,8 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.PROJECT_PLAN: msg("plan and drift of several stacks"),
     DocumentType.PROJECT_OUTPUTS: msg("output of several stacks"),
     DocumentType.WATCH: "watch",
-    DocumentType.POLICY_LIST: "policy list",
-    DocumentType.POLICY_TEST: "policy test",
+    DocumentType.POLICY_LIST: msg("policy list"),
+    DocumentType.POLICY_TEST: msg("policy test"),
 }
 """The commands that print a document of each type with `--format json`, as text."""
 
