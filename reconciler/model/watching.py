@@ -52,7 +52,8 @@ class Sight:
     """What one pass saw. `at` is when the reading began and `until` when it ended, in unix seconds.
 
     `trouble` is `STALE` if nothing can be concluded from it, `BLOCKED` if nothing is done without a
-    person, or `FAILED` if the files have mistakes, with the reason; else None. `running` is the run
+    person, `WAITING` for another stack, or `FAILED` if the files have mistakes, with the reason;
+    else None. `running` is the run
     that is active now, `pending` the number of changes that the files ask for, `digest` that of the
     files.
     """

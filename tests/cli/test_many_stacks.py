@@ -119,6 +119,24 @@ def test_several_named_stacks_take_the_same_way(capsys: pytest.CaptureFixture[st
     ]
 
 
+def test_a_stack_of_the_project_can_be_named_by_its_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("net").mkdir()
+    Path("network/stack.yaml").rename("net/stack.yaml")
+    Path("shop/stack.yaml").write_text(SHOP.replace("../network", "../net"))
+    Path("reconciler.yaml").write_text(PROJECT.replace("path: network", "path: net"))
+    Path("network").rmdir()
+
+    assert document(capsys, "plan", "network", "--env", "prod")["stack"] == "network"
+    assert titles(document(capsys, "plan", "network", "shop", "--env", "prod")) == [
+        *("network/prod", "shop/prod")
+    ]
+    assert call(capsys, "freeze", "network", "--env", "prod", "--reason", "audit")[0] == 0
+    code, _, err = call(capsys, "plan", "nothing")
+    assert code == 1 and "nothing does not exist" in err
+
+
 def test_the_stacks_of_a_project_share_one_local_cloud(capsys: pytest.CaptureFixture[str]) -> None:
     for environment in ("staging", "prod"):
         arguments = ("apply", "network", "--env", environment, "--yes", *SCALE)

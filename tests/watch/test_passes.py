@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.commands.project.gate_values import GateRules, Gates
+from reconciler.commands.watch import sight
+from reconciler.commands.watch.decide import decide
 from reconciler.iwinv.shared.account_pool import AccountPool
+from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
-from reconciler.model.watching import Allowed, Health
+from reconciler.model.watching import Allowed, Health, Memory
 from reconciler.policies.judgement import PolicyJudgement
 from tests.watch.watcher import STACK, Watcher
 
@@ -170,3 +173,12 @@ def test_a_list_that_was_read_before_the_pass_counts_from_then(watcher: Watcher)
     watcher.wait(4.5)
     passed = watcher.look()
     assert passed.reverted == () and watcher.writes == []
+
+
+def test_a_stack_that_reads_one_that_was_never_applied_waits() -> None:
+    missing = error("output", "stack `network` has no state yet, so it has no outputs")
+    seen = sight.of_stop(Abort(missing), 1e9)
+    made = decide(seen, Memory(), Allowed())
+    assert (made.health, made.reason, made.revert) == (Health.WAITING, missing.message, ())
+    both = sight.of_stop(Abort(missing, error("wrong-type", "a mistake")), 1e9)
+    assert decide(both, Memory(), Allowed()).health is Health.FAILED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,6 +13,9 @@ from reconciler.common.text import msg
 from reconciler.config.inputs import piped
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+"""What may be the name of a stack: no path to a file of one."""
 
 
 @contextmanager
@@ -38,8 +43,17 @@ def shared(files: Sequence[str]) -> AbstractContextManager[None]:
 
 
 def path_of(stack: str) -> Path:
-    """The path of a stack in messages, and beside which its state is."""
-    return Path(piped.spelled(stack))
+    """The path of a stack in messages, and beside which its state is. A word that is no path, but a
+    name in the project of the current folder, is that stack. Raises `Abort` if the file of the
+    project has mistakes.
+    """
+    path = Path(piped.spelled(stack))
+    if _NAME.fullmatch(stack) is None or os.path.lexists(path):
+        return path
+    from reconciler.config.project import project_file
+
+    entry = project_file.load(Path()).stacks.get(stack)
+    return path if entry is None else entry.path
 
 
 def saved_from(path: str, file: str, stack: str) -> None:

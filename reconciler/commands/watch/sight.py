@@ -33,6 +33,9 @@ _UNKNOWN = frozenset({"mass-absence", "cloud"})
 _UNKNOWN_STOPS = frozenset({"cloud", "locked", "state-place", "clock", "credentials", "account"})
 """The same of a run that stopped: the next one may see more."""
 
+_WAITS = frozenset({"output"})
+"""Codes of problems that end when another stack is applied."""
+
 _HARMLESS = frozenset({"exposed", "powered-off"})
 """Codes of errors that a revert may be the answer to."""
 
@@ -66,11 +69,11 @@ def of_stop(stop: Abort, at: float) -> Sight:
     unknown = _first(stop.problems, _UNKNOWN_STOPS)
     if unknown is not None:
         return Sight(at, trouble=(Health.STALE, unknown))
+    wrong = [each for each in stop.problems if each.severity is Severity.ERROR]
+    if wrong and all(each.code in _WAITS for each in wrong):
+        return Sight(at, trouble=(Health.WAITING, wrong[0].message))
     blocked = exit_codes.of_problems(stop.problems) in (exit_codes.DECIDE, exit_codes.REFUSED)
-    first = next(
-        (problem.message for problem in stop.problems if problem.severity is Severity.ERROR),
-        msg("the run stopped"),
-    )
+    first = wrong[0].message if wrong else msg("the run stopped")
     return Sight(at, trouble=(Health.BLOCKED if blocked else Health.FAILED, first))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import options
+from reconciler.cli.arguments import piped_arguments
 from reconciler.cli.run_context import Session, ends, lock_seconds, stop_usage
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -41,7 +42,8 @@ def _on_targets(command: Callable[..., int]) -> Callable[..., int]:
         names = ("environment", "simulate", "time_scale")
         given = {name: values.pop(name) for name in names}
         here = Session(console, Path(), **given)
-        sessions = [replace(here, path=Path(stack)) for stack in dict.fromkeys(stacks)]
+        paths = map(piped_arguments.path_of, dict.fromkeys(stacks))
+        sessions = [replace(here, path=path) for path in paths]
         return command(sessions or _of_project(here), **values)
 
     found: Callable[..., int] = ends(opened)
