@@ -43,9 +43,9 @@ def shared(files: Sequence[str]) -> AbstractContextManager[None]:
 
 
 def path_of(stack: str) -> Path:
-    """The path of a stack in messages, and beside which its state is. A word that is no path, but a
-    name in the project of the current folder, is that stack. Raises `Abort` if the file of the
-    project has mistakes.
+    """The path of a stack in messages, and beside which its state is. If there is no such path, a
+    name of the project of the current folder names its stack. Raises `Abort` if the file of
+    the project has mistakes.
     """
     path = Path(piped.spelled(stack))
     if _NAME.fullmatch(stack) is None or os.path.lexists(path):
