@@ -10,6 +10,7 @@ from reconciler.commands.project.gate_values import GateRules, Gates
 from reconciler.commands.watch import sight
 from reconciler.commands.watch.decide import decide
 from reconciler.iwinv.shared.account_pool import AccountPool
+from reconciler.model import http
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 from reconciler.model.watching import Allowed, Health, Memory
@@ -182,3 +183,23 @@ def test_a_stack_that_reads_one_that_was_never_applied_waits() -> None:
     assert (made.health, made.reason, made.revert) == (Health.WAITING, missing.message, ())
     both = sight.of_stop(Abort(missing, error("wrong-type", "a mistake")), 1e9)
     assert decide(both, Memory(), Allowed()).health is Health.FAILED
+
+
+def test_what_changes_between_the_look_and_the_revert_is_left(watcher: Watcher) -> None:
+    widened(watcher)
+    watcher.look()
+    watcher.wait(6)
+    honest, firewalls = watcher.harness._send, 0
+
+    def changed_before_the_second_reading(request: http.Request) -> http.Response:
+        nonlocal firewalls
+        if request.method == "GET" and request.path == "/v1/security-groups":
+            firewalls += 1
+            if firewalls == 2:
+                watcher.change("set", "rule", "shop-web/ssh", ip="203.0.113.0/24")
+        return honest(request)
+
+    watcher.harness._send = changed_before_the_second_reading  # type: ignore[method-assign]
+    passed = watcher.look()
+    assert firewalls == 2 and passed.reverted == () and watcher.writes == []
+    assert "changed once more" in passed.decision.left["firewalls.web.rules.ssh"]

@@ -90,6 +90,12 @@ def is_revert(plan: Plan, addresses: frozenset[str]) -> bool:
     )
 
 
+def is_same(planned: Planned, sight: Sight, addresses: frozenset[str]) -> bool:
+    """Whether a later plan shows the same drift of these addresses as a pass saw."""
+    later = {_drifted(row, planned.plan).seen for row in unstated(planned.plan.drift)}
+    return {row.seen for row in sight.drift if row.address in addresses} <= later
+
+
 def _first(problems: tuple[Problem, ...], codes: frozenset[str]) -> str | None:
     return next(
         (

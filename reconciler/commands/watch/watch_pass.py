@@ -67,7 +67,7 @@ def watch(
     decision = decide(sight, known, allowed)
     reverted: tuple[str, ...] = ()
     if decision.revert:
-        decision, reverted = work.revert(decision)
+        decision, reverted = work.revert(decision, sight)
     else:
         notes.keep(watched.store, decision.memory)
     return Passed(
@@ -122,7 +122,9 @@ class _Pass:
             stack, self.connection, self.watched.store, recovering.Answers(), self.run, asks
         )
 
-    def revert(self, decision: WatchDecision) -> tuple[WatchDecision, tuple[str, ...]]:
+    def revert(
+        self, decision: WatchDecision, sight: Sight
+    ) -> tuple[WatchDecision, tuple[str, ...]]:
         """Reverts what was decided, if a plan of just that does nothing else. The memory is kept
         first: a revert that is cut off counts.
         """
@@ -140,6 +142,10 @@ class _Pass:
             notes.keep(self.watched.store, decision.memory)
             return replace(decision, revert=(), left={**decision.left, **left}), ()
         notes.keep(self.watched.store, decision.memory)
+        if not sights.is_same(planned, sight, wanted):
+            reason = msg("it changed once more; it is seen again")
+            left = dict.fromkeys(decision.revert, reason)
+            return replace(decision, revert=(), left={**decision.left, **left}), ()
         try:
             applied = self._apply(planned, options)
         except Abort as stop:
