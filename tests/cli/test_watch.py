@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.cli.subcommands.project import watch_command
 from reconciler.cli.watching import notices as notices_module
+from reconciler.commands.watch import watch_pass
 from tests.cli.sessions import SCALE, WEB, begin, call, validator
 
 SHOP = WEB.replace(" ${vars.note}", "")
@@ -155,3 +158,19 @@ def test_each_pass_reads_the_rules_of_the_project_again(
     code, out, _ = call(capsys, "watch", "shop", "--every", "10m", *SCALE)
     assert code == 0 and sent and out.count("shop  drifted") == 2
     assert out.count("Written to the branch") == 1
+
+
+def test_a_signal_during_a_revert_ends_the_passes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices(monkeypatch)
+    honest = watch_pass.watch
+
+    def struck(watched: Any, connection: Any, run: Any, emit: Any) -> Any:
+        with run.interrupts:
+            signal.raise_signal(signal.SIGINT)
+        return honest(watched, connection, run, emit)
+
+    monkeypatch.setattr(watch_pass, "watch", struck)
+    code, out, _ = call(capsys, "watch", "--all", "--every", "10m", *SCALE)
+    assert code == 130 and "shop  clean" in out and "blog" not in out

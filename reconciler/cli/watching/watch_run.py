@@ -59,14 +59,17 @@ def run(
     """
     console, project = chosen.console, chosen.project
     console.problems(list(notices.problems(project.notify, os.environ)))
+    handler = SignalHandler(lambda: None)
     while True:
-        passes = list(_passes(chosen))
+        passes = list(_passes(chosen, handler))
         document = watch_json.document(passes, project.name, now())
         if console.json:
             text = escape.json_text(document, indent=2 if options.every is None else None)
             console.out.write(text + "\n")
         for file in options.metrics:
             metrics.write(Path(file), passes, project.name, document)
+        if handler():
+            return exit_codes.INTERRUPTED
         if options.every is None:
             return _exit_code(passes, detailed=options.detailed_exitcode)
         failures = min((each.decision.memory.failures for each in passes), default=0)
@@ -79,13 +82,17 @@ def run(
         sleep(seconds)
 
 
-def _passes(chosen: ChosenStacks) -> Iterator[Passed]:
-    """A pass over each stack. Stacks of one account share what is read of it, until a revert."""
+def _passes(chosen: ChosenStacks, handler: SignalHandler) -> Iterator[Passed]:
+    """A pass over each stack, until a signal came during a revert. Stacks of one account share what
+    is read of it, until a revert.
+    """
     for group in by_account(chosen):
         pool = None
         for each in group:
+            if handler():
+                return
             pool = AccountPool() if pool is None else pool
-            found = _StackWatch(each, chosen.project, pool).passed()
+            found = _StackWatch(each, chosen.project, pool, handler).passed()
             # A revert that failed may have sent something, too.
             is_same = not found.decision.revert and found.health is not Health.FAILED
             pool = pool if is_same else None
@@ -103,6 +110,7 @@ class _StackWatch:
     stack: ChosenStack
     project: Project
     pool: AccountPool
+    handler: SignalHandler
 
     @property
     def session(self) -> Session:
@@ -151,7 +159,7 @@ class _StackWatch:
             id=id,
             holder=composition.holder("reconciler watch", id),
             nonce=composition.nonce,
-            interrupts=SignalHandler(lambda: None),
+            interrupts=self.handler,
             again=self.session.again("watch"),
             wait=False,
         )
