@@ -26,7 +26,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("common", "version"),
     ("locale",),
     ("model",),
-    ("resources", "iwinv", "store"),
+    ("resources", "iwinv", "store", "forge"),
     ("config", "schedule", "contract"),
     ("recovery",),
     ("planner",),

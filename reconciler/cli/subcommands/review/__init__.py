@@ -1,0 +1,1 @@
+"""Commands for teams that review plans: `ci`, `report`, `audit`."""
