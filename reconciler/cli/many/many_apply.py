@@ -16,7 +16,7 @@ from reconciler.cli import composition, interrupts, options, plan_output
 from reconciler.cli.arguments.freeze_options import reason_to_override
 from reconciler.cli.many import many_plans
 from reconciler.cli.many.chosen_stacks import ChosenStack, ChosenStacks
-from reconciler.cli.many.stack_carrier import RunTerms, StackCarrier
+from reconciler.cli.many.stack_carrier import Accounts, CheckedPlan, RunTerms, StackCarrier
 from reconciler.cli.many.stack_threads import StackThreads
 from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session, stop_usage
@@ -96,7 +96,7 @@ def _carry_out(chosen: ChosenStacks, choices: Choices, *, destroy: bool) -> int:
     terms = RunTerms(
         chosen, choices, wanted, run_id, chosen.command("destroy" if destroy else "apply")
     )
-    run = _ManyRun(terms, needs, lines)
+    run = ManyRun(terms, needs, lines)
     try:
         return run.carry_out()
     except Abort as stop:
@@ -126,9 +126,10 @@ def _check_titles(accept: tuple[Acceptance, ...], titles: list[str]) -> None:
 
 
 @dataclass(slots=True)
-class _ManyRun:
+class ManyRun:
     """One command on several stacks. `needs` is what each waits for, `lines` writes the JSON
-    events. `pools` have what was read for the plans, by title.
+    events. `pools` have what was read for the plans, by title. `check` may refuse a plan that was
+    made under the lock.
     """
 
     terms: RunTerms
@@ -136,6 +137,7 @@ class _ManyRun:
     lines: JsonLines
     began: float = field(default_factory=time.monotonic)
     pools: dict[str, AccountPool | None] = field(default_factory=dict)
+    check: CheckedPlan | None = None
 
     @property
     def chosen(self) -> ChosenStacks:
@@ -167,7 +169,7 @@ class _ManyRun:
         if is_run:
             decisions = self._ask(plan)
             self.chosen.console.begin()
-            queue, ended = self._run(queue, plan, decisions)
+            queue, ended = self.run(queue, plan, decisions)
         results = apply_all.results(queue, plan, ended)
         results += tuple(StackResult(title, StackEnd.DONE) for title in gone)
         code = exit_codes.worst(each.exit_code for each in results)
@@ -223,9 +225,12 @@ class _ManyRun:
     # The run
     # --------------------------------------------------------------------------------------------
 
-    def _run(
+    def run(
         self, queue: StackQueue, plan: ProjectPlan, decisions: Mapping[str, Decision]
     ) -> tuple[StackQueue, Mapping[str, StackResult]]:
+        """Carries out the stacks of a queue, as far as they need no more consent than that of the
+        decisions. Returns the queue at its end, and what became of each stack that began.
+        """
         console = self.chosen.console
         handler = interrupts.SignalHandler(
             lambda: applying.report_interrupt(console),
@@ -238,7 +243,8 @@ class _ManyRun:
                 for part in plan.parts
                 if part.planned is not None and not part.after
             }
-            carrier = StackCarrier(self.terms, decisions, final, clouds, passwords, self.pools)
+            accounts = Accounts(clouds, self.pools)
+            carrier = StackCarrier(self.terms, decisions, final, accounts, passwords, self.check)
             threads = StackThreads(carrier.carry_out, handler)
             with handler:
                 return drive(queue, threads, handler), threads.results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -68,9 +68,14 @@ def drift(chosen: ChosenStacks, *, detailed_exitcode: bool) -> int:
 
 
 @contextmanager
-def planned_stacks(chosen: ChosenStacks, wanted: PlanOptions | None) -> Iterator[PlannedStacks]:
+def planned_stacks(
+    chosen: ChosenStacks,
+    wanted: PlanOptions | None,
+    further: Callable[[ProjectPlan], PlanOptions | None] = lambda made: None,
+) -> Iterator[PlannedStacks]:
     """The plans of all stacks, or without options their drift; the account stays open while the
-    block runs. Stacks with local clouds of their own are planned apart.
+    block runs. Stacks with local clouds of their own are planned apart. If `further` gives options
+    for the plans, they are made once more, of the same reading.
     """
     if wanted is not None and chosen.project.policies:
         from reconciler.policies import policy_set
@@ -86,6 +91,9 @@ def planned_stacks(chosen: ChosenStacks, wanted: PlanOptions | None) -> Iterator
                 made = drift_all([drift_input(each) for each in group], connection)
             else:
                 made = plan_all([stack_input(each, wanted) for each in group], connection)
+                if (again := further(made)) is not None:
+                    calls += made.calls
+                    made = plan_all([stack_input(each, again) for each in group], connection)
         calls += made.calls
         parts |= {part.title: part for part in made.parts}
         connections |= {each.title: connection for each in group}
@@ -184,10 +192,9 @@ def saved_plan(
     session, planned = each.session, part.planned
     code = plan_output.exit_code(planned, detailed=False)
     connection = found.connections[each.title]
-    accept = choices.accept
-    return plan_output.saved(
-        session, planned, connection, plan_output.plan_options(choices), accept, code=code
-    )
+    accept = approval.own(choices.accept, each.title)
+    options = plan_output.plan_options(choices).of_stack(each.title)
+    return plan_output.saved(session, planned, connection, options, accept, code=code)
 
 
 # What is shown

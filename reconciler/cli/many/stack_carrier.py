@@ -37,13 +37,30 @@ if TYPE_CHECKING:
     from reconciler.commands.password_file import FirstPasswords
     from reconciler.executor.first_passwords import KeepPassword
     from reconciler.iwinv.shared.account_pool import AccountPool
+    from reconciler.model.diagnostics import Problem
     from reconciler.model.plan import Plan
     from reconciler.model.resource import Stack
     from reconciler.planner.compare.assessment import PlanOptions
+    from reconciler.planner.saved_plan import SavedPlan
 
 
 Link: TypeAlias = Callable[[], "AbstractContextManager[Connection]"]
 """Opens the account of a run."""
+
+CheckedPlan: TypeAlias = Callable[["SavedPlan", "Planned"], "Problem | None"]
+"""Returns why a plan that was made under the lock is not carried out, None if it may be. The first
+argument is the plan as it would be saved.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """For each stack by title the environment variables that name its account, and what the run has
+    read of that account.
+    """
+
+    variables: Mapping[str, Mapping[str, str]]
+    pools: Mapping[str, AccountPool | None] = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +90,7 @@ class RunTerms:
 
 class StackCarrier:
     """Carries out stacks. `decisions` are those about the plans that were shown, and `final` has
-    those plans by title, without provisional ones. `clouds` has for each stack the variables that
-    name its account, `pools` what the run has read of that account.
+    those plans by title, without provisional ones. `check` may refuse a plan under the lock.
     """
 
     def __init__(
@@ -82,13 +98,12 @@ class StackCarrier:
         terms: RunTerms,
         decisions: Mapping[str, Decision],
         final: Mapping[str, Plan],
-        clouds: Mapping[str, Mapping[str, str]],
+        accounts: Accounts,
         passwords: FirstPasswords | None,
-        pools: Mapping[str, AccountPool | None] = EMPTY,
+        check: CheckedPlan | None = None,
     ) -> None:
-        self._pools = pools
-        self._terms, self._decisions, self._clouds = terms, decisions, clouds
-        self._final, self._passwords = final, passwords
+        self._terms, self._decisions, self._accounts = terms, decisions, accounts
+        self._final, self._passwords, self._check = final, passwords, check
         self._lock = threading.Lock()
         # An option of the command, which other threads do not see.
         self._cached = options.uses_cache()
@@ -102,6 +117,7 @@ class StackCarrier:
         session = replace(own, console=console, problems=[])
         link, shown = self._link(session, turn), self._final.get(title)
         prompter = StackPrompter(session, terms, turn, link, shown)
+        prompter.check = self._check
         try:
             with state_places.open_places():
                 applied = self._applied(session, prompter, turn)
@@ -155,7 +171,7 @@ class StackCarrier:
         def connect() -> Iterator[Connection]:
             opened = composition.connect(
                 session.path,
-                self._clouds[turn.title],
+                self._accounts.variables[turn.title],
                 simulated=session.simulate,
                 time_scale=session.time_scale,
                 problems=session.problems,
@@ -168,7 +184,8 @@ class StackCarrier:
                     if not isinstance(activity, ActivityEnded):
                         turn.stop_if_interrupted()
 
-                yield replace(connection, notify=notified, pool=self._pools.get(turn.title))
+                pool = self._accounts.pools.get(turn.title)
+                yield replace(connection, notify=notified, pool=pool)
 
         return connect
 
@@ -188,6 +205,8 @@ class StackPrompter(RunPrompter):
     ) -> None:
         super().__init__(session, run=terms.run, stack=turn.title)
         self._turn, self._connect, self._shown = turn, connect, shown
+        self._terms = terms
+        self.check: CheckedPlan | None = None
 
     def connect(self) -> AbstractContextManager[Connection]:
         """The account of the run."""
@@ -206,9 +225,17 @@ class StackPrompter(RunPrompter):
             found = plan_text.plan_lines(plan, header, style, decision, planned.outputs)
             console.result(list(found))
         problem = apply_all.grown(self._turn.title, planned, decision, self._shown)
+        if problem is None and self.check is not None:
+            problem = self.check(self._saved(planned), planned)
         if problem is not None:
             raise Abort(problem, exit_code=exit_codes.REFUSED)
         self._turn.begin()
+
+    def _saved(self, planned: Planned) -> SavedPlan:
+        title, terms = self._turn.title, self._terms
+        accept = approval.own(terms.choices.accept, title)
+        options = terms.wanted.of_stack(title)
+        return plan_output.saved(self.session, planned, self.opened[0], options, accept)
 
     def ask(self, planned: Planned, decision: Decision) -> bool:
         """Nobody is asked during the run."""
