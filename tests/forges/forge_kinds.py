@@ -1,0 +1,88 @@
+"""The implementations of the port `Forge` that the contract suite runs over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, TypeAlias
+
+from reconciler.model.ports.forge_ports import Forge
+from tests.doubles.memory_forge import MemoryForge
+from tests.forges.forge_world import ForgeWorld
+
+
+class Scene(Protocol):
+    """A forge with several accounts, and what people do there beside the port."""
+
+    def forge(self, account: str) -> Forge:
+        """The port, with the token of an account. `reconciler[bot]` is a bot."""
+        ...
+
+    def open_pull(self, author: str, *, base: str = "main", is_fork: bool = False) -> int:
+        """A pull request of a new branch. Returns its number."""
+        ...
+
+    def push(self, number: int) -> str:
+        """Adds a commit to a pull request. Returns it."""
+        ...
+
+    def merge(self, number: int) -> str:
+        """Merges a pull request. Returns the commit on the base."""
+        ...
+
+    def close(self, number: int) -> None:
+        """Closes a pull request without a merge."""
+        ...
+
+    def set_team(self, name: str, members: Sequence[str]) -> None:
+        """Makes a team."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Lets time go by."""
+        ...
+
+
+Opener: TypeAlias = Callable[[ForgeWorld, str], Forge]
+"""Gives the port over a world, with the token of an account."""
+
+
+class WorldScene:
+    """A scene over a `ForgeWorld`."""
+
+    def __init__(self, world: ForgeWorld, opener: Opener) -> None:
+        self.world, self._opener = world, opener
+
+    def forge(self, account: str) -> Forge:
+        self.world.account(account)
+        return self._opener(self.world, account)
+
+    def open_pull(self, author: str, *, base: str = "main", is_fork: bool = False) -> int:
+        return self.world.open_pull(author, base=base, is_fork=is_fork).number
+
+    def push(self, number: int) -> str:
+        return self.world.push(number)
+
+    def merge(self, number: int) -> str:
+        return self.world.merge(number)
+
+    def close(self, number: int) -> None:
+        self.world.close(number)
+
+    def set_team(self, name: str, members: Sequence[str]) -> None:
+        for member in members:
+            self.world.account(member)
+        self.world.teams[name] = list(members)
+
+    def wait(self, seconds: float) -> None:
+        self.world.wait(seconds)
+
+
+@contextmanager
+def memory() -> Iterator[Scene]:
+    """The port in memory."""
+    yield WorldScene(ForgeWorld(), MemoryForge)
+
+
+KINDS: dict[str, Callable[[], AbstractContextManager[Scene]]] = {"memory": memory}
+"""Each implementation by its name: a new scene, and its end."""
