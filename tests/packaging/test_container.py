@@ -83,7 +83,7 @@ def test_what_is_copied_exists_and_is_enough_to_build() -> None:
     hatch = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]
     wheel = hatch["build"]["targets"]["wheel"]["only-include"]
     readme = hatch["metadata"]["hooks"]["fancy-pypi-readme"]["fragments"][0]["path"]
-    for needed in (*wheel, readme, "LICENSE", "pyproject.toml"):
+    for needed in (*wheel, readme, "LICENSE", "NOTICE", "pyproject.toml"):
         assert any(needed == source or needed.startswith(f"{source}/") for source in sources)
 
 
