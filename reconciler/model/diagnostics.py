@@ -291,6 +291,7 @@ CODES: dict[str, str] = {
     "plan-stale": "The saved plan is stale: something changed since it was created.",
     "plan-unreadable": "The saved plan cannot be read.",
     "plan-unknown": "The store of the stack has no such saved plan.",
+    "forge": "A forge refused a request or cannot be reached.",
     "usage": "Flags or arguments contradict each other.",
     "interrupted": "The run was interrupted.",
     "not-shown": "The plan could not be written to standard output, so nothing was changed.",

@@ -1,0 +1,76 @@
+"""The hidden lines of our own comments, and the names of statuses.
+
+The first line of a comment says which stack it is about, the second one which plans it has shown.
+They are for finding a comment again, and decide nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from reconciler.model.ports.plan_ports import short_id
+
+APPROVED_STATUS: Final = "reconciler/approved"
+"""The name of the status that says whether an approval is missing in a pull request."""
+
+EARLIER_MAX = 10
+"""How many earlier plans a comment remembers."""
+
+_MARKER = re.compile(r"<!-- reconciler: ([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?) -->\s*(?:\n|\Z)")
+_PLANS = re.compile(r"[^\n]*\n<!-- plans:((?: [0-9a-f]{12}){1,11}) -->[ \t]*\r?(?:\n|\Z)")
+_VOLATILE = "<!-- reconciler: run -->"
+
+
+def status_name(title: str) -> str:
+    """The name of a stack's status: `reconciler/shop.prod`."""
+    return f"reconciler/{_flat(title)}"
+
+
+def marker(title: str) -> str:
+    """The first line of the comment about a stack."""
+    return f"<!-- reconciler: {_flat(title)} -->"
+
+
+def title_of_comment(body: str) -> str | None:
+    """The title of the stack that a comment is about; None if it has no marker."""
+    found = _MARKER.match(body)
+    return None if found is None else found[1].replace(".", "/")
+
+
+def plans_line(current: str | None, earlier: Iterable[str]) -> str | None:
+    """The second line of a comment: the id of its plan and those before it. None without any."""
+    ids = [short_id(each) for each in ((current or ""), *earlier) if each]
+    return f"<!-- plans: {' '.join(ids[: EARLIER_MAX + 1])} -->" if ids else None
+
+
+def plans_of_comment(body: str | None) -> tuple[str, ...]:
+    """The ids of the plans that a comment has shown, 12 letters each, the latest first."""
+    found = None if body is None else _PLANS.match(body)
+    return () if found is None else tuple(found[1].split())
+
+
+def volatile(line: str) -> str:
+    """A line at the end of a comment, such as the link to the run. A comment that differs only
+    in it is not written again.
+    """
+    return f"\n{_VOLATILE}\n{line}\n"
+
+
+def is_same(body: str, other: str) -> bool:
+    """Whether two texts of a comment say the same, however the forge keeps spaces at the ends of
+    lines.
+    """
+    return _lasting(body) == _lasting(other)
+
+
+def _lasting(body: str) -> list[str]:
+    lines = [line.rstrip() for line in body.partition(f"\n{_VOLATILE}")[0].splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _flat(title: str) -> str:
+    return title.replace("/", ".")
