@@ -292,6 +292,7 @@ CODES: dict[str, str] = {
     "plan-unreadable": "The saved plan cannot be read.",
     "plan-unknown": "The store of the stack has no such saved plan.",
     "forge": "A forge refused a request or cannot be reached.",
+    "pull-request": "The files of a pull request cannot be merged, or must not be read.",
     "usage": "Flags or arguments contradict each other.",
     "interrupted": "The run was interrupted.",
     "not-shown": "The plan could not be written to standard output, so nothing was changed.",
