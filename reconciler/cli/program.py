@@ -34,6 +34,7 @@ _COMMANDS: Mapping[str, str] = {
     "show": "show_command",
     "output": "output_command",
     "graph": "graph_command",
+    "report": "review.report_command",
     "server": "server_commands",
     "bill": "server_commands",
     "state": "state_commands",

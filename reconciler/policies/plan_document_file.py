@@ -68,9 +68,22 @@ _PROBLEM: Mapping[str, Any] = {
 }
 
 
+_HINT = msg("give a JSON plan, as the command plan prints it")
+
+
 def read(file: Path) -> Mapping[str, Any]:
     """The JSON plan of a file. Raises `Abort` if it is none."""
-    hint = msg("give a JSON plan, as the command plan prints it")
+    found = parsed(file)
+    wrong = first_mistake(found)
+    if wrong is not None:
+        message = msg("{file} is not a JSON plan: {path}", file=file, path=wrong)
+        raise Abort(error("plan-unreadable", message, hint=_HINT))
+    document: Mapping[str, Any] = found
+    return document
+
+
+def parsed(file: Path) -> Any:
+    """The JSON of a file. Raises `Abort` if it is none."""
     try:
         data = paths.read_ordinary(file, PLAN_BYTES_MAX + 1)
     except OSError as failure:
@@ -81,16 +94,10 @@ def read(file: Path) -> Mapping[str, Any]:
         message = msg("{file} is larger than 16 MiB", file=file)
         raise Abort(error("file-too-large", message))
     try:
-        found = json.loads(data)
+        return json.loads(data)
     except (ValueError, RecursionError) as failure:
         message = msg("{file} is not JSON", file=file)
-        raise Abort(error("plan-unreadable", message, hint=hint)) from failure
-    wrong = first_mistake(found)
-    if wrong is not None:
-        message = msg("{file} is not a JSON plan: {path}", file=file, path=wrong)
-        raise Abort(error("plan-unreadable", message, hint=hint))
-    document: Mapping[str, Any] = found
-    return document
+        raise Abort(error("plan-unreadable", message, hint=_HINT)) from failure
 
 
 def first_mistake(found: Any) -> str | None:

@@ -2,9 +2,9 @@
 before it reaches a screen.
 
 `outside` is for lines on a terminal or in a CI log (a pipe may end in either, so both get the
-same), `json_text` for lines of JSON. Both keep every letter, Hangul included. They escape what a
-screen would obey instead of show: control characters, bidi and other invisible format characters,
-and the commands that CI systems look for in output.
+same), `json_text` for lines of JSON, `visible` for pages. All keep every letter, Hangul included.
+They escape what a screen would obey instead of show: control characters, bidi and other invisible
+format characters; the first two also the commands that CI systems look for in output.
 """
 
 from __future__ import annotations
@@ -50,9 +50,20 @@ def is_inert(text: str) -> bool:
     return all(outside(line) == line for line in text.replace("\t", " ").split("\n"))
 
 
+def visible(text: object) -> str:
+    """The text with every character visible, in the user's language: for a page, which no CI system
+    reads for commands.
+    """
+    return _visible(language.translated(text))
+
+
+def _visible(text: str) -> str:
+    return _UNUSUAL.sub(lambda found: _escape(found[0]), text)
+
+
 @lru_cache(maxsize=8192)
 def _outside(text: str) -> str:
-    text = _UNUSUAL.sub(lambda found: _escape(found[0]), text)
+    text = _visible(text)
     return _CI_COMMAND.sub(_defuse, text) if "::" in text or "##" in text else text
 
 

@@ -75,6 +75,7 @@ REFUSED: Mapping[str, tuple[int, str]] = {
     "state plans --remove": (1, KEPT),
     "state move --to postgresql:": (64, "the state of the local cloud stays with it"),
     "policy test --plan plan.json": (1, "the plan is a file of another command"),
+    "report plan.json": (1, "the plan is a file of another command"),
     "watch --all --env prod --metrics": (1, "the folder of the collector is missing"),
     "ls --watch": (64, "a table that is redrawn needs a terminal"),
 }
@@ -99,6 +100,7 @@ COPIES: Mapping[str, tuple[str, str]] = {
 BEFORE: Mapping[str, Sequence[str]] = {
     "doctor --contract --read contract-report.json": ("doctor --contract --yes",),
     "show prod.plan": ("plan --out prod.plan",),
+    "report prod.plan": ("plan --out prod.plan",),
     "apply --plan prod.plan web.yaml": ("plan web.yaml --env prod --out prod.plan",),
     "import instances.db shop-db": ("state forget instances.db --yes",),
     "import instances.db 203.": tuple(

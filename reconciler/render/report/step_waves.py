@@ -1,0 +1,122 @@
+"""Steps in waves, as a list and as the graph that a script may draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.common.text import msg
+from reconciler.render import escape, format
+from reconciler.render.report import page_words as words
+from reconciler.render.report.markup import Markup, el
+from reconciler.render.report.reported import Row, StackReport
+
+
+def waves(after: Mapping[str, Sequence[str]]) -> Mapping[str, int]:
+    """The wave of each key, from 1: one more than the last of those that it waits for. A key that
+    is not there is passed over.
+    """
+    found: dict[str, int] = {}
+    for start in after:
+        waiting = [start]
+        while waiting:
+            key = waiting[-1]
+            before = [each for each in after[key] if each in after]
+            missing = [each for each in before if each not in found and each not in waiting]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            found[key] = 1 + max((found.get(each, 0) for each in before), default=0)
+    return found
+
+
+def steps_list(plan: Row) -> Markup:
+    """The steps of a plan in waves. Those of one wave do not wait for each other."""
+    of = waves({step["key"]: step["after"] for step in plan["steps"]})
+    critical = frozenset(plan.get("critical", ()))
+    groups: dict[int, list[Row]] = {}
+    for step in plan["steps"]:
+        groups.setdefault(of[step["key"]], []).append(step)
+    return el(
+        "ol",
+        (
+            el(
+                "li",
+                el("h4", msg("Wave {number}", number=number)),
+                el("ul", (_step(step, critical) for step in groups[number])),
+            )
+            for number in sorted(groups)
+        ),
+        class_="waves",
+    )
+
+
+def _step(step: Row, critical: frozenset[str]) -> Markup:
+    notes: list[object] = []
+    if step["after"]:
+        notes.append([msg("after"), ": ", words.codes(step["after"])])
+    if step["after_accepted"]:
+        accepted = words.codes(step["after_accepted"])
+        notes.append([msg("as soon as the cloud has accepted"), ": ", accepted])
+    if step["fallback"]:
+        notes.append([msg("if the cloud refuses this"), ": ", words.codes(step["fallback"])])
+    calls = format.count(step["calls"], "api-call")
+    notes.append([calls, ", ", msg("critical")] if step["key"] in critical else calls)
+    return el(
+        "li",
+        words.code(step["key"]),
+        " ",
+        el("span", format.operation(step["operation"], old=step["deposed"]), class_="faint"),
+        el("ul", (el("li", note) for note in notes), class_="notes"),
+    )
+
+
+# The graph
+# ------------------------------------------------------------------------------------------------
+
+
+def graph_of(stack: StackReport) -> dict[str, Any] | None:
+    """The data of the graph of a stack: of its steps, or of what the stack has. None if there is
+    nothing to draw.
+    """
+    if stack.graph is not None:
+        return _of_resources(stack.title, stack.graph)
+    steps = () if stack.plan is None else stack.plan["steps"]
+    if stack.plan is None or not steps:
+        return None
+    tones = {change["address"]: words.tone(change) for change in stack.plan["changes"]}
+    of = waves({step["key"]: step["after"] for step in steps})
+    nodes = [
+        {
+            "id": step["key"],
+            "label": format.operation(step["operation"], old=step["deposed"]),
+            "address": escape.visible(step["address"]),
+            "operation": step["operation"],
+            "wave": of[step["key"]],
+            "tone": tones.get(step["address"], "plain"),
+        }
+        for step in steps
+    ]
+    edges = [[before, step["key"]] for step in steps for before in step["after"] if before in of]
+    return {"stack": escape.visible(stack.title), "nodes": nodes, "edges": edges}
+
+
+def _of_resources(title: str, graph: Row) -> dict[str, Any] | None:
+    after: dict[str, list[str]] = {node["id"]: [] for node in graph["nodes"]}
+    for edge in graph["edges"]:
+        after[edge["to"]].append(edge["from"])
+    of = waves(after)
+    nodes = [
+        {
+            "id": node["id"],
+            "label": escape.visible(node["id"]),
+            "address": escape.visible(node["address"]),
+            "operation": "",
+            "wave": of[node["id"]],
+            "tone": "plain",
+        }
+        for node in graph["nodes"]
+    ]
+    edges = [[edge["from"], edge["to"]] for edge in graph["edges"]]
+    return {"stack": escape.visible(title), "nodes": nodes, "edges": edges} if nodes else None

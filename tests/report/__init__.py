@@ -1,0 +1,1 @@
+"""Reports: one HTML file of a plan or of a state."""
