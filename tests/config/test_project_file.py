@@ -21,6 +21,7 @@ from reconciler.config.project.project import (
 )
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
+from reconciler.model.plan import RiskClass
 from reconciler.policies import policy_set
 
 GOOD = "version: 1\nproject: shop-infra\n"
@@ -134,6 +135,14 @@ MISTAKES += [
     ("a prune", RULE % "prune: always", ["not-allowed"], "never, ask, apply", ""),
     ("a class", RULE % "approvals: {deletes: 1}", ["unknown-key"], "`deletes`", "`delete`"),
     ("a number of approvals", RULE % "approvals: {any: 99}", ["out-of-bounds"], "0 to 20", ""),
+    ("no approval", RULE % "approvals: {any: -1}", ["out-of-bounds"], "0 to 20", ""),
+    (
+        "none for a class",
+        RULE % "approvals: {delete: 0}",
+        ["out-of-bounds"],
+        "`delete` needs",
+        "never",
+    ),
     ("approvals as text", RULE % "approvals: {any: nevr}", ["not-allowed"], "never", "`never`"),
     ("an approver", RULE % "approvers: ['a b']", ["bad-format"], "team:NAME", ""),
     ("a day", WINDOW % "days: moon, zone: UTC", ["bad-format"], DAY, ""),
@@ -360,8 +369,15 @@ def test_the_ways_to_share_a_quota(root: Path, text: str, quota: QuotaSharing) -
 
 def test_the_classes_of_approvals_are_those_of_consent() -> None:
     from reconciler.config import schema
-    from reconciler.model.plan import RiskClass
 
     rule = schema.load("reconciler")["properties"]["rules"]["items"]["properties"]
     classes = set(rule["approvals"]["properties"]) - {"any"}
     assert classes == {each.value for each in RiskClass}
+
+
+def test_every_plan_may_do_without_an_approval_but_no_class_may(root: Path) -> None:
+    Path("reconciler.yaml").write_text(RULE % "approvals: {any: 0, delete: 1}", encoding="utf-8")
+    assert project_file.load(Path()).settings("x").approvals == {"any": 0, "delete": 1}
+    zeros = ", ".join(f"{each.value}: 0" for each in RiskClass)
+    found = problems(RULE % f"approvals: {{{zeros}}}")
+    assert [each.code for each in found] == ["out-of-bounds"] * len(RiskClass)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from enum import Enum
+from string import ascii_lowercase, ascii_uppercase
 from typing import LiteralString, Self
 
 from reconciler.common.dataclass import dataclass
@@ -31,6 +32,7 @@ ANY = "any"
 _TEAM = "team:"
 _APPROVAL = re.compile(rf" {{0,3}}/approve[ \t]+([0-9A-Fa-f]{{{ID_LETTERS_MIN},64}})[ \t]*")
 _ATTEMPT = re.compile(r" {0,3}/approve\b", re.IGNORECASE)
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -262,4 +264,4 @@ def _account(name: str) -> str:
     """The name of an account for comparisons. Only the letters of ASCII have two cases: to a forge,
     no other letter equals one of them.
     """
-    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
+    return name.translate(_LOWER)

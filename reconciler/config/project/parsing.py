@@ -31,10 +31,12 @@ from reconciler.config.project.project import (
     Window,
 )
 from reconciler.model.diagnostics import Problem, error
+from reconciler.model.plan import RiskClass
 from reconciler.model.resource import EMPTY
 from reconciler.model.watching import Health
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_CLASSES = frozenset(each.value for each in RiskClass)
 _HEALTHS = {each.value: each for each in Health}
 _LANGUAGES = ("en", "ko")
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -177,7 +179,7 @@ def _settings(node: Table, problems: list[Problem]) -> Iterator[tuple[str, objec
         yield "prune", Prune(prune.text)
     approvals = node.get("approvals")
     if isinstance(approvals, Table):
-        yield "approvals", dict(_approvals(approvals))
+        yield "approvals", dict(_approvals(approvals, problems))
     if isinstance(node.get("approvers"), Sequence):
         yield "approvers", tuple(each.text for each in _texts(node.get("approvers")))
     if isinstance(node.get("windows"), Sequence):
@@ -188,10 +190,20 @@ def _settings(node: Table, problems: list[Problem]) -> Iterator[tuple[str, objec
         yield "drift", _drift(drift)
 
 
-def _approvals(node: Table) -> Iterator[tuple[str, int | None]]:
+def _approvals(node: Table, problems: list[Problem]) -> Iterator[tuple[str, int | None]]:
     for name, each in node.entries.items():
-        if isinstance(each, Scalar) and (each.text == "never" or type(each.value) is int):
-            yield name, None if each.text == "never" else int(each.text)
+        if not isinstance(each, Scalar):
+            continue
+        if each.text == "never":
+            yield name, None
+        elif type(each.value) is int and each.value < 1 and name in _CLASSES:
+            message = msg("`{name}` needs at least 1 approval", name=name)
+            hint = msg(
+                "write 1 to 20, or never: a class of consent is not applied without an approval"
+            )
+            problems.append(error("out-of-bounds", message, place=each.place, hint=hint))
+        elif type(each.value) is int:
+            yield name, each.value
 
 
 def _window(node: Table, problems: list[Problem]) -> Window | None:

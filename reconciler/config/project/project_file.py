@@ -40,7 +40,9 @@ def load(stack: Path) -> Project:
 
     meaning: list[Problem] = []
     project = parsing.values(root, file, meaning)
-    form = tuple(_mistakes(root, str(file), {each.place for each in parsing.hidden_values(root)}))
+    hidden = {each.place for each in parsing.hidden_values(root)}
+    hidden |= {each.place for each in meaning if each.code == "out-of-bounds" and each.place}
+    form = tuple(_mistakes(root, str(file), hidden))
     found = joined(form, meaning)
     if has_errors(found):
         raise Abort(*found)
