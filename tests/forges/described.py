@@ -41,6 +41,7 @@ class Description:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.about: Mapping[str, str] = document["about"]
+        self.schemas: Mapping[str, Any] = document["schemas"]
         self._operations = tuple(_operations(document["operations"]))
         resource = DRAFT202012.create_resource({"schemas": document["schemas"]})
         self._registry: Registry[Any] = Registry().with_resource(_ROOT, resource)

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.forges.described import Description, NotDescribed, Operation
 from tests.forges.forge_world import Account, ForgeWorld
 
-ABUSE = 599
+ABUSE = 418
 """The status of an answer to a request that the description does not have."""
 
 
@@ -202,7 +202,10 @@ class FakeForge(ABC):
             account = self.sender(request)
             made = account if isinstance(account, Answer) else self.answer(request, account)
             if operation is not None:
-                data = None if made.data is None else json.loads(json.dumps(made.data))
+                data = json.loads(json.dumps(made.data))
+                if isinstance(data, list):
+                    # The rows of a page are made alike: some of a long one are enough.
+                    data = data[:10] + data[10:][-10:]
                 self.description.answer(operation, made.status, data)
         except NotDescribed as violation:
             with self._lock:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Protocol, TypeAlias
 
+from reconciler.forge.forge_retry import ForgeWaits
+from reconciler.forge.forge_token import ForgeToken
+from reconciler.forge.github import GitHubForge
 from reconciler.model.ports.forge_ports import Forge
 from tests.doubles.memory_forge import MemoryForge
+from tests.forges.fake_github import FakeGitHub
 from tests.forges.forge_world import ForgeWorld
 
 
@@ -84,5 +89,23 @@ def memory() -> Iterator[Scene]:
     yield WorldScene(ForgeWorld(), MemoryForge)
 
 
-KINDS: dict[str, Callable[[], AbstractContextManager[Scene]]] = {"memory": memory}
+@contextmanager
+def github() -> Iterator[Scene]:
+    """The adaptor of GitHub over a fake server, which refuses what the description has not."""
+    with FakeGitHub(ForgeWorld()) as fake:
+        yield WorldScene(fake.world, partial(github_forge, fake))
+        assert not fake.violations, fake.violations
+
+
+def github_forge(fake: FakeGitHub, world: ForgeWorld, account: str) -> GitHubForge:
+    """The adaptor of GitHub, with the token of an account. It waits in the time of the world."""
+    token = ForgeToken(fake.token(account), "GITHUB_TOKEN")
+    waits = ForgeWaits(now=lambda: world.now, wait=world.wait)
+    return GitHubForge(fake.api_url, world.project, token, waits=waits)
+
+
+KINDS: dict[str, Callable[[], AbstractContextManager[Scene]]] = {
+    "memory": memory,
+    "github": github,
+}
 """Each implementation by its name: a new scene, and its end."""

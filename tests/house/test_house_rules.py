@@ -120,8 +120,10 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "yaml": ("reconciler/config/yaml_reader.py", "reconciler/simulator/"),
     "jsonschema": ("reconciler/config/schema.py",),
     "referencing": ("reconciler/config/schema.py",),
-    "requests": ("reconciler/iwinv/transport.py",),
-    "urllib3": ("reconciler/iwinv/transport.py",),  # what requests raises under a broken answer
+    # what requests and, under a broken answer, urllib3 raise also reaches users of PyGithub
+    "requests": ("reconciler/iwinv/transport.py", "reconciler/forge/github_link.py"),
+    "urllib3": ("reconciler/iwinv/transport.py", "reconciler/forge/github_link.py"),
+    "github": ("reconciler/forge/github_link.py",),
     "deepdiff": ("reconciler/planner/compare/diff.py",),
     "lark": ("reconciler/config/cel_syntax.py",),
     "re2": ("reconciler/common/patterns.py",),

@@ -28,11 +28,13 @@ PARSED = {
     "reconciler/cli/run_context.py": {"reconciler "},
     "reconciler/config/yaml_errors.py": {"expected ',' or", "mapping values"},
     "reconciler/common/patterns.py": {"escape sequence"},
+    "reconciler/forge/forge_retry.py": {"rate limit"},
+    "reconciler/forge/github_errors.py": {"not permitted to create"},
     "reconciler/resources/_operations.py": {" rc-"},
     "reconciler/simulator/switches.py": {" reads", " read"},
 }
-"""Texts that are no sentences of this project: a command in a hint, messages of libraries, a
-marker, an input.
+"""Texts that are no sentences of this project: a command in a hint, messages of libraries and
+forges, a marker, an input.
 """
 
 LEFT = {
