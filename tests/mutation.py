@@ -80,7 +80,9 @@ def copy_to(folder: Path) -> None:
             shutil.copy(source, folder / name)
 
 
-def run_tests(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
+def run_tests(
+    folder: Path, tests: tuple[str, ...], seconds: float = SECONDS_MAX
+) -> tuple[int, str]:
     """The exit code of the tests in a copy, and the first one that failed."""
     command = [
         sys.executable,
@@ -100,7 +102,7 @@ def run_tests(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=SECONDS_MAX,
+        timeout=seconds,
         check=False,
     )
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
@@ -139,7 +141,7 @@ def try_none(tests: tuple[str, ...]) -> str | None:
     """Why the tests say nothing: they are red without a mutant."""
     with tempfile.TemporaryDirectory() as name:
         copy_to(Path(name))
-        code, text = run_tests(Path(name), tests)
+        code, text = run_tests(Path(name), tests, SECONDS_MAX * len(tests))
     return None if code == GREEN else text
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 
 from tests.faults import faults, harness, overtaken
 from tests.faults.bench import Bench
@@ -22,20 +23,6 @@ DEEDS_SAMPLED = 40
 """Breaks of the store that a sample takes of each story: together the stories have all kinds of them
 several times over.
 """
-
-WHOLE = ("one server", "no change")
-"""Stories of which the begin and the end of the run are broken too, in all kinds: with no state, and
-with nothing to do.
-"""
-
-LONG = ("ten at once", "destroy")
-"""Stories of many equal steps, whose kinds do not depend on the writes around."""
-
-READ_WRONG = (*faults.REFUSED_READS, *faults.LIES)
-"""Faults of reads that do not end in an error, so that what follows differs by story."""
-
-RESTS_SAMPLED = 15
-"""Breaks of the begin and the end that are tried of each other story."""
 
 CHUNK = 60
 """Breaks that one process takes at a time."""
@@ -89,31 +76,43 @@ def sample(calm: Calm, *, seed: int = SEED) -> tuple[Break, ...]:
     return tuple(one for one in chosen if one.boundary.place == "send" or one in kept)
 
 
-def of_each_kind(calm: Calm) -> tuple[Break, ...]:
-    """What the suite tries of a story: each fault of each write, and of everything else one
-    boundary of each kind with each fault. A kind is what is done, and the writes before and after
-    it.
-
-    What comes before the first write or after the last is alike in all stories: all its kinds are
-    tried in `WHOLE` and `LONG`, and some breaks of it in each of the others.
+def pairs_of(one: Break, story_name: str) -> frozenset[tuple[str, ...]]:
+    """What a break shows in pairs: this fault at this kind of boundary, the fault in this story,
+    and the kind in the story.
     """
-    writes = ["", *(one.what for one in calm.boundaries if one.is_write), ""]
-    is_long, is_whole = calm.story.name in LONG, calm.story.name in WHOLE
-    tried, rest = list[Break](), list[Break]()
-    kinds: dict[tuple[str, ...], list[Break]] = {}
-    for one in harness.all_of(calm):
-        at = one.boundary
-        around = tuple(writes[at.after : at.after + 2])
-        if at.is_write and not is_long:
-            tried.append(one)
-        elif is_whole or is_long or "" not in around or one.fault in READ_WRONG:
-            kind = (at.place, at.what, one.fault, *(() if is_long else around))
-            kinds.setdefault(kind, []).append(one)
-        else:
-            rest.append(one)
-    chance = random.Random(f"{SEED} {calm.story.name}")
-    tried += map(chance.choice, kinds.values())
-    return (*tried, *chance.sample(rest, min(len(rest), RESTS_SAMPLED)))
+    at = one.boundary
+    place = "write" if at.is_write else at.place
+    return frozenset(
+        {
+            (place, at.what, one.fault),
+            (story_name, place, one.fault),
+            (story_name, place, at.what),
+        }
+    )
+
+
+def of_each_pair(every: Mapping[str, Sequence[Break]]) -> dict[str, tuple[Break, ...]]:
+    """Of the breaks of each story so few that together they have every fault at every kind of
+    boundary, every fault in every story and every kind of boundary of every story: of all breaks,
+    about a tenth. The same ones in every run.
+    """
+    left = [(name, one) for name, breaks in every.items() for one in breaks]
+    random.Random(SEED).shuffle(left)
+    shown: set[tuple[str, ...]] = set()
+    chosen: dict[str, list[Break]] = {name: [] for name in every}
+    for new in (3, 2, 1):  # first those that show the most
+        for name, one in left:
+            pairs = pairs_of(one, name) - shown
+            if len(pairs) >= new:
+                shown |= pairs
+                chosen[name].append(one)
+    return {name: tuple(breaks) for name, breaks in chosen.items()}
+
+
+@cache
+def suite() -> Mapping[str, tuple[Break, ...]]:
+    """What the suite tries of each story."""
+    return of_each_pair({name: harness.all_of(calm_of(name)) for name in NAMES})
 
 
 def sample_of_place(calm: Calm, number: int, *, seed: int = SEED) -> tuple[Break, ...]:

@@ -1,17 +1,15 @@
-"""Every story, broken with every fault at a boundary of each kind; at all of them with `FULL=1` or
-by `python -m tests.faults --all`, which also gives the counts.
+"""Every story, broken so that all pairs of story, kind of boundary and fault come up. `FULL=1`, or
+`python -m tests.faults --all` with counts: every fault at every boundary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from tests import extent
 from tests.faults import harness, space
-from tests.faults.faults import Break
 from tests.faults.harness import Known
 from tests.faults.space import Tally
 
@@ -39,7 +37,7 @@ def test_after_any_fault_the_next_runs_end_like_the_undisturbed_run(
     # Goal: one fault at a boundary, then at most two more runs; all invariants at every send, the
     # calm end, an empty plan.
     calm = space.calm_of(name)
-    breaks = harness.all_of(calm) if extent.FULL else space.of_each_kind(calm)
+    breaks = harness.all_of(calm) if extent.FULL else space.suite()[name]
     tally = space.count(calm, breaks[part::of], None if extent.FULL else {})
     assert not tally.failed, told(tally)
     assert tally.runs > tally.breaks
@@ -56,20 +54,19 @@ def test_a_situation_that_is_known_is_not_continued_from_again() -> None:
     assert replace(shortened, seconds=0.0) == replace(whole, seconds=0.0)
 
 
-def test_what_the_suite_tries_has_every_fault_at_every_kind_of_boundary() -> None:
-    def kinds(breaks: Iterable[Break]) -> set[tuple[str, str, str]]:
-        return {(one.boundary.place, one.boundary.what, one.fault) for one in breaks}
-
-    calms = [space.calm_of(name) for name in space.NAMES]
-    tried = set().union(*(kinds(space.of_each_kind(calm)) for calm in calms))
-    assert tried == set().union(*(kinds(harness.all_of(calm)) for calm in calms))
-    assert all(
-        set(space.of_each_kind(calm)).issuperset(
-            one for one in harness.all_of(calm) if one.boundary.is_write
-        )
-        for calm in calms
-        if calm.story.name not in space.LONG
-    )
+def test_what_the_suite_tries_has_all_pairs_of_story_kind_and_fault() -> None:
+    # Goal: nothing is left out but combinations of all three.
+    every = {
+        pair
+        for name in space.NAMES
+        for one in harness.all_of(space.calm_of(name))
+        for pair in space.pairs_of(one, name)
+    }
+    tried = space.suite()
+    assert every == {
+        p for name in space.NAMES for one in tried[name] for p in space.pairs_of(one, name)
+    }
+    assert sum(map(len, tried.values())) < len(every)
 
 
 def test_an_operator_is_asked_only_if_nothing_can_be_proved() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
 import pytest
 
 from reconciler.common.timing import ABSENCE_SECONDS
@@ -38,15 +41,23 @@ FAULTS = (
 )
 
 
+def breaks_of(name: str) -> list[Break]:
+    """Every write of a story with every fault."""
+    writes = [boundary for boundary in space.calm_of(name).boundaries if boundary.is_write]
+    return [Break(boundary, fault) for boundary in writes for fault in FAULTS]
+
+
+@cache
+def suite() -> Mapping[str, tuple[Break, ...]]:
+    """Those that are tried without `FULL=1`."""
+    return space.of_each_pair({name: breaks_of(name) for name in STORIES})
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_runs_that_do_not_wait_end_like_the_undisturbed_run(name: str) -> None:
     calm = space.calm_of(name)
-    writes = [boundary for boundary in calm.boundaries if boundary.is_write]
-    if not extent.FULL:  # the last of each kind
-        writes = list({boundary.what: boundary for boundary in writes}.values())
-    trials = [
-        harness.chain(calm, Break(boundary, fault)) for boundary in writes for fault in FAULTS
-    ]
+    every = breaks_of(name) if extent.FULL else suite()[name]
+    trials = [harness.chain(calm, one) for one in every]
     failed = [f"{trial}: {violation}" for trial in trials for violation in trial.violations]
     assert not failed, f"{len(failed)} of {len(trials)}:\n" + "\n".join(failed[:8])
     assert all(trial.struck for trial in trials)

@@ -26,9 +26,10 @@ from schemathesis.specs.openapi.checks import (
 
 from reconciler.simulator import Cloud, SimulatorServer, World
 from reconciler.simulator.worldfile import packaged_world
+from tests import extent
 from tests.simulator.harness import FLAVOR, IMAGE, ZONE, openapi, operations, signature
 
-EXAMPLES = 15
+EXAMPLES = extent.examples(20)
 ABSENT = ("getFlavor", "getSecurityGroup", "getFirewall")
 """Details that answer 200 with an empty list for whatever id is not there (contract#absence)."""
 
