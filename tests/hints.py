@@ -28,7 +28,7 @@ BYTES_MAX = 4 << 20
 """Larger folders are not copied."""
 
 COMMANDS = (
-    "absorb", "adopt", "apply", "catalog", "destroy", "doctor", "drift", "explain", "freeze", "graph", "import", "init", "output", "plan", "recover",
+    "absorb", "adopt", "apply", "audit", "catalog", "destroy", "doctor", "drift", "explain", "freeze", "graph", "import", "init", "output", "plan", "recover",
     "server", "show", "simulator", "state", "validate",
 )  # fmt: skip
 HINTS = "tests/cli/test_hints.py"

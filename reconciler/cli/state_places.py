@@ -22,6 +22,7 @@ from reconciler.model.diagnostics import Problem, Severity, error, notice
 if TYPE_CHECKING:
     from reconciler.config.project.project import Project
     from reconciler.model.ports import StatePlace
+    from reconciler.model.ports.audit_ports import AuditLog
     from reconciler.store.place_choice import PlaceChoice
 
 _PLACES: ContextVar[dict[tuple[Path, bool], StatePlace]] = ContextVar("places")
@@ -149,6 +150,27 @@ def named(stack: Path, environ: Mapping[str, str], text: str) -> Iterator[StateP
         yield place
     finally:
         place.close()
+
+
+def audit_log(
+    stack: Path,
+    environ: Mapping[str, str],
+    notify: Callable[[str], None] = lambda text: None,
+    *,
+    simulated: bool,
+) -> AuditLog:
+    """The audit log of a stack's project. It is beside the states; if the stacks of a project keep
+    their states beside themselves, it is in `state/` beside the project's file. `stack` may also be
+    the folder of the project. Raises as `place_of`.
+    """
+    from reconciler.store.place import FolderPlace
+
+    choice, _ = chosen(stack, environ)
+    if simulated:
+        return FolderPlace(choice.simulator).audit
+    if choice.named.url is None:
+        return FolderPlace(choice.simulator.parent).audit
+    return place_of(stack, environ, notify=notify, simulated=False).audit
 
 
 def near(stack: Path, environ: Mapping[str, str], *, simulated: bool) -> StatePlace | None:

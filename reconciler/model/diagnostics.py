@@ -308,6 +308,7 @@ CODES: dict[str, str] = {
     "output": "An output could not be computed.",
     "undo": "An undo does not restore this, or leaves it to the user.",
     "notify": "A notice of `watch` was not sent.",
+    "audit": "An entry of the audit log was changed, moved or removed after it was written.",
     "metrics": "The file with the metrics of `watch` could not be written.",
     "simulator": "The local cloud could not be started or controlled.",
     "internal": "The program has a bug; please report it.",

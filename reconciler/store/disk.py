@@ -89,6 +89,12 @@ class Disk(Protocol):
         """Replaces a file with another one, atomically."""
         ...
 
+    def link(self, source: Path, target: Path) -> None:
+        """Gives a file a second name, atomically. Raises `FileExistsError` if that name is used:
+        then nothing was changed.
+        """
+        ...
+
     def rename_folder(self, source: Path, target: Path) -> None:
         """Gives a folder another name in the same place, atomically; a folder that has files is not
         replaced.
@@ -203,6 +209,9 @@ class RealDisk:
 
     def rename(self, source: Path, target: Path) -> None:
         source.replace(target)
+
+    def link(self, source: Path, target: Path) -> None:
+        os.link(source, target, follow_symlinks=False)
 
     def rename_folder(self, source: Path, target: Path) -> None:
         source.rename(target)

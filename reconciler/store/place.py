@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.model.ports import PlaceFacts
+from reconciler.store.audit.folder_audit import FolderAudit
+from reconciler.store.disk import RealDisk
 from reconciler.store.folder_name import folder_name
 from reconciler.store.folder_store import FileStore
 
@@ -23,6 +26,11 @@ class FolderPlace:
     def location(self) -> str:
         """The path of the folder."""
         return str(self.folder)
+
+    @property
+    def audit(self) -> FolderAudit:
+        """The audit log beside the states."""
+        return FolderAudit(RealDisk(), self.folder, lambda: os.urandom(12).hex())
 
     def store(self, stack: str, environment: str | None) -> FileStore:
         """The store of the state of that stack and environment."""

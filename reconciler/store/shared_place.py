@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reconciler.common.text import joined, msg
 from reconciler.model.ports import PlaceFacts, PlaceUnusable, StateReader, StoreError
+from reconciler.store.audit.object_audit import ObjectAudit
 from reconciler.store.folder_name import folder_name
 from reconciler.store.objects import probe
 from reconciler.store.objects.connection import connect
@@ -59,6 +60,11 @@ class SharedPlace:
     def location(self) -> str:
         """The URL of the place, without a secret."""
         return self._address.location
+
+    @property
+    def audit(self) -> ObjectAudit:
+        """The audit log beside the states of the project."""
+        return ObjectAudit(self._connect, f"{self._project}/", self._runtime)
 
     def store(self, stack: str, environment: str | None) -> SharedStore:
         """The store of the state of that stack and environment."""

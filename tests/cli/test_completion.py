@@ -213,6 +213,8 @@ FREE = frozenset(
         "admin",
         "budget",
         "end",
+        "expect",
+        "last",
         "format",
         "gpu",
         "id",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ COMMANDS: list[tuple[str, DocumentType, tuple[str, ...]]] = [
     ("state history", DocumentType.HISTORY, ("web.yaml",)),
     ("policy list", DocumentType.POLICY_LIST, ("web.yaml",)),
     ("policy test", DocumentType.POLICY_TEST, ("web.yaml",)),
+    ("audit", DocumentType.AUDIT, ()),
+    ("audit", DocumentType.AUDIT, ("web.yaml", "--verify")),
     ("plan", DocumentType.ERROR, ("none.yaml",)),
     ("watch", DocumentType.WATCH, ("web.yaml",)),
     ("freeze", DocumentType.FREEZES, ("web.yaml", "--reason", "audit")),
@@ -135,6 +138,13 @@ def test_every_type_has_a_schema_and_every_schema_a_type() -> None:
 
     assert {type.schema for type in DocumentType} | languages == files
     assert {type for _, type, _ in COMMANDS} == set(DocumentType)
+
+
+def test_every_part_that_a_schema_refers_to_is_in_it() -> None:
+    for path in sorted(SCHEMAS.glob("*.schema.json")):
+        text = path.read_text(encoding="utf-8")
+        named = set(re.findall(r'"#/\$defs/([^"]+)"', text))
+        assert named <= json.loads(text).get("$defs", {}).keys(), path.name
 
 
 def test_parts_that_schemas_share_are_the_same_in_all() -> None:

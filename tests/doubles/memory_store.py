@@ -54,7 +54,7 @@ _Names = Callable[[dict[Path, _Inode]], object]
 
 Chooser = Callable[[int, str, Path], Fault | None]
 """Given the number of a deed (from 1), its name (`create write sync truncate rename
-rename_folder remove sync_folder`) and path: what goes wrong.
+link rename_folder remove sync_folder`) and path: what goes wrong.
 """
 
 
@@ -176,6 +176,15 @@ class MemoryDisk:
             self._name(target, renamed)
 
         self.do("rename", target, deed)
+
+    def link(self, source: Path, target: Path) -> None:
+        def deed() -> None:
+            if target in self._names:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            inode = self._names[source]
+            self._name(target, lambda names: names.update({target: inode}))
+
+        self.do("link", target, deed)
 
     def rename_folder(self, source: Path, target: Path) -> None:
         def renamed(names: dict[Path, _Inode]) -> None:

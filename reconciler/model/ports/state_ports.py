@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from reconciler.common.dataclass import dataclass
+from reconciler.model.ports.audit_ports import KeepsAudit
 from reconciler.model.ports.note_ports import KeepsNotes
 from reconciler.model.ports.plan_ports import KeepsPlans
 from reconciler.model.state import Freeze, Neighbor, Record, State
@@ -290,7 +291,7 @@ class PlaceFacts:
     warnings: tuple[str, ...] = ()
 
 
-class StatePlace(Protocol):
+class StatePlace(KeepsAudit, Protocol):
     """The place that contains the states of a project: a folder, a database or a bucket."""
 
     @property

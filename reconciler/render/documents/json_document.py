@@ -47,6 +47,7 @@ class DocumentType(StrEnum):
     WATCH = "watch"
     POLICY_LIST = "policy_list"
     POLICY_TEST = "policy_test"
+    AUDIT = "audit"
 
     @property
     def schema(self) -> str:
@@ -79,6 +80,7 @@ PRINTED_BY: Mapping[DocumentType, str] = {
     DocumentType.WATCH: "watch",
     DocumentType.POLICY_LIST: msg("policy list"),
     DocumentType.POLICY_TEST: msg("policy test"),
+    DocumentType.AUDIT: "audit",
 }
 """The commands that print a document of each type with `--format json`, as text."""
 

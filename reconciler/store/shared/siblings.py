@@ -14,7 +14,8 @@ PROJECTS_MAX = 4
 
 def stacks(objects: ObjectStore, project: str) -> Iterator[str]:
     """The names `<stack>[.<env>]` below a project, ascending. One operation for each: the search
-    jumps over the objects of a stack. Raises `ObjectStoreError`.
+    jumps over the objects of a stack. What begins with a dot, as the audit log, is none. Raises
+    `ObjectStoreError`.
     """
     prefix = f"{project}/"
     after = prefix
@@ -23,7 +24,7 @@ def stacks(objects: ObjectStore, project: str) -> Iterator[str]:
         if not found:
             return
         name, slash, _ = found[0].removeprefix(prefix).partition("/")
-        if slash and name:
+        if slash and name and not name.startswith("."):
             yield name
         after = f"{prefix}{name}/{_LAST}" if slash else found[0]
 

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.model.ports import Holder, StateWriter, Store
+from reconciler.model.ports.audit_ports import AuditLog
+from reconciler.store import place as folder_place
+from reconciler.store.audit.folder_audit import FolderAudit
+from reconciler.store.audit.object_audit import ObjectAudit
 from reconciler.store.folder_name import folder_name
 from reconciler.store.folder_store import FileStore
 from reconciler.store.objects import connection, place_url
@@ -38,6 +42,10 @@ class Place(Protocol):
         """The state of a stack, opened as another process would."""
         ...
 
+    def audit(self) -> AuditLog:
+        """The audit log of the project, opened as another process would."""
+        ...
+
     def pass_time(self, seconds: float) -> None:
         """Time passes for everybody."""
         ...
@@ -55,6 +63,9 @@ class FolderPlace:
 
     def store(self, stack: str = "shop", environment: str | None = None) -> FileStore:
         return FileStore(self._folder / folder_name(stack, environment), used=lambda: self.used)
+
+    def audit(self) -> FolderAudit:
+        return folder_place.FolderPlace(self._folder).audit
 
     def pass_time(self, seconds: float) -> None:
         """Nothing in a folder depends on time."""
@@ -84,6 +95,9 @@ class MemoryFolderPlace:
             used=lambda: self.used,
         )
 
+    def audit(self) -> FolderAudit:
+        return FolderAudit(self.disk, Path("/state"), self.disk.token)
+
     def pass_time(self, seconds: float) -> None:
         """Nothing in a folder depends on time."""
 
@@ -105,19 +119,27 @@ class SharedPlace:
         self._tokens = itertools.count(1)
 
     def store(self, stack: str = "shop", environment: str | None = None) -> SharedStore:
+        opened, runtime = self._process()
+        name = folder_name(stack, environment)
+        return SharedStore(opened, self._project, name, runtime=runtime)
+
+    def audit(self) -> ObjectAudit:
+        opened, runtime = self._process()
+        return ObjectAudit(opened, f"{self._project}/", runtime)
+
+    def _process(self) -> tuple[Connect, StoreRuntime]:
         clock = VirtualStoreClock(self.world)
         self._clocks.append(clock)
         runtime = StoreRuntime(
             clock=clock, token=lambda: f"{next(self._tokens):024d}", used=lambda: self.used
         )
-        name = folder_name(stack, environment)
         connect = self._connect(clock)
 
         def opened() -> ObjectStore:
             self._opened.append(connect())
             return self._opened[-1]
 
-        return SharedStore(opened, self._project, name, runtime=runtime)
+        return opened, runtime
 
     def pass_time(self, seconds: float) -> None:
         self.world.advance(seconds)
