@@ -28,6 +28,7 @@ from reconciler.planner.checks.login_check import without_login
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.estimate import cost as costs
 from reconciler.planner.estimate import unmanaged
+from reconciler.planner.firewall import server_reach
 from reconciler.planner.steps.outputs import OutputChange, output_changes
 from reconciler.recovery import evidence, undo
 
@@ -93,6 +94,7 @@ def drift(
         problems=kept,
         calls=replace(found.plan.calls, write=0, wait=0),
         cost=costs.left_as_it_is(found.plan.cost),
+        reach=server_reach.left_as_it_is(found.plan),
         eta_seconds=None,
     )
     return replace(found, plan=shown, outputs=())

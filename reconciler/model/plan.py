@@ -309,6 +309,17 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerReach:
+    """The traffic that rules allow for one instance before and after a plan, a line each. An
+    instance that is not there has none; None if the rules were not read.
+    """
+
+    server: Address
+    before: tuple[str, ...] | None
+    after: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class GateReport:
     """What may hold back an apply of a plan besides the plan itself.
 
@@ -331,9 +342,10 @@ class Plan:
     month; `unpriced`, of how many of them that is not known. `fingerprints` maps each touched id to
     what it was. `variables` and `lookups` are what a saved plan pins; `former_lookups` are those of
     the state where they were others, for people. `critical` are the keys of the steps that decide
-    how long it takes, in their order. `moves` are (new address, old one). `asked` are consents that
-    the policies of the project want, and `gates` is what may hold back an apply; both are found at
-    each look, and not saved with the plan.
+    how long it takes, in their order. `moves` are (new address, old one). `reach` is who can reach
+    the instances of the stack, sorted by address, for people. `asked` are consents that the
+    policies of the project want, and `gates` is what may hold back an apply; both are found at each
+    look, and not saved with the plan.
     """
 
     stack: str
@@ -358,6 +370,7 @@ class Plan:
     eta_seconds: int | None = None
     critical: tuple[str, ...] = ()
     cost: Cost = Cost()
+    reach: tuple[ServerReach, ...] = field(default=(), compare=False, repr=False)
     unmanaged: tuple[int, int | None] = (0, None)
     unpriced: int = 0
     unchanged: int = 0

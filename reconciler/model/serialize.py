@@ -139,6 +139,7 @@ def document(plan: Plan) -> dict[str, Any]:
             "vat": "excluded",
             **_members(plan.cost, "unknown", "parts"),
         },
+        "reach": [_members(each, "server", "before", "after") for each in plan.reach],
         "outputs": {name: output(value) for name, value in sorted(plan.outputs.items())},
         "unmanaged": {"count": count, "monthly": monthly, "unpriced": plan.unpriced},
         "consent": {"needed": [consent(item) for item in plan.consents], "given": []},

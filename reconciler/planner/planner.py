@@ -38,7 +38,13 @@ from reconciler.planner.compare.resolver import Resolver
 from reconciler.planner.estimate import cost as costs
 from reconciler.planner.estimate import unmanaged
 from reconciler.planner.estimate.forecast import budget, calls_of, forecast
-from reconciler.planner.firewall import deferred_ranges, exposure, lockout, open_instances
+from reconciler.planner.firewall import (
+    deferred_ranges,
+    exposure,
+    lockout,
+    open_instances,
+    server_reach,
+)
 from reconciler.planner.kinds import plan_deposed
 from reconciler.planner.plan_objects import plan_objects
 from reconciler.planner.steps import (
@@ -130,6 +136,7 @@ def make(
         eta_seconds=None if found is None else math.ceil(found.seconds),
         critical=() if found is None else found.critical,
         cost=costs.cost(assessment, held, steps),
+        reach=server_reach.of_steps(assessment, steps),
         unmanaged=(len(others), unmanaged.monthly(others, account)),
         unpriced=unmanaged.unpriced(others),
         unchanged=builder.unchanged,

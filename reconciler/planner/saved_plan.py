@@ -25,8 +25,10 @@ from reconciler.planner.compare import diff, fingerprint
 from reconciler.planner.compare.assessment import PlanOptions
 
 KIND = "reconciler-plan"
-FORMAT = 3
-"""The format of a saved plan, and of what its id is made from."""
+FORMAT = 4
+"""The format of a saved plan."""
+CONTENT_FORMAT = 3
+"""The format of what the id of a saved plan is made from."""
 _DIFFERENCES_SHOWN_MAX = 20
 
 
@@ -97,7 +99,7 @@ class SavedPlan:
         return json_text.checksum(
             {
                 "kind": KIND,
-                "format": FORMAT,
+                "format": CONTENT_FORMAT,
                 "stack": [plan.stack, plan.environment, plan.digest],
                 "state": [plan.lineage, plan.serial],
                 "cloud": [self.account, self.endpoint, self.simulated],

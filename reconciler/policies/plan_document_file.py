@@ -32,6 +32,7 @@ _PLAN: Mapping[str, Any] = {
     "calls": {"read": 0, "write": 0, "wait": 0},
     "eta_seconds": 0,
     "cost": {"before": 0, "after": 0, "currency": "KRW", "vat": "excluded", "unknown": []},
+    "reach": [],
     "outputs": {},
     "unmanaged": {"count": 0, "monthly": 0},
     "consent": {"needed": [], "given": []},

@@ -126,7 +126,7 @@ def twice(path: Path) -> None:
         ("cut", lambda path: path.write_bytes(path.read_bytes()[:99]), 12, 1, "is not JSON"),
         ("no text", lambda path: path.write_bytes(b"\xff"), 12, 1, "not a saved plan"),
         ("tampered", tampered, 12, 1, "its content does not match its id"),
-        ("newer", newer, 12, 1, "it has format 99, and this version reads format 3"),
+        ("newer", newer, 12, 1, "it has format 99, and this version reads format 4"),
         ("under another id", under_another_id, 0, 1, "its content does not match its id"),
         ("old", of_long_ago, 12, 4, "has expired: plans are kept for 30 days"),
         ("twice", twice, 12, 64, "write more letters"),

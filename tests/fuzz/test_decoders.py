@@ -14,8 +14,8 @@ INPUTS = {"stack": 60, "state": 500, "journal": 500, "plan": 300, "answer": 400,
 
 
 FOUND = [
-    ("plan", b'{"kind":"reconciler-plan","format":3,"made":NaN}', "a number that is none"),
-    ("plan", b'{"kind":"reconciler-plan","format":3,"made":1e999}', "a number without end"),
+    ("plan", b'{"kind":"reconciler-plan","format":4,"made":NaN}', "a number that is none"),
+    ("plan", b'{"kind":"reconciler-plan","format":4,"made":1e999}', "a number without end"),
     (
         "stack",
         b"stack: app\nstacks: {network: {path:: ../n}}\ninstances: {app: {}}\n"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from reconciler.common.json_codec import DecodeError
-from reconciler.model.plan import RiskClass
+from reconciler.model.plan import RiskClass, ServerReach
 from reconciler.model.state import StateChange
 from reconciler.planner import saved_plan
 from reconciler.planner.checks.approval import Acceptance
 from reconciler.planner.saved_plan import CODEC, Made, SavedOptions, SavedPlan
-from tests.render.plans import mixed
+from tests.render.plans import address, mixed
 
 PLAN = replace(
     mixed(),
@@ -25,6 +25,7 @@ PLAN = replace(
     variables={"count": 2, "admins": ["203.0.113.7/32"], "reason": "웹"},
     lookups={"instances.web": {"image": {"os:ubuntu:22.04": "111"}}},
     former_lookups={"instances.web": {"image": {"os:ubuntu:22.04": "110"}}},
+    reach=(ServerReach(address("instances.web"), ("tcp/22 from 10.0.0.0/8",), None),),
 )
 SAVED = SavedPlan(
     PLAN,
@@ -39,7 +40,7 @@ SAVED = SavedPlan(
 FOR_PEOPLE = frozenset(
     {
         *("made", "exit_code", "drift", "problems", "outputs", "calls", "eta_seconds", "critical"),
-        *("cost", "unmanaged", "unpriced", "unchanged", "partial", "former_lookups"),
+        *("cost", "reach", "unmanaged", "unpriced", "unchanged", "partial", "former_lookups"),
         *("place", "reason", "cause", "stated", "downtime_seconds", "exposure_seconds"),
     }
 )

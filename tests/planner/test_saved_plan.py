@@ -100,7 +100,7 @@ def test_a_reason_that_is_not_one_is_refused(reason: Any) -> None:
         ("deep", "[" * 100_000, "not JSON"),
         (
             "a newer one",
-            saved_plan.write(save(PLAN)).replace('"format":3', '"format":4'),
+            saved_plan.write(save(PLAN)).replace('"format":4', '"format":5'),
             "format 4",
         ),
         ("changed", saved_plan.write(save(PLAN)).replace('"serial":3', '"serial":4'), "checksum"),
