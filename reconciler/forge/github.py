@@ -148,12 +148,12 @@ class GitHubForge:
 
     def edit_comment(self, number: int, id: str, body: str) -> None:
         data = {"body": _checked(body)}
-        self._patch(f"/issues/comments/{int(id)}", data, _writing_comment(number))
+        self._patch(f"/issues/comments/{_number(id)}", data, _writing_comment(number))
 
     def remove_comment(self, number: int, id: str) -> None:
         action = msg("removing a comment of pull request {number}", number=number)
         with self._doing(GitHubAction(action, "pull-requests: write")):
-            path = self._path(f"/issues/comments/{int(id)}")
+            path = self._path(f"/issues/comments/{_number(id)}")
             try:
                 self._link.write("DELETE", path, None, is_repeatable=True)
             except ForgeRefusal as refusal:
@@ -238,7 +238,7 @@ class GitHubForge:
     def edit_issue(self, id: str, *, title: str, body: str, is_open: bool) -> None:
         action = msg("editing issue {id}", id=id)
         data = {"title": title, "body": _checked(body), "state": _state(is_open)}
-        self._patch(f"/issues/{int(id)}", data, GitHubAction(action, "issues: write"))
+        self._patch(f"/issues/{_number(id)}", data, GitHubAction(action, "issues: write"))
 
     def _make_label(self, label: str) -> None:
         """Makes a label if the repository has none of that name."""
@@ -331,6 +331,13 @@ def _commit(commit: str) -> str:
     if not _COMMIT.fullmatch(commit):
         raise ForgeError(msg("{commit} is not the whole id of a commit", commit=commit))
     return commit
+
+
+def _number(id: str) -> int:
+    """The id of a comment or an issue, which goes into a path."""
+    if not (id.isascii() and id.isdecimal()):
+        raise ForgeError(msg("{id} is not an id of GitHub", id=id))
+    return int(id)
 
 
 def _state(is_open: bool) -> str:

@@ -214,7 +214,12 @@ class _Answer(RequestsResponse):
 def _answer(
     connection: HTTPRequestsConnectionClass | HTTPSRequestsConnectionClass, limits: GitHubLimits
 ) -> RequestsResponse:
-    """Sends the request of a connection once. Raises `ForgeRefusal` for a redirect."""
+    """Sends the request of a connection once. Raises `ForgeRefusal` for a redirect.
+
+    A POST opens a new connection: an idle one that was just closed would leave its outcome unknown.
+    """
+    if connection.verb == "POST":
+        connection.session.close()
     with connection.session.request(
         connection.verb,
         f"{connection.protocol}://{connection.host}:{connection.port}{connection.url}",

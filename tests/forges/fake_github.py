@@ -116,7 +116,7 @@ class FakeGitHub(FakeForge):
         state = request.one("state", "open")
         found = [
             one
-            for _, one in sorted(self.world.pulls.items())
+            for one in self.world.all_pulls()
             if (state == "all" or (one.state is PullState.OPEN) == (state == "open"))
             and one.base == request.one("base", one.base)
         ]
@@ -162,7 +162,7 @@ class FakeGitHub(FakeForge):
     @_route("GET", "{repo}/commits/{}/pulls")
     def _pulls_of(self, request: Request, account: Account, parts: Sequence[str]) -> Answer:
         found = self.world.pulls_of(parts[0])
-        found += [one for one in self.world.pulls.values() if one.head == parts[0]]
+        found += [one for one in self.world.all_pulls() if one.head == parts[0]]
         return self._paged(request, found, lambda one: self._pull(one, "pull-request-simple"))
 
     # comments
@@ -233,7 +233,7 @@ class FakeGitHub(FakeForge):
             for one in self.world.issues.values()
             if wanted <= set(one.labels) and (state == "all" or one.is_open == (state == "open"))
         ]
-        pulls = [] if wanted else list(self.world.pulls.values())
+        pulls = [] if wanted else self.world.all_pulls()
         found: list[IssueRecord | PullRecord] = [*issues, *pulls]
         found.sort(key=lambda one: one.number, reverse=request.one("direction", "desc") == "desc")
         return self._paged(request, found, self._issue)

@@ -78,7 +78,8 @@ class FakeForge(ABC):
     """A server that shows a world. Use it as a context manager.
 
     `violations` has what was not as described; a test ends with `assert not fake.violations`.
-    `requests` has each request as `METHOD /path`, and `used` the operations that were called.
+    `requests` has each request as `METHOD /path`, `used` the operations that were called, and
+    `connections` counts the connections.
     """
 
     prefix = ""
@@ -89,6 +90,7 @@ class FakeForge(ABC):
         self.violations: list[str] = []
         self.requests: list[str] = []
         self.used: set[str] = set()
+        self.connections = 0
         self._tokens: dict[str, str] = {}
         self._faults: list[PlannedFault] = []
         self._lock = threading.RLock()
@@ -237,6 +239,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     fake: FakeForge
+
+    def setup(self) -> None:
+        self.fake.connections += 1
+        super().setup()
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)

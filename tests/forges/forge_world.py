@@ -113,10 +113,10 @@ class ForgeWorld:
     second of its own clock, so that no two have the same time.
     """
 
-    def __init__(self, project: str = PROJECT) -> None:
+    def __init__(self, project: str = PROJECT, *, start: float = START) -> None:
         self.project = project
         self.lock = threading.RLock()
-        self.now = START
+        self.now = start
         self.accounts: dict[str, Account] = {}
         self.teams: dict[str, list[str]] = {}
         self.pulls: dict[int, PullRecord] = {}
@@ -192,8 +192,7 @@ class ForgeWorld:
         """
         with self.writing() as now:
             self.account(author)
-            number = self.new_number()
-            branch = branch or f"change-{number}"
+            branch = branch or f"change-{self._last_number + 1}"
             same = [
                 one.number
                 for one in self.pulls.values()
@@ -201,9 +200,9 @@ class ForgeWorld:
                 and (one.branch, one.base, one.is_fork) == (branch, base, is_fork)
             ]
             if same:
-                self._last_number -= 1
                 raise Refused(Why.INVALID, f"a pull request already exists for {branch}: {same[0]}")
-            head = self._new_commit(f"{branch}-{number}")
+            head = self.head_of(branch)
+            number = self.new_number()
             record = PullRecord(
                 number, self.new_id(), title, body, author, head, branch, base, now, now
             )
@@ -244,14 +243,15 @@ class ForgeWorld:
         record = self.pull(number)
         self.edit_pull(number, title=record.title, body=record.body, is_open=False)
 
+    def all_pulls(self) -> list[PullRecord]:
+        """All pull requests, by number."""
+        with self.lock:
+            return [one for _, one in sorted(self.pulls.items())]
+
     def open_pulls(self, base: str) -> list[PullRecord]:
         """The open pull requests for a branch, by number."""
-        with self.lock:
-            return [
-                one
-                for _, one in sorted(self.pulls.items())
-                if one.state is PullState.OPEN and one.base == base
-            ]
+        found = self.all_pulls()
+        return [one for one in found if one.state is PullState.OPEN and one.base == base]
 
     def merged_pulls(self, base: str) -> list[PullRecord]:
         """All pull requests merged into a branch, the latest first."""
@@ -267,6 +267,10 @@ class ForgeWorld:
         """The pull requests that a commit of the base branch came from."""
         with self.lock:
             return [one for _, one in sorted(self.pulls.items()) if one.merged_as == commit]
+
+    def head_of(self, branch: str) -> str:
+        """The commit of the branch of a new pull request."""
+        return self._new_commit(f"{branch} {self.now}")
 
     @staticmethod
     def _new_commit(seed: str) -> str:

@@ -57,10 +57,10 @@ def _answer(title: str, lines: Iterator[str] | list[str], *, status: int = 200) 
 
 def _list(world: ForgeWorld, pull_word: str) -> Iterator[str]:
     yield "<ul>"
-    for number, one in sorted(world.pulls.items(), reverse=True):
-        place = f"/{world.project}/{pull_word}/{number}"
+    for one in reversed(world.all_pulls()):
+        place = f"/{world.project}/{pull_word}/{one.number}"
         yield (
-            f'<li><a href="{escape(place)}">#{number} {escape(one.title)}</a> '
+            f'<li><a href="{escape(place)}">#{one.number} {escape(one.title)}</a> '
             f"({one.state.value}, {escape(one.author)})"
         )
     yield "</ul>"

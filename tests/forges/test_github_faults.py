@@ -478,6 +478,35 @@ def test_text_that_is_too_long_is_not_sent(scene: Scene) -> None:
     assert scene.fake.requests == []
 
 
+def test_text_that_is_no_id_is_not_sent(scene: Scene) -> None:
+    forge = scene.forge()
+    for id in ("", "x", "7/../8", "-7", "７"):
+        with pytest.raises(ForgeError, match="not an id of GitHub"):
+            forge.edit_comment(1, id, "b")
+        with pytest.raises(ForgeError, match="not an id of GitHub"):
+            forge.remove_comment(1, id)
+        with pytest.raises(ForgeError, match="not an id of GitHub"):
+            forge.edit_issue(id, title="t", body="b", is_open=True)
+    assert scene.fake.requests == []
+
+
+def test_write_that_would_be_there_twice_opens_a_connection(scene: Scene) -> None:
+    # An idle connection may be dead: whether the request arrived would not be known.
+    forge = scene.forge()
+    forge.pull(1)
+    forge.statuses(HEAD)
+    assert scene.fake.connections == 1
+    forge.add_comment(1, "text")
+    assert scene.fake.connections == 2
+
+
+def test_page_of_long_comments_is_read(scene: Scene) -> None:
+    long = "가" * COMMENT_CHARACTERS_MAX
+    for _ in range(40):
+        scene.world.comment(1, "bob", long)
+    assert [one.body for one in scene.forge().comments(1)] == ["first", *[long] * 40]
+
+
 def test_names_are_quoted_in_paths(scene: Scene) -> None:
     with pytest.raises(ForgeError):
         scene.forge().team("../../../user?x=1#y")
