@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.forges.cut_description import cut
-from tests.forges.described import Description, NotDescribed
+from tests.forges.described import Description, NotDescribed, description
+from tests.forges.descriptions import USED
 
 DOCUMENT: dict[str, Any] = {
     "paths": {
@@ -150,3 +153,12 @@ def test_description_in_swagger_2_works_too() -> None:
         made.request("POST", "/things", {}, b'{"names": "x"}')
     with pytest.raises(NotDescribed):
         made.answer(operation, 201, {"names": "x"})
+
+
+@pytest.mark.parametrize("name", sorted(USED))
+def test_page_lists_the_operations_that_are_called(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "forges.md").read_text("utf-8")
+    listed = set(re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`]+)`", page))
+    assert description(name).names <= listed
+    known = {one for other in USED for one in description(other).names}
+    assert listed <= known

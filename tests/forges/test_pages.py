@@ -63,7 +63,7 @@ def test_nothing_that_people_write_becomes_code() -> None:
     world.set_status(world.pull(1).head, "a", "<script>", StatusState.FAILURE, "<b>", "")
     with FakeGitHub(world) as fake:
         for path in ("", "/acme/infra", "/acme/infra/pull/1"):
-            found, text = read(fake.url + path)
+            found, _ = read(fake.url + path)
             assert found.tags <= ALLOWED
             assert found.attributes <= {"lang", "charset", "rel", "href", "class"}
             assert all(link.startswith(("/acme/infra/", "https://")) for link in found.links)
