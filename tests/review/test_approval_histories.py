@@ -96,7 +96,8 @@ class History:
 
     def version(self, title: str) -> Version:
         classes = frozenset(each for each in CLASSES if self.random.random() < 0.35)
-        return Version(title, *self.numbers, classes)
+        commit, world, base = self.numbers
+        return Version(title, commit, world, base, classes)
 
     def comment(self) -> None:
         pick = self.random

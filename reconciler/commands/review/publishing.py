@@ -83,7 +83,9 @@ class PublishingEnd(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The result. `writes` is how many comments and statuses were written or removed."""
+    """The result. `writes` is how many comments and statuses were written or removed, or may have
+    been: those whose answer was a fault are counted too.
+    """
 
     end: PublishingEnd
     writes: int = 0
@@ -187,13 +189,13 @@ class _Round:
         """A fault does not keep the other writes from being tried, unless there are many."""
         if self.in_row >= _FAULTS_IN_ROW_MAX:
             return
+        self.writes += 1
         try:
             write()
         except ForgeError as fault:
             self.faults.append(fault)
             self.in_row += 1
         else:
-            self.writes += 1
             self.in_row = 0
 
 
