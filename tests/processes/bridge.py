@@ -1,9 +1,12 @@
 """The two sides of a process test: the local cloud on a socket, which can strike at a request, and
-the real program beside it.
+the real program beside it. What is killed, stopped or signalled is a process; the commands before
+and after it run in the process of the test.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -12,12 +15,12 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from reconciler.cli import composition
+from reconciler.cli import composition, program
 from reconciler.commands import plan as planning
 from reconciler.commands.context import Planned
 from reconciler.config import loader
@@ -181,11 +184,8 @@ class Desk:
         its own.
         """
         path = self.folder / "shop.yaml"
-        ours = types.SimpleNamespace(
-            time=lambda: moved(self.epoch, self.rate, self.offset[0]), monotonic=time.monotonic
-        )
         with (
-            mock.patch("reconciler.iwinv.clock.time", ours),
+            self._clock(),
             composition.connect(
                 path, self.environment, simulated=False, time_scale=None, problems=[]
             ) as connection,
@@ -194,6 +194,13 @@ class Desk:
                 path, environment=None, variables=loader.VariableSources(process=self.environment)
             ).stack
             return planning.plan(stack, connection, self.store, PlanOptions())
+
+    def _clock(self) -> AbstractContextManager[object]:
+        """This process on the clock of the desk, as the launcher moves that of others."""
+        ours = types.SimpleNamespace(
+            time=lambda: moved(self.epoch, self.rate, self.offset[0]), monotonic=time.monotonic
+        )
+        return mock.patch("reconciler.iwinv.clock.time", ours)
 
     def start(
         self, *arguments: str, more: Mapping[str, str] | None = None, **options: object
@@ -215,8 +222,19 @@ class Desk:
         )
 
     def run(self, *arguments: str, more: Mapping[str, str] | None = None) -> Ended:
-        """Runs the program to its end."""
-        return ended(self.start(*arguments, more=more))
+        """Runs the program to its end in this process: nothing happens to it from outside."""
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+        with (
+            self._clock(),
+            mock.patch.dict(os.environ, {**self.environment, **(more or {})}, clear=True),
+            contextlib.chdir(self.folder),
+            Path(os.devnull).open(encoding="utf-8") as nothing,
+            mock.patch("sys.stdin", nothing),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = program.run(arguments)
+        return checked(Ended(code, _written(out), _written(err)))
 
     def apply(self, *options: str) -> Ended:
         """One `apply --yes`."""
@@ -245,9 +263,19 @@ def ended(process: subprocess.Popen[str]) -> Ended:
         process.kill()
         out, err = process.communicate()
         raise AssertionError(f"it did not end:\n{out}\n{err}") from None
-    found = Ended(process.returncode, out or "", err or "")
+    return checked(Ended(process.returncode, out or "", err or ""))
+
+
+def checked(found: Ended) -> Ended:
+    """What it said, which is never a traceback."""
     assert "Traceback" not in found.text and "error[internal]" not in found.text, found.text
     return found
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    written: io.BytesIO = stream.buffer  # type: ignore[assignment]
+    return written.getvalue().decode("utf-8")
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from reconciler.store.shared.log.log_format import (
     decode_log_object,
 )
 from reconciler.store.shared.shared_store import SharedStore
-from tests.processes.bridge import PYTHON, STACK, Desk, StruckCloud, desk
+from tests.processes.bridge import PYTHON, STACK, Desk, Ended, StruckCloud, desk, ended
 from tests.servers.places import Place
 
 LAUNCHER = Path(__file__).with_name("store_launcher.py")
@@ -68,6 +68,10 @@ class SharedDesk(Desk):
         """All clocks go ahead, those of running processes too."""
         super().advance(seconds)
         self._keep_offset()
+
+    def run(self, *arguments: str, more: Mapping[str, str] | None = None) -> Ended:
+        """Runs the program to its end, as a process: it has a launcher of its own."""
+        return ended(self.start(*arguments, more=more))
 
     def start(
         self, *arguments: str, more: Mapping[str, str] | None = None, **options: object

@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.model.http import Request
 from reconciler.simulator.answers import Answer
-from tests.processes.bridge import TIMEOUT_SECONDS, Desk, Ended, StruckCloud, desk
+from tests.processes.bridge import TIMEOUT_SECONDS, Desk, Ended, StruckCloud, desk, ended
 
 HEAD = """\
 version: 1
@@ -47,7 +47,7 @@ class Race:
         # a write of the first machine: the other one writes only after it has read
         elif not self._other_reads.is_set():
             if self._claim.acquire(blocking=False):
-                self.ended = self._other.apply()
+                self.ended = ended(self._other.start("apply", "shop.yaml", "--yes"))
                 self._over.set()
             assert self._over.wait(TIMEOUT_SECONDS)
         return None
