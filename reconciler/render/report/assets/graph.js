@@ -3,8 +3,9 @@
 "use strict";
 (() => {
   const FOLD_ABOVE = 150;      // more steps than this: equal ones of a wave become one node
-  const DAGRE_UP_TO = 300;     // more nodes than this: columns in the order of the data
-  const WIDTH = 176, HEIGHT = 44, APART = 16, BETWEEN = 64, LETTERS = 25, NARROW_LETTERS = 26;
+  const DAGRE_UP_TO = 300;     // more nodes, or more bends of lines, than these: columns in the
+  const BENDS_UP_TO = 1000;    // order of the data, with straight lines
+  const WIDTH = 176, HEIGHT = 44, APART = 16, BETWEEN = 64, LETTERS = 25;
   const ZOOM = { least: 0.05, most: 2.5, readable: 0.62, first: 1, step: 1.25 };
   const TONES = ["danger", "care", "good"];
   const WORDS = {
@@ -12,7 +13,7 @@
     help: "Arrow keys move from step to step, Enter opens a folded node, + and - zoom, 0 fits the graph to the view, Shift with arrow keys moves it.",
     tools: "Graph controls", zoom_in: "Zoom in", zoom_out: "Zoom out", fit: "Fit to view",
     unfold_all: "Show every step", fold: "Fold equal steps", unfold: "Open this node",
-    wave: "Wave {number}", address: "Address", operation: "Operation", waits: "Waits for",
+    wave: "Wave {number}", step: "Step", operation: "Operation", waits: "Waits for",
     next: "Is needed by", members: "Steps", none: "nothing", choose: "Choose a step to see what it waits for.",
   };
 
@@ -40,6 +41,8 @@
     return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`;
   };
 
+  // What a step is shown as: a step of a plan by its address, with the operation below it.
+  const name = (step) => String(step.operation ? step.address : step.label);
   const kind = (step) => String(step.address).split(/[.[]/)[0];
   const EQUAL = [
     (step) => [step.wave, kind(step), step.operation, step.tone],
@@ -71,11 +74,12 @@
       for (const shown of folds ? [members] : members.map((step) => [step])) {
         const id = `n${nodes.length}`, [first] = shown;
         shown.forEach((step) => place.set(step.id, id));
-        const operation = shown.every((step) => step.operation === first.operation)
-          ? first.operation : undefined;
+        const isOne = shown.every((step) => step.operation === first.operation);
+        const what = isOne && first.operation ? String(first.label) : kind(first);
         nodes.push({
-          id, key, members: shown, wave: first.wave, tone: first.tone, isFolded: folds, operation,
-          title: folds ? `${operation || kind(first)} × ${shown.length}` : String(first.label),
+          id, key, members: shown, wave: first.wave, tone: first.tone, isFolded: folds,
+          title: folds ? `${what} × ${shown.length}` : name(first),
+          label: !folds && first.operation ? String(first.label) : "",
         });
       }
     }
@@ -92,23 +96,26 @@
   function arranged({ nodes, edges }) {
     const waves = new Map(nodes.map((node) => [node.id, node.wave]));
     const bends = new Map();
-    if (nodes.length <= DAGRE_UP_TO) {
+    const forward = edges.filter(([from, to]) => waves.get(from) < waves.get(to));
+    const spans = forward.reduce((sum, [from, to]) => sum + waves.get(to) - waves.get(from), 0);
+    const isBent = nodes.length <= DAGRE_UP_TO && 2 * spans - forward.length <= BENDS_UP_TO;
+    if (isBent) {
       const layout = new dagre.graphlib.Graph();
       layout.setGraph({
         rankdir: "LR", nodesep: APART, ranksep: BETWEEN, edgesep: 8,
+        // Two ranks for each wave: dagre needs one for the label of a line, even without labels.
         ranker: (ranks) => ranks.nodes().forEach((id) => {
-          ranks.node(id).rank = waves.has(id) ? 2 * waves.get(id) : -1;
+          ranks.node(id).rank = waves.has(id) ? 2 * waves.get(id) : 1;
         }),
       });
       layout.setDefaultEdgeLabel(() => ({}));
       nodes.forEach(({ id }) => layout.setNode(id, { width: WIDTH, height: HEIGHT }));
-      edges.filter(([from, to]) => waves.get(from) < waves.get(to))
-        .forEach(([from, to]) => layout.setEdge(from, to, {}));
+      forward.forEach(([from, to]) => layout.setEdge(from, to, {}));
       dagre.layout(layout);
       nodes.forEach((node) => Object.assign(node, layout.node(node.id)));
       layout.edges().forEach((edge) => bends.set(
         `${edge.v} ${edge.w}`, layout.edge(edge).points.slice(1, -1)));
-      return { nodes, edges, bends };
+      return { nodes, edges, bends, isBent };
     }
     const columns = new Map();
     for (const node of nodes) {
@@ -124,7 +131,7 @@
       });
       left += Math.ceil(columns.get(wave).length / rows) * (WIDTH + APART) + BETWEEN;
     }
-    return { nodes, edges, bends };
+    return { nodes, edges, bends, isBent };
   }
 
   /* The bends of a line as Cytoscape wants them: along the straight line between two nodes, and at
@@ -138,7 +145,7 @@
     };
   }
 
-  function elements({ nodes, edges, bends }) {
+  function elements({ nodes, edges, bends, isBent }) {
     const byId = new Map(nodes.map((node) => [node.id, node]));
     const tops = new Map();
     for (const node of nodes) {
@@ -159,14 +166,14 @@
         position: { x: node.x, y: node.y },
         data: {
           id: node.id, node,
-          text: [shortened(node.title, LETTERS), !node.isFolded && node.operation
-            ? shortened(String(node.operation), NARROW_LETTERS) : ""].filter(Boolean).join("\n"),
+          text: [node.title, node.label].filter(Boolean)
+            .map((text) => shortened(text, LETTERS)).join("\n"),
         },
       })),
       ...edges.map(([from, to]) => {
         const points = bends.get(`${from} ${to}`) || [];
         return {
-          classes: nodes.length > DAGRE_UP_TO ? "faint" : points.length ? "bent" : "",
+          classes: points.length ? "bent" : isBent ? "" : "faint",
           data: { source: from, target: to, ...segments(byId.get(from), byId.get(to), points) },
         };
       }),
@@ -361,11 +368,9 @@
         value.append(...values);
         facts.append(element("dt", "", say(name)), value);
       };
-      if (!node.isFolded && first.address && first.address !== node.title) {
-        fact("address", String(first.address));
-      }
-      if (node.operation) fact("operation", String(node.operation));
-      if (node.isFolded) fact("members", this.list(node.members.map((step) => String(step.label))));
+      if (node.label) fact("operation", node.label);
+      if (node.isFolded) fact("members", this.scrolled(node.members.map(name)));
+      else if (first.id !== node.title) fact("step", String(first.id));
       fact("waits", this.neighbours(this.current.incomers("node")));
       fact("next", this.neighbours(this.current.outgoers("node")));
       const parts = [element("h4", "", node.title), element("p", "graph-wave", say("wave", { number: node.wave })), facts];
@@ -385,6 +390,15 @@
         row.append(item);
         return row;
       }));
+      return made;
+    }
+
+    /* A list that scrolls when it is long: the keyboard must reach it. */
+    scrolled(items) {
+      const made = this.list(items);
+      made.className = "graph-long";
+      made.tabIndex = 0;
+      made.setAttribute("aria-label", say("members"));
       return made;
     }
 
