@@ -1,0 +1,136 @@
+"""The graph of a report: drawn, folded, moved with the keyboard, and shown in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import chromium, documents
+from tests.browser.chromium import opened
+
+pytestmark = chromium.needed
+
+DRAWN = """() => [...document.querySelectorAll('.graph-canvas canvas')].some((canvas) => {
+  const { width, height } = canvas;
+  return canvas.getContext('2d').getImageData(0, 0, width, height).data.some((part) => part > 0);
+})"""
+PICTURE = "[...document.querySelectorAll('.graph-canvas canvas')].map((c) => c.toDataURL()).join()"
+
+
+def details(page: Page) -> str:
+    return page.locator(".graph-details").inner_text()
+
+
+def test_the_steps_are_drawn(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path) as report:
+        chromium.wait_for_graph(report.page.locator("figure.graph"))
+        report.page.wait_for_function(DRAWN)
+        label = report.page.locator(".graph-canvas").get_attribute("aria-label") or ""
+    number = len(documents.gated()["steps"])
+    assert f"{number} steps" in label
+    assert report.noise == []
+
+
+@pytest.mark.parametrize("steps", [148, 1_000])
+def test_equal_steps_are_folded_if_there_are_many(
+    browser: Browser, tmp_path: Path, steps: int
+) -> None:
+    with opened(browser, documents.page(documents.thousand(steps)), tmp_path) as report:
+        page = report.page
+        chromium.wait_for_graph(page.locator("figure.graph"))
+        page.wait_for_function(DRAWN)
+        drawn = page.locator("figure.graph").get_attribute("data-drawn")
+        if steps < 150:
+            assert drawn == str(steps)
+            assert page.get_by_role("button", name="Show every step").count() == 0
+            return
+        assert drawn == "4"
+        page.locator(".graph-canvas").press("ArrowRight")
+        assert "× 250" in details(page)
+        assert page.locator(".graph-long li").count() == 250
+        page.get_by_role("button", name="Open this node").click()
+        page.locator("figure.graph[data-drawn='253']").wait_for()
+        page.get_by_role("button", name="Show every step").click()
+        page.locator("figure.graph[data-drawn='1000']").wait_for()
+        page.get_by_role("button", name="Fold equal steps").click()
+        page.locator("figure.graph[data-drawn='4']").wait_for()
+    assert report.noise == []
+
+
+def test_the_keyboard_alone_reaches_every_step(browser: Browser, tmp_path: Path) -> None:
+    plan = documents.varied()["replace_server"]
+    with opened(browser, documents.page(plan), tmp_path) as report:
+        page = report.page
+        chromium.wait_for_graph(page.locator("figure.graph"))
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.className") == "graph-canvas":
+                break
+        seen = set()
+        for key in ("ArrowRight", "ArrowDown", "ArrowUp") * 6:
+            page.keyboard.press(key)
+            seen.add(page.locator(".graph-details dd").nth(1).inner_text())
+        assert seen == {step["key"] for step in plan["steps"]}
+        page.keyboard.press("Escape")
+        assert details(page) == "Choose a step to see what it waits for."
+
+
+def test_keys_and_buttons_zoom_and_move(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path) as report:
+        page = report.page
+        chromium.wait_for_graph(page.locator("figure.graph"))
+        page.wait_for_function(DRAWN)
+        canvas = page.locator(".graph-canvas")
+        canvas.press("0")
+        for act in (
+            lambda: canvas.press("+"),
+            lambda: canvas.press("-"),
+            lambda: canvas.press("Shift+ArrowLeft"),
+            lambda: page.get_by_role("button", name="Zoom in").click(),
+            lambda: page.get_by_role("button", name="Zoom out").click(),
+            lambda: page.get_by_role("button", name="Fit to view").click(),
+        ):
+            before = page.evaluate(PICTURE)
+            act()
+            page.wait_for_function(f"(before) => {PICTURE} !== before", arg=before)
+
+
+def test_a_step_shows_what_it_waits_for_and_what_needs_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    plan = documents.thousand(8)
+    with opened(browser, documents.page(plan), tmp_path) as report:
+        page = report.page
+        chromium.wait_for_graph(page.locator("figure.graph"))
+        page.locator(".graph-canvas").press("ArrowRight")
+        first = details(page)
+        page.locator(".graph-link").first.click()
+        second = details(page)
+        assert page.evaluate("document.activeElement.className") == "graph-canvas"
+    name = first.splitlines()[0]
+    assert "Waits for" in first and "nothing" in first
+    assert name in second.split("Waits for")[1]
+
+
+def test_the_wheel_scrolls_the_page_and_not_the_graph(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path) as report:
+        page = report.page
+        chromium.wait_for_graph(page.locator("figure.graph"))
+        page.locator(".graph-canvas").hover()
+        before = page.evaluate("scrollY")
+        page.mouse.wheel(0, 200)
+        page.wait_for_function("(before) => scrollY > before", arg=before)
+
+
+def test_the_colors_follow_the_theme(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path) as report:
+        page = report.page
+        chromium.wait_for_graph(page.locator("figure.graph"))
+        page.wait_for_function(DRAWN)
+        before = page.evaluate(PICTURE)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function(f"(before) => {PICTURE} !== before", arg=before)

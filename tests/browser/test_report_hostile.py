@@ -1,0 +1,86 @@
+"""Nothing that a plan carries runs in a report, and all of it is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from reconciler.render import escape
+from tests.browser import chromium, documents
+from tests.browser.chromium import Opened, opened
+from tests.browser.hostile_texts import TEXTS, Filler
+
+pytestmark = chromium.needed
+
+ELEMENTS = set(
+    "html head meta title style body a header h1 h2 h3 h4 main nav section article div span p ul ol li dl dt dd"
+    " table thead tbody tr th td code strong em figure figcaption footer script button canvas".split()
+)
+SHAPE = """() => {
+  const all = [...document.querySelectorAll('*')];
+  return {
+    names: [...new Set(all.map((each) => each.localName))],
+    scripts: document.querySelectorAll('script').length,
+    handlers: all.flatMap((each) => each.getAttributeNames()).filter((name) => name.startsWith('on')),
+    links: all.flatMap((each) => ['href', 'src', 'action', 'srcdoc', 'data', 'formaction']
+      .map((name) => each.getAttribute(name))).filter((link) => link && !link.startsWith('#')),
+  };
+}"""
+
+
+def is_safe(report: Opened) -> None:
+    """Moves through the graph, and looks for anything that a text made."""
+    page = report.page
+    for number in range(1, 6):
+        page.evaluate("(number) => { location.hash = `#stack-${number}` }", number)
+        figure = page.locator(f"#stack-{number} figure.graph")
+        if figure.count():
+            chromium.wait_for_graph(figure)
+            for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
+                figure.locator(".graph-canvas").press(key)
+    shape: dict[str, Any] = page.evaluate(SHAPE)
+    assert set(shape["names"]) <= ELEMENTS
+    assert shape["scripts"] <= 2
+    assert (shape["handlers"], shape["links"]) == ([], [])
+
+
+@pytest.mark.parametrize("bypass_csp", [False, True], ids=["policy", "no-policy"])
+def test_no_text_of_a_plan_runs(browser: Browser, tmp_path: Path, bypass_csp: bool) -> None:
+    # Goal: escaping alone keeps a report safe, and so does its policy. Each text comes to several
+    # places, as every plan begins with another one.
+    plans = documents.varied()
+    given: dict[str, str] = {}
+    hostile = {}
+    for number, (title, plan) in enumerate(plans.items()):
+        filler = Filler(number * 5)
+        hostile[filler.text(title)] = filler.document(plan, "plan")
+        given |= {f"{number} {before}": text for before, text in filler.given.items()}
+    assert len({text.rsplit(" ", 1)[0] for text in given.values()}) >= len(TEXTS) * 0.9
+    with opened(browser, documents.pages(hostile), tmp_path, bypass_csp=bypass_csp) as report:
+        is_safe(report)
+    assert report.noise == []
+
+
+def test_a_title_of_a_single_stack_does_not_run(browser: Browser, tmp_path: Path) -> None:
+    plan = documents.varied()["no_changes"]
+    for text in TEXTS[::8]:
+        with opened(browser, documents.page(plan | {"stack": text}), tmp_path, bypass_csp=True) as report:
+            page = report.page
+            assert page.locator("h1").inner_text().strip() != ""
+            if text.isprintable() and len(text) < 100:
+                assert text in (page.locator("h1").text_content() or "")
+        assert report.noise == []
+
+
+def test_hostile_texts_are_shown_and_not_dropped(browser: Browser, tmp_path: Path) -> None:
+    filler = Filler()
+    plan = filler.document(documents.gated(), "plan")
+    with opened(browser, documents.page(plan), tmp_path, java_script_enabled=False) as report:
+        text = report.page.locator("body").text_content() or ""
+    messages = [row["message"] for row in plan["problems"]] + [row["reason"] for row in plan["changes"]]
+    assert messages
+    for each in messages:
+        assert escape.visible(each) in text, each

@@ -1,0 +1,256 @@
+"""A report in a browser: it asks for nothing, says what the JSON plan says, and everybody can use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator
+
+from reconciler.render import format
+from tests.browser import chromium, documents
+from tests.browser.chromium import opened
+from tests.browser.documents import Document
+from tests.browser.hostile_texts import leaves
+
+pytestmark = chromium.needed
+
+DARK = {"color_scheme": "dark"}
+NARROW = {"viewport": {"width": 360, "height": 740}}
+LOOKS: dict[str, dict[str, Any]] = {"light": {}, "dark": DARK, "360 px": NARROW}
+
+
+def test_a_report_opens_from_disk_without_a_request(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path) as report:
+        chromium.wait_for_graph(report.page.locator("figure.graph"))
+        report.page.reload()
+        chromium.wait_for_graph(report.page.locator("figure.graph"))
+        report.requests.remove(report.file.as_uri())
+    assert report.noise == []
+
+
+def test_the_policy_of_a_report_refuses_what_a_page_could_load(
+    browser: Browser, tmp_path: Path
+) -> None:
+    # The other tests find nothing that is refused; here it is shown that they would.
+    with opened(browser, documents.page(documents.gated()), tmp_path) as report:
+        report.page.evaluate(
+            """() => {
+              document.body.insertAdjacentHTML('beforeend', '<img src="https://attacker.example/x.png">');
+              document.body.insertAdjacentHTML('beforeend', '<b onclick="window.x = 1">x</b>');
+              document.body.lastElementChild.click();
+              const script = document.createElement('script');
+              script.textContent = 'window.x = 1';
+              document.body.append(script);
+            }"""
+        )
+        report.page.wait_for_function("window.__refused.length >= 3")
+        assert report.page.evaluate("window.x") is None
+    assert {each.split()[0] for each in report.refused} >= {
+        "img-src", "script-src-attr", "script-src-elem",
+    }
+
+
+# The same facts as the JSON plan
+# ------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_a_plan_says_is_in_the_page_without_scripts(
+    browser: Browser, tmp_path: Path
+) -> None:
+    plans = documents.varied()
+    missing = []
+    with opened(browser, documents.pages(plans), tmp_path, java_script_enabled=False) as report:
+        sections = report.page.locator("section.page").all()
+        texts = {
+            (section.locator("h2").text_content() or ""): section.text_content() or ""
+            for section in sections
+        }
+        assert report.page.locator("figure.graph:visible").count() == 0
+    for title, plan in plans.items():
+        for path, value in leaves(plan, _is_shown):
+            if not any(each in texts[title] for each in _spellings(path, value)):
+                missing.append((title, path, value))
+    assert missing == [], missing
+
+
+NAMED = {
+    "format_version", "type", "stack", "environment",  # the document's own
+    "summary", "cost.currency", "cost.vat",
+    "changes.action", "changes.fields.cause", "drift.fields.cause",  # in words, see below
+    "changes.impact.reversible", "drift.impact", "problems.severity",
+    "changes.impact.data_loss.disk", "steps.operation",
+    "problems.place.column", "unmanaged.objects", "unmanaged.unpriced",  # only the JSON plan has them
+}
+
+
+def _is_shown(path: str) -> bool:
+    return path.replace("[]", "") not in NAMED
+
+
+def _spellings(path: str, value: object) -> Iterator[str]:
+    """What a value may look like in a page."""
+    if value is None or isinstance(value, bool):
+        yield ""
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, int):
+        if path.endswith(("at", "opens")) and value > 1_000_000_000:
+            yield format.moment(value)
+        elif "seconds" in path:
+            yield from (format.duration(value), f"{value} s", f"{value}-", f"{value}–")
+            yield str(round(value / 60))
+        elif path.startswith("cost"):
+            yield format.won(value)
+        else:
+            yield from (str(value), f"{value:,}")
+    else:
+        yield json.dumps(value)
+
+
+def test_changes_and_steps_are_those_of_the_plan_field_by_field(
+    browser: Browser, tmp_path: Path
+) -> None:
+    plans = documents.varied()
+    with opened(browser, documents.pages(plans), tmp_path) as report:
+        shown = report.page.evaluate(_READ)
+        data = json.loads(report.page.locator("#report-data").text_content() or "")
+    graphs = {graph["stack"]: graph for graph in data["graphs"]}
+    for title, plan in plans.items():
+        assert shown[title]["changes"] == [_change(row) for row in plan["changes"]], title
+        assert shown[title]["drift"] == [_change(row) for row in plan["drift"]], title
+        keys = [step["key"] for step in plan["steps"]]
+        assert sorted(each["key"] for each in shown[title]["steps"]) == sorted(keys), title
+        after = {each["key"]: each["after"] for each in shown[title]["steps"]}
+        assert after == {step["key"]: step["after"] for step in plan["steps"]}, title
+        if not keys:
+            assert title not in graphs
+            continue
+        nodes = {node["id"]: node for node in graphs[title]["nodes"]}
+        assert {
+            (key, node["address"], node["operation"]) for key, node in nodes.items()
+        } == {(step["key"], step["address"], step["operation"]) for step in plan["steps"]}
+        edges = sorted(map(tuple, graphs[title]["edges"]))
+        assert edges == sorted(
+            (before, step["key"]) for step in plan["steps"] for before in step["after"]
+        )
+        # No step is in a wave before one that it waits for.
+        assert all(nodes[before]["wave"] < nodes[key]["wave"] for before, key in edges)
+
+
+_READ = """() => {
+  const texts = (found) => [...found].map((each) => each.textContent);
+  const card = (found) => ({
+    address: found.querySelector('h4 code').textContent,
+    fields: [...found.querySelectorAll('tbody tr')].map((row) => {
+      const cells = [...row.children].filter((cell) => !cell.matches('.cause'));
+      return [cells[0].textContent, ...cells.slice(1).map((cell) => cell.textContent)];
+    }),
+  });
+  const step = (found) => ({
+    key: found.querySelector(':scope > code').textContent,
+    after: [...found.querySelectorAll(':scope > .notes > li')]
+      .filter((note) => note.textContent.startsWith('after'))
+      .flatMap((note) => texts(note.querySelectorAll('code'))),
+  });
+  return Object.fromEntries([...document.querySelectorAll('section.page')].map((page) => [
+    page.querySelector('h2').textContent, {
+      changes: [...page.querySelectorAll('.part.changes .change')].map(card),
+      drift: [...page.querySelectorAll('.part.drift .change')].map(card),
+      steps: [...page.querySelectorAll('.waves > li > ul > li')].map(step),
+    },
+  ]));
+}"""
+
+
+def _change(row: Document) -> Document:
+    """A change as its card shows it."""
+    is_new = row.get("action") == "create"
+    with_before = not is_new or any(field["before"] is not None for field in row["fields"])
+    return {
+        "address": row["address"],
+        "fields": [
+            [
+                field["path"],
+                *([_value(field["before"])] if with_before else []),
+                _value(field["after"])
+                if not field["known_after_apply"]
+                else ": ".join(["known after apply", *filter(None, [", ".join(field["waits_for"])])]),
+            ]
+            for field in row["fields"]
+        ],
+    }
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+# Everybody can use it
+# ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_serious(browser: Browser, tmp_path: Path, look: str) -> None:
+    assert _serious(browser, tmp_path, documents.gated(), **LOOKS[look]) == []
+
+
+@pytest.mark.parametrize("name", ["folded", "errors"])
+def test_axe_finds_nothing_serious_in_other_plans(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    plan = documents.thousand(160) if name == "folded" else documents.varied()[name]
+    assert _serious(browser, tmp_path, plan) == []
+
+
+def _serious(browser: Browser, folder: Path, plan: Document, **options: Any) -> list[object]:
+    """What axe finds in the report of a plan while a step of its graph is chosen."""
+    with opened(browser, documents.page(plan), folder, **options) as report:
+        if report.page.locator("figure.graph").count():
+            chromium.wait_for_graph(report.page.locator("figure.graph"))
+            report.page.locator(".graph-canvas").press("ArrowRight")
+        found = Axe().run(report.page).response["violations"]
+    return [
+        (each["id"], each["nodes"][0]["html"][:200])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def test_axe_sees_what_it_should(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path) as report:
+        report.page.evaluate("document.querySelector('.graph-tools button').ariaLabel = ''")
+        report.page.evaluate("document.querySelector('.graph-tools button').textContent = ''")
+        report.page.evaluate("document.querySelector('.graph-tools button').title = ''")
+        found = Axe().run(report.page).response["violations"]
+    assert "button-name" in [each["id"] for each in found]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_nothing_is_wider_than_the_window(browser: Browser, tmp_path: Path, look: str) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path, **LOOKS[look]) as report:
+        chromium.wait_for_graph(report.page.locator("figure.graph"))
+        wide = report.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+
+
+def test_a_printed_report_has_the_list_of_steps_and_no_graph(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path) as report:
+        chromium.wait_for_graph(report.page.locator("figure.graph"))
+        report.page.emulate_media(media="print", color_scheme="dark")
+        assert not _is_visible(report.page.locator("figure.graph"))
+        assert _is_visible(report.page.locator(".waves"))
+        paper = report.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
+
+
+def _is_visible(found: Locator) -> bool:
+    return found.first.is_visible()
