@@ -1,5 +1,5 @@
-"""What waits for what in a stack, as text, DOT, Mermaid or JSON. The nodes are finer than resources
-(stack-files#graph): see `config.dependencies`.
+"""What waits for what in a stack, as text, DOT, Mermaid, JSON or an HTML page. The nodes are finer
+than resources (stack-files#graph): see `config.dependencies`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from reconciler.model import serialize
 from reconciler.model.address import Address
 from reconciler.model.resource import Stack
 from reconciler.render import escape
-from reconciler.render.documents.json_document import DocumentType, document
+from reconciler.render.documents.json_document import Document, DocumentType, document
 from reconciler.render.format import phrase
 
 _Graph: TypeAlias = Mapping[DependencyNode, tuple[DependencyNode, ...]]
@@ -127,6 +127,16 @@ def _mermaid_escaped(node: str) -> str:
 
 
 def _json(stack: Stack, nodes: _Graph) -> str:
+    return escape.json_text(_document(stack, nodes), indent=2) + "\n"
+
+
+def _html(stack: Stack, nodes: _Graph) -> str:
+    from reconciler.render.report import graph_page
+
+    return graph_page.page(stack.title, _document(stack, nodes))
+
+
+def _document(stack: Stack, nodes: _Graph) -> Document:
     members = {
         "stack": stack.name,
         "environment": stack.environment,
@@ -145,7 +155,7 @@ def _json(stack: Stack, nodes: _Graph) -> str:
             for before in waits
         ],
     }
-    return escape.json_text(document(DocumentType.GRAPH, members), indent=2) + "\n"
+    return document(DocumentType.GRAPH, members)
 
 
 FORMS: Mapping[str, Callable[[Stack, _Graph], str]] = {
@@ -153,5 +163,6 @@ FORMS: Mapping[str, Callable[[Stack, _Graph], str]] = {
     "dot": _dot,
     "mermaid": _mermaid,
     "json": _json,
+    "html": _html,
 }
 """The forms by name."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 needed = [pytest.mark.servers("Chromium"), pytest.mark.xdist_group("chromium")]
@@ -84,11 +84,15 @@ def opened(browser: Browser, content: bytes, folder: Path, **options: Any) -> It
         page.add_init_script(_WATCH)
         found = Opened(page, file)
 
+        def on_dialog(dialog: Dialog) -> None:
+            found.dialogs.append(dialog.message)
+            dialog.dismiss()
+
         def on_console(message: ConsoleMessage) -> None:
             found.console.append(f"{message.type}: {message.text}")
 
         context.on("request", lambda request: found.requests.append(request.url))
-        context.on("dialog", lambda dialog: (found.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", on_dialog)
         page.on("console", on_console)
         page.on("pageerror", lambda error: found.errors.append(str(error)))
         page.goto(file.as_uri())

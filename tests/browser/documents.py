@@ -62,11 +62,20 @@ def thousand(steps: int = 1_000) -> Document:
     number = steps // 4
     rows = []
     for index in range(number):
-        firewall, server, volume = f"firewalls.f{index}", f"instances.s{index}", f"block_storages.v{index}"
+        firewall, server, volume = (
+            f"firewalls.f{index}",
+            f"instances.s{index}",
+            f"block_storages.v{index}",
+        )
         rows += [
             _step("firewall.create", firewall),
             _step("instance.create", server),
-            _step("firewall.attach", server, f"firewall.create {firewall}", f"instance.create {server}"),
+            _step(
+                "firewall.attach",
+                server,
+                f"firewall.create {firewall}",
+                f"instance.create {server}",
+            ),
             _step("block_storage.create", volume, f"instance.create {server}"),
         ]
     return found | {"steps": rows, "critical": [], "stack": "thousand"}

@@ -51,7 +51,9 @@ def test_the_policy_of_a_report_refuses_what_a_page_could_load(
         report.page.wait_for_function("window.__refused.length >= 3")
         assert report.page.evaluate("window.x") is None
     assert {each.split()[0] for each in report.refused} >= {
-        "img-src", "script-src-attr", "script-src-elem",
+        "img-src",
+        "script-src-attr",
+        "script-src-elem",
     }
 
 
@@ -79,12 +81,24 @@ def test_everything_that_a_plan_says_is_in_the_page_without_scripts(
 
 
 NAMED = {
-    "format_version", "type", "stack", "environment",  # the document's own
-    "summary", "cost.currency", "cost.vat",
-    "changes.action", "changes.fields.cause", "drift.fields.cause",  # in words, see below
-    "changes.impact.reversible", "drift.impact", "problems.severity",
-    "changes.impact.data_loss.disk", "steps.operation",
-    "problems.place.column", "unmanaged.objects", "unmanaged.unpriced",  # only the JSON plan has them
+    "format_version",
+    "type",
+    "stack",
+    "environment",  # the document's own
+    "summary",
+    "cost.currency",
+    "cost.vat",
+    "changes.action",
+    "changes.fields.cause",
+    "drift.fields.cause",  # in words, see below
+    "changes.impact.reversible",
+    "drift.impact",
+    "problems.severity",
+    "changes.impact.data_loss.disk",
+    "steps.operation",
+    "problems.place.column",
+    "unmanaged.objects",
+    "unmanaged.unpriced",  # only the JSON plan has them
 }
 
 
@@ -131,9 +145,9 @@ def test_changes_and_steps_are_those_of_the_plan_field_by_field(
             assert title not in graphs
             continue
         nodes = {node["id"]: node for node in graphs[title]["nodes"]}
-        assert {
-            (key, node["address"], node["operation"]) for key, node in nodes.items()
-        } == {(step["key"], step["address"], step["operation"]) for step in plan["steps"]}
+        assert {(key, node["address"], node["operation"]) for key, node in nodes.items()} == {
+            (step["key"], step["address"], step["operation"]) for step in plan["steps"]
+        }
         edges = sorted(map(tuple, graphs[title]["edges"]))
         assert edges == sorted(
             (before, step["key"]) for step in plan["steps"] for before in step["after"]
@@ -179,7 +193,9 @@ def _change(row: Document) -> Document:
                 *([_value(field["before"])] if with_before else []),
                 _value(field["after"])
                 if not field["known_after_apply"]
-                else ": ".join(["known after apply", *filter(None, [", ".join(field["waits_for"])])]),
+                else ": ".join(
+                    ["known after apply", *filter(None, [", ".join(field["waits_for"])])]
+                ),
             ]
             for field in row["fields"]
         ],

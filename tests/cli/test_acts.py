@@ -135,6 +135,22 @@ def test_the_graph_as_json_is_nodes_and_edges(capsys: pytest.CaptureFixture[str]
     ) == len(ids)
 
 
+def test_the_graph_as_a_page_has_the_same_nodes_and_edges(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = json.loads(call(capsys, "graph", "web.yaml", "--format", "json")[1])
+    code, page, err = call(capsys, "graph", "web.yaml", "--format", "html")
+
+    assert (code, err) == (0, "") and page.startswith("<!DOCTYPE html>")
+    text = page.partition('id="report-data">')[2].partition("</script>")[0]
+    (graph,) = json.loads(text)["graphs"]
+    assert [node["id"] for node in graph["nodes"]] == [node["id"] for node in found["nodes"]]
+    assert graph["edges"] == [[edge["from"], edge["to"]] for edge in found["edges"]]
+    shown = page.partition('<ul class="nodes">')[2].partition("</main>")[0]
+    assert all(f"<code>{node['address']}</code>" in shown for node in found["nodes"])
+    assert len(page.encode()) < 800_000
+
+
 def test_names_in_a_graph_break_out_of_no_quotes(capsys: pytest.CaptureFixture[str]) -> None:
     write(
         'version: 1\nstack: shop\ninstances:\n  web:\n    for_each: {"a]-->b;": 1}\n    zone: '
@@ -147,6 +163,8 @@ def test_names_in_a_graph_break_out_of_no_quotes(capsys: pytest.CaptureFixture[s
     )
     mermaid = call(capsys, "graph", "web.yaml", "--format", "mermaid")[1]
     assert '["instances.web#91;#34;a#93;--#62;b#59;#34;#93;"]' in mermaid
+    page = call(capsys, "graph", "web.yaml", "--format", "html")[1]
+    assert "<code>instances.web[&quot;a]--&gt;b;&quot;]</code>" in page
 
 
 def test_what_is_not_managed_is_counted_and_listed_with_its_price(

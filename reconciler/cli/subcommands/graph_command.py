@@ -14,7 +14,8 @@ from reconciler.model import exit_codes
 Examples:
   reconciler graph shop
   reconciler graph --format dot | dot -Tsvg > graph.svg
-  reconciler graph --format mermaid"""
+  reconciler graph --format mermaid
+  reconciler graph --format html >graph.html"""
 )
 @options.stack_argument
 @options.environment_option
@@ -22,9 +23,9 @@ Examples:
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["text", "dot", "mermaid", "json"]),
+    type=click.Choice(["text", "dot", "mermaid", "json", "html"]),
     default="text",
-    help="Output format; dot is for Graphviz.",
+    help="Output format; dot is for Graphviz, html is one page for a browser.",
 )
 @click.option(
     "--simulate",

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "assets"
 STYLES = ("report.css", "graph.css")
-SCRIPTS = ("cytoscape.min.js", "dagre.min.js", "cytoscape-dagre.js", "graph.js")
-"""In the order in which they run. One that is not in the folder is left out."""
+SCRIPTS = ("cytoscape.min.js", "dagre.min.js", "graph.js")
+"""In the order in which they run. `assets/vendored.json` says where those of others come from."""
+
+_SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
+"""Where developer tools look for more of a script: a report has no files beside it."""
 
 
 @cache
 def style() -> str:
     """The style sheet of a report."""
-    return _joined(STYLES)
+    return "".join(map(_read, STYLES))
 
 
 @cache
 def script() -> str:
-    """The script of a report; empty if there is none."""
-    return _joined(SCRIPTS)
+    """The script of a report: those of others with their licenses, and ours."""
+    return "".join(map(_license, SCRIPTS)) + "".join(map(_read, SCRIPTS))
 
 
-def _joined(names: tuple[str, ...]) -> str:
-    files = [FOLDER / name for name in names]
-    return "".join(file.read_text("utf-8").rstrip("\n") + "\n" for file in files if file.is_file())
+def _read(name: str) -> str:
+    text = (FOLDER / name).read_text("utf-8").rstrip("\n")
+    return _SOURCE_MAP.sub("", text) + "\n"
+
+
+def _license(name: str) -> str:
+    file = FOLDER / name.replace(".min.js", ".LICENSE.txt")
+    return f"/*! {name}\n{file.read_text('utf-8').strip()}\n*/\n" if file.suffix == ".txt" else ""
 
 
 def policy(styles: str, scripts: str) -> str:

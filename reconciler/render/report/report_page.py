@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import Text, msg
 from reconciler.locale import language
 from reconciler.model.ports.plan_ports import short_id
 from reconciler.render import format
+from reconciler.render.report import graph_words, report_assets, stack_sections, step_waves
 from reconciler.render.report import page_words as words
-from reconciler.render.report import report_assets, stack_sections, step_waves
 from reconciler.render.report.markup import Child, Markup, data_text, el, joined, verbatim
 from reconciler.render.report.reported import Report, Row, StackReport
 from reconciler.render.report.stack_sections import ReportPart
@@ -35,25 +36,31 @@ def page(report: Report) -> bytes:
         for number, stack in enumerate(report.stacks, 1)
     ]
     graphs = [step_waves.graph_of(stack) for stack in report.stacks]
+    return document(headline(report), _gist(report), _content(report, pages), graphs).encode()
+
+
+def document(title: Text, gist: Child, content: Child, graphs: Sequence[Any]) -> str:
+    """A whole page with these graphs; None among them is passed over."""
     drawn = [each for each in graphs if each is not None]
     script = report_assets.script() if drawn else ""
-    data = data_text({"language": language.current(), "graphs": drawn})
-    title = headline(report)
+    data: dict[str, object] = {"language": language.current(), "graphs": drawn}
+    if drawn:
+        data["graph_words"] = graph_words.words()
     html = el(
         "html",
         _head(title, script),
         el(
             "body",
             el("a", msg("Skip to the content"), href="#content", class_="skip"),
-            el("header", el("h1", title), el("p", _gist(report), class_="gist")),
-            el("main", _content(report, pages), id="content"),
+            el("header", el("h1", title), el("p", gist, class_="gist")),
+            el("main", content, id="content"),
             el("footer", el("p", msg("This file is complete: it sends no requests."))),
-            verbatim("script", data, type="application/json", id="report-data"),
+            verbatim("script", data_text(data), type="application/json", id="report-data"),
             verbatim("script", script) if script else None,
         ),
         lang=language.current(),
     )
-    return f"<!DOCTYPE html>\n{html}\n".encode()
+    return f"<!DOCTYPE html>\n{html}\n"
 
 
 def _head(title: str, script: str) -> Markup:

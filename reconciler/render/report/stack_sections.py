@@ -163,8 +163,14 @@ def _steps(stack: StackReport) -> list[Markup]:
 
 def figure(stack: StackReport) -> Markup:
     """The place of the graph, which a script fills and shows."""
-    caption = el("figcaption", msg("Each step and the steps that it waits for"))
-    return el("figure", caption, class_="graph", data_stack=stack.title, hidden=True)
+    caption = (
+        msg("Each step and the steps that it waits for")
+        if stack.graph is None
+        else msg("Each part of the stack and the parts that it waits for")
+    )
+    return el(
+        "figure", el("figcaption", caption), class_="graph", data_stack=stack.title, hidden=True
+    )
 
 
 def _cost(plan: Row | None) -> list[Markup]:

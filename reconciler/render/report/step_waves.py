@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.common.text import msg
+from reconciler.common.text import Text, msg
 from reconciler.render import escape, format
 from reconciler.render.report import page_words as words
 from reconciler.render.report.markup import Markup, el
@@ -110,9 +110,9 @@ def _of_resources(title: str, graph: Row) -> dict[str, Any] | None:
     nodes = [
         {
             "id": node["id"],
-            "label": escape.visible(node["id"]),
+            "label": escape.visible(part_of(node)),
             "address": escape.visible(node["address"]),
-            "operation": "",
+            "operation": node["part"],
             "wave": of[node["id"]],
             "tone": "plain",
         }
@@ -120,3 +120,8 @@ def _of_resources(title: str, graph: Row) -> dict[str, Any] | None:
     ]
     edges = [[edge["from"], edge["to"]] for edge in graph["edges"]]
     return {"stack": escape.visible(title), "nodes": nodes, "edges": edges} if nodes else None
+
+
+def part_of(node: Row) -> Text:
+    """What a node of a graph of resources is: an instance, its membership in a firewall."""
+    return Text(node["part"].replace("_", " "), {})

@@ -8,21 +8,11 @@
   const WIDTH = 176, HEIGHT = 44, APART = 16, BETWEEN = 64, LETTERS = 25;
   const ZOOM = { least: 0.05, most: 2.5, readable: 0.62, first: 1, step: 1.25 };
   const TONES = ["danger", "care", "good"];
-  const WORDS = {
-    canvas: "Graph of {stack}: {number} steps in {waves} waves",
-    help: "Arrow keys move from step to step, Enter opens a folded node, + and - zoom, 0 fits the graph to the view, Shift with arrow keys moves it.",
-    tools: "Graph controls", zoom_in: "Zoom in", zoom_out: "Zoom out", fit: "Fit to view",
-    unfold_all: "Show every step", fold: "Fold equal steps", unfold: "Open this node",
-    wave: "Wave {number}", step: "Step", operation: "Operation", waits: "Waits for",
-    next: "Is needed by", members: "Steps", none: "nothing", choose: "Choose a step to see what it waits for.",
-  };
-
   const source = document.getElementById("report-data");
   if (!source) return;
   const data = JSON.parse(source.textContent);
-  const words = { ...WORDS, ...data.graph_words };
   const say = (name, fields = {}) =>
-    words[name].replace(/\{(\w+)\}/g, (whole, field) => String(fields[field] ?? whole));
+    data.graph_words[name].replace(/\{(\w+)\}/g, (whole, field) => String(fields[field] ?? whole));
 
   // Cytoscape writes one rule into a style element of its own unless an element has this id. The
   // page's policy refuses such a style; graph.css has the rule.
@@ -36,13 +26,16 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
-  const shortened = (text, most) => {
+  // Long names keep their beginning and their end, which says which one of several it is.
+  const shortened = (text) => {
     const letters = Array.from(text);
-    return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`;
+    if (letters.length <= LETTERS) return text;
+    const end = 10;
+    return `${letters.slice(0, LETTERS - end - 1).join("")}…${letters.slice(-end).join("")}`;
   };
 
-  // What a step is shown as: a step of a plan by its address, with the operation below it.
-  const name = (step) => String(step.operation ? step.address : step.label);
+  // A step is shown as its address, with the operation below it.
+  const name = (step) => String(step.address);
   const kind = (step) => String(step.address).split(/[.[]/)[0];
   const EQUAL = [
     (step) => [step.wave, kind(step), step.operation, step.tone],
@@ -75,11 +68,11 @@
         const id = `n${nodes.length}`, [first] = shown;
         shown.forEach((step) => place.set(step.id, id));
         const isOne = shown.every((step) => step.operation === first.operation);
-        const what = isOne && first.operation ? String(first.label) : kind(first);
+        const what = isOne ? String(first.label) : kind(first);
         nodes.push({
           id, key, members: shown, wave: first.wave, tone: first.tone, isFolded: folds,
           title: folds ? `${what} × ${shown.length}` : name(first),
-          label: !folds && first.operation ? String(first.label) : "",
+          label: folds ? "" : String(first.label),
         });
       }
     }
@@ -167,7 +160,7 @@
         data: {
           id: node.id, node,
           text: [node.title, node.label].filter(Boolean)
-            .map((text) => shortened(text, LETTERS)).join("\n"),
+            .map(shortened).join("\n"),
         },
       })),
       ...edges.map(([from, to]) => {
@@ -368,12 +361,12 @@
         value.append(...values);
         facts.append(element("dt", "", say(name)), value);
       };
-      if (node.label) fact("operation", node.label);
       if (node.isFolded) fact("members", this.scrolled(node.members.map(name)));
-      else if (first.id !== node.title) fact("step", String(first.id));
+      else fact("step", String(first.id));
       fact("waits", this.neighbours(this.current.incomers("node")));
-      fact("next", this.neighbours(this.current.outgoers("node")));
-      const parts = [element("h4", "", node.title), element("p", "graph-wave", say("wave", { number: node.wave })), facts];
+      fact("needed", this.neighbours(this.current.outgoers("node")));
+      const gist = [node.label, say("wave", { number: node.wave })].filter(Boolean).join(" · ");
+      const parts = [element("h4", "", node.title), element("p", "graph-wave", gist), facts];
       if (node.isFolded) {
         const open = element("button", "", say("unfold"));
         open.type = "button";
@@ -405,7 +398,8 @@
     neighbours(nodes) {
       if (!nodes.length) return say("none");
       return this.list(nodes.map((node) => {
-        const made = element("button", "graph-link", node.data("node").title);
+        const { title, label } = node.data("node");
+        const made = element("button", "graph-link", [title, label].filter(Boolean).join(" · "));
         made.type = "button";
         made.addEventListener("click", () => {
           this.choose(node);
