@@ -39,7 +39,12 @@ WHOLE = "tests/cli/test_whole_state.py"
 KEPT = "tests/cli/test_kept_plans.py"
 COPIES = "tests/scenarios/test_two_copies.py"
 ACTS = "tests/cli/test_server_acts.py"
+PULLS = "tests/review/test_ci_commands.py"
 SITUATIONS = {
+    "write one and merge it first: `reconciler init --project`": f"{PULLS}::test_a_base_without_a_project_is_refused",
+    "set RECONCILER_STATE to a place that all jobs share (docs/how-to/share.md), or `state:` in the reconciler.yaml of the base branch": (
+        f"{PULLS}::test_states_that_would_be_lost_with_the_job_are_refused"
+    ),
     "wait until it is unfrozen; in an emergency, add --accept frozen --reason TEXT": (
         "tests/cli/test_freezes.py::test_a_frozen_stack_is_shown_as_that_and_not_changed"
     ),

@@ -41,6 +41,7 @@ _COMMANDS: Mapping[str, str] = {
     "freeze": "whole_state.freeze_commands",
     "unfreeze": "whole_state.freeze_commands",
     "policy": "project.policy_commands",
+    "ci": "review.ci_commands",
     "audit": "review.audit_command",
     "import": "adopt_commands",
     "adopt": "adopt_commands",

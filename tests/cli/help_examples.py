@@ -88,6 +88,7 @@ NOT_RUN: Mapping[str, str] = {
     "simulator serve": "it runs until Ctrl-C",
     "watch shop --env prod --every": "it runs until Ctrl-C",
     "state check --place": "it needs the database or the bucket",
+    "ci ": "it needs a pull request on a forge",
     "plan --changed-since": "it needs a Git repository with that branch",
 }
 

@@ -230,6 +230,7 @@ FREE = frozenset(
         "name",
         "objects",
         "port",
+        "pull",
         "host",
         "seed",
         "start",

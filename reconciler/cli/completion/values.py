@@ -332,6 +332,8 @@ _OF_ALL: Mapping[str, Source] = {
     "stack_option": _stacks,
     "environment": _environments,
     "changed_since": _branches,
+    "base": _branches,
+    "before": _branches,
     "variables": _variables,
     "only": _everything,
     "without": _everything,
@@ -347,6 +349,7 @@ _OF_ALL: Mapping[str, Source] = {
 _OF_COMMANDS: Mapping[tuple[str, str], Source] = {
     ("show", "what"): _shown,
     ("apply", "plan_file"): _saved_plans,
+    ("report", "plan"): _saved_plans,
     ("plans", "remove"): _kept_plans,
     ("output", "name"): _outputs,
     ("absorb", "addresses"): _in_file,

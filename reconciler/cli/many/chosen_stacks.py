@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from pathlib import Path
@@ -87,16 +87,23 @@ def on_chosen(function: Callable[..., int], choice: StackChoice, values: Mapping
     return ends(opened)(**values)
 
 
-def choose(console: Console, choice: StackChoice, given: Mapping[str, Any]) -> ChosenStacks:
-    """The stacks that the options name. `given` are the options of a session. Raises `Abort` if
-    there is none, or the file of the project has mistakes.
+def choose(
+    console: Console,
+    choice: StackChoice,
+    given: Mapping[str, Any],
+    *,
+    changed: Collection[Path] | None = None,
+) -> ChosenStacks:
+    """The stacks that the options name, with `changed` only those of them that one of these files
+    touches. `given` are the options of a session. Raises `Abort` if there is none, or the file of
+    the project has mistakes.
     """
     given = dict(given)
     environment = given.pop("environment", None)
     session = Session(console, HERE, environment, **given)
     named = tuple(map(piped_arguments.path_of, choice.named))
     project = project_file.load(named[0] if named else HERE)
-    runs, failed = _selected(session, project, named, choice)
+    runs, failed = _selected(session, project, named, choice, changed)
     needs = dict(selection.needs(project)) if project.stacks else {}
     titles = _titles(runs)
     stacks = [
@@ -138,16 +145,23 @@ def sessions_to_check(
     return found
 
 
+def _changed_since(revision: str, session: Session, project: Project) -> frozenset[Path]:
+    from reconciler.cli.many.git_changes import changed_since
+
+    folder = HERE if project.file is None else project.file.parent
+    return changed_since(revision, folder, session.environ)
+
+
 def _selected(
-    session: Session, project: Project, named: Sequence[Path], choice: StackChoice
+    session: Session,
+    project: Project,
+    named: Sequence[Path],
+    choice: StackChoice,
+    changed: Collection[Path] | None,
 ) -> tuple[tuple[StackRun, ...], list[ChosenStack]]:
     """The runs, and the named stacks of which nothing can be read."""
-    changed = None
     if choice.changed_since is not None:
-        from reconciler.cli.many.git_changes import changed_since
-
-        folder = HERE if project.file is None else project.file.parent
-        changed = changed_since(choice.changed_since, folder, session.environ)
+        changed = _changed_since(choice.changed_since, session, project)
 
     def selected(paths: Sequence[Path]) -> tuple[StackRun, ...]:
         return selection.select(

@@ -43,6 +43,7 @@ from reconciler.version import VERSION
 
 if TYPE_CHECKING:
     from reconciler.iwinv.shared.account_pool import AccountPool
+    from reconciler.model.diagnostics import Problem
     from reconciler.model.state import State
     from reconciler.planner.compare.assessment import PlanOptions
 
@@ -247,7 +248,17 @@ class ManyRun:
             carrier = StackCarrier(self.terms, decisions, final, accounts, passwords, self.check)
             threads = StackThreads(carrier.carry_out, handler)
             with handler:
-                return drive(queue, threads, handler), threads.results
+                queue = drive(queue, threads, handler)
+            for problem in (one for each in threads.results.values() for one in each.problems):
+                if problem.code == "internal":  # nobody has shown it
+                    self._show(problem)
+            return queue, threads.results
+
+    def _show(self, problem: Problem) -> None:
+        if self.chosen.console.json:
+            self.lines(ProblemFound(problem))
+        else:
+            self.chosen.console.problems([problem])
 
     @contextmanager
     def _clouds(self) -> Iterator[Mapping[str, Mapping[str, str]]]:

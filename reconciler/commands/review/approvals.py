@@ -123,7 +123,7 @@ class ApprovalRules:
                 people.update(team(each.removeprefix(_TEAM)))
             else:
                 people.add(each)
-        return cls(settings.approvals, frozenset(map(_account, people)))
+        return cls(settings.approvals, frozenset(map(account, people)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +191,8 @@ def judge(
     """What the comments mean for a plan. `author` is that of the pull request; `among` are the ids
     of all plans of the pull request.
     """
-    own = _account(author.name if isinstance(author, Person) else author)
-    approvers = frozenset(map(_account, rules.approvers)) - {own}
+    own = account(author.name if isinstance(author, Person) else author)
+    approvers = frozenset(map(account, rules.approvers)) - {own}
     ids = {each.lower() for each in among} | {plan.id.lower()}
     counted: dict[str, ApprovalComment] = {}
     ignored: list[IgnoredComment] = []
@@ -201,7 +201,7 @@ def judge(
             ignored.append(each)
             continue
         fits = [id for id in ids if id.startswith(each.id_start)]
-        person = _account(each.person)
+        person = account(each.person)
         why: NotCounted | None = None
         if not fits:
             why = NotCounted.OTHER_PLAN
@@ -260,7 +260,7 @@ def _why_not(comment: ForgeComment, *, is_clear: bool) -> NotCounted | None:
     return None if is_clear else NotCounted.UNCLEAR
 
 
-def _account(name: str) -> str:
+def account(name: str) -> str:
     """The name of an account for comparisons. Only the letters of ASCII have two cases: to a forge,
     no other letter equals one of them.
     """

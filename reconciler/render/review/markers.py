@@ -12,6 +12,9 @@ from typing import Final
 
 from reconciler.model.ports.plan_ports import short_id
 
+STATUS_PREFIX: Final = "reconciler/"
+"""How the names of all statuses begin."""
+
 APPROVED_STATUS: Final = "reconciler/approved"
 """The name of the status that says whether an approval is missing in a pull request."""
 
@@ -25,7 +28,14 @@ _VOLATILE = "<!-- reconciler: run -->"
 
 def status_name(title: str) -> str:
     """The name of a stack's status: `reconciler/shop.prod`."""
-    return f"reconciler/{_flat(title)}"
+    return f"{STATUS_PREFIX}{_flat(title)}"
+
+
+def title_of_status(name: str) -> str | None:
+    """The title of the stack whose status has this name; None if it is not one of a stack."""
+    if not name.startswith(STATUS_PREFIX) or name == APPROVED_STATUS:
+        return None
+    return name.removeprefix(STATUS_PREFIX).replace(".", "/")
 
 
 def marker(title: str) -> str:

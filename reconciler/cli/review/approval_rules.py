@@ -1,0 +1,80 @@
+"""What the rules of a project say about the approvals of its stacks, and what the comments of a
+pull request mean for a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.commands.review import approvals
+from reconciler.commands.review.approvals import (
+    ApprovalComment,
+    ApprovalRules,
+    ApprovalVerdict,
+    IgnoredComment,
+    ReviewedPlan,
+)
+from reconciler.common.dataclass import dataclass
+from reconciler.config.project.project import Project, Prune, Settings
+from reconciler.model.plan import RiskClass
+from reconciler.model.ports.forge_ports import Forge, PullRequest
+from reconciler.render.review.shown_review import ShownApproval
+
+
+@dataclass(frozen=True, slots=True)
+class PullApprovals:
+    """The approvals of one pull request. `found` are its comments that approve something; `authors`
+    are people whose changes are in the plans, who approve none of them.
+    """
+
+    pull: PullRequest
+    found: Sequence[ApprovalComment | IgnoredComment]
+    rules: Mapping[str, ApprovalRules]
+    authors: frozenset[str] = frozenset()
+
+    def verdict(self, plan: ReviewedPlan, among: Iterable[str]) -> ApprovalVerdict:
+        """What the comments mean for a plan. `among` are the ids of all plans that are shown."""
+        rules = self.rules[plan.title]
+        people = rules.approvers - frozenset(map(approvals.account, self.authors))
+        rules = replace(rules, approvers=people)
+        return approvals.judge(plan, self.found, rules, self.pull.author, among=among)
+
+
+def of_stacks(project: Project, forge: Forge, titles: Iterable[str]) -> dict[str, ApprovalRules]:
+    """The rules of approval by title. Raises `ForgeError` if a team cannot be read: a rule that is
+    not known approves nothing.
+    """
+    teams: dict[str, frozenset[str]] = {}
+
+    def team(name: str) -> Collection[str]:
+        if name not in teams:
+            teams[name] = forge.team(name)
+        return teams[name]
+
+    return {title: ApprovalRules.of(with_prune(project.settings(title)), team) for title in titles}
+
+
+def with_prune(settings: Settings) -> Settings:
+    """The settings with what `prune` says about deletes: `never` forbids them, and `apply` wants no
+    more approvals for them than for any other plan.
+    """
+    counts = dict(settings.approvals)
+    delete = RiskClass.DELETE.value
+    if settings.prune is Prune.NEVER:
+        counts[delete] = None
+    elif settings.prune is Prune.APPLY and delete not in counts:
+        counts[delete] = 0
+    return replace(settings, approvals=counts)
+
+
+def shown_approval(verdict: ApprovalVerdict) -> ShownApproval:
+    """A verdict as a comment shows it."""
+    return ShownApproval(
+        verdict.needed,
+        people=verdict.counted,
+        missing=verdict.missing,
+        never=verdict.never,
+        ignored=tuple((each.person, approvals.reason(each.why)) for each in verdict.ignored),
+        way_out=approvals.way_out(verdict),
+    )

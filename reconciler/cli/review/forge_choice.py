@@ -1,0 +1,26 @@
+"""Opens the forge of a job, and turns its failures into problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from reconciler.cli.review.ci_context import ForgePlace
+from reconciler.forge.forge_opening import ForgeChoice, ForgeKind, open_forge
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import error
+from reconciler.model.ports.forge_ports import Forge, ForgeError
+
+
+def open_place(place: ForgePlace, environ: Mapping[str, str]) -> Forge:
+    """The forge with the repository. Nothing is sent yet. Raises `ForgeError`."""
+    return open_forge(ForgeChoice(ForgeKind(place.kind), place.project, place.api_url), environ)
+
+
+@contextmanager
+def failures_stop() -> Iterator[None]:
+    """Stops with a problem if the forge fails while the block runs."""
+    try:
+        yield
+    except ForgeError as failure:
+        raise Abort(error("forge", str(failure), hint=failure.hint)) from failure

@@ -1,0 +1,113 @@
+"""`ci plan`: the plans of a pull request, in comments and statuses. Nothing is changed in the
+account, and nothing of the pull request is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.cli.many import many_plans
+from reconciler.cli.review import approval_rules, fork_check, plan_files, pull_tree
+from reconciler.cli.review.pull_board import PullBoard
+from reconciler.cli.review.pull_tree import WrittenTree
+from reconciler.cli.review.review_context import Review
+from reconciler.cli.review.reviewed_stacks import ReviewedStacks, reviewed_stacks
+from reconciler.commands.review import publishing
+from reconciler.commands.review.publishing import Published, PublishingEnd
+from reconciler.common.text import Text, msg
+from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Severity, in_order
+from reconciler.model.ports.forge_ports import PullRequest, PullState
+from reconciler.render.format import count
+from reconciler.render.review.shown_review import ReviewNotes
+from reconciler.render.run.screen import Line, Tone
+
+
+def plan(review: Review, number: int, *, out: Path | None) -> int:
+    """Plans the stacks that a pull request changes, and writes what was found about it. Returns the
+    exit code: 0 also if approvals are missing.
+    """
+    pull = review.forge.pull(number)
+    if pull.state is not PullState.OPEN:
+        text = msg("Pull request {number} is not open: there is nothing to plan.", number=number)
+        review.console.result([Line(text)])
+        return exit_codes.DONE
+    base_commit = review.base_tip(pull.base)
+    with failures_shown(review, pull), merged_files(review, pull, base_commit) as written:
+        if pull.is_fork:
+            board = fork_check.board_of(review, pull, written, notes_of(review, pull))
+            problems = in_order(one for each in board.checked for one in each.problems)
+            review.console.problems(list(problems))
+            return exit_codes.worst([exit_codes.of_problems(problems), publish(review, board)])
+        chosen = review.choose(written.changed)
+        with reviewed_stacks(chosen) as found:
+            many_plans.show(chosen, found.shown)
+            if out is not None:
+                plan_files.write(out, found)
+            board = board_of(review, pull, found, written)
+            codes = [each.shown.exit_code for each in found.stacks]
+    return exit_codes.worst([*codes, publish(review, board)])
+
+
+@contextmanager
+def merged_files(review: Review, pull: PullRequest, base_commit: str) -> Iterator[WrittenTree]:
+    """The files of a pull request, merged into a commit of its base."""
+    tree = pull_tree.merged(review.repository, base_commit, review.commit(pull.head))
+    with review.files_of(tree, base_commit) as written:
+        yield written
+
+
+@contextmanager
+def failures_shown(review: Review, pull: PullRequest) -> Iterator[None]:
+    """Shows at the pull request why there are no plans of it, if the block stops."""
+    try:
+        yield
+    except Abort as stop:
+        errors = [each for each in stop.problems if each.severity is Severity.ERROR]
+        why = errors[0].message if errors else msg("the job failed")
+        board = PullBoard(pull, (), {}, notes_of(review, pull), failure=str(why))
+        publish(review, board)
+        raise
+
+
+def board_of(
+    review: Review, pull: PullRequest, found: ReviewedStacks, written: WrittenTree
+) -> PullBoard:
+    """What is shown about a pull request with these plans. Raises `ForgeError`."""
+    project = found.chosen.project
+    titles = [each.title for each in found.stacks]
+    rules = approval_rules.of_stacks(project, review.forge, titles)
+    notes = replace(notes_of(review, pull), rules_changed=written.rules_changed)
+    modes = {title: project.settings(title).apply for title in titles}
+    return PullBoard(pull, found.stacks, rules, notes, modes)
+
+
+def notes_of(review: Review, pull: PullRequest) -> ReviewNotes:
+    """What is shown besides every plan of a pull request."""
+    is_merged = pull.state is PullState.MERGED
+    return ReviewNotes(pull.head, is_merged=is_merged, run_url=review.context.run_url or "")
+
+
+def publish(review: Review, board: PullBoard) -> int:
+    """Writes the comments and statuses of a pull request. Returns the exit code."""
+    number, commit = board.pull.number, board.pull.head
+    done = publishing.publish(review.forge, number, commit, board.look, review.pause)
+    review.console.problems(list(done.problems))
+    review.console.note([Line(_summary(done, number), Tone.FAINT)])
+    return exit_codes.of_problems(done.problems)
+
+
+def _summary(done: Published, number: int) -> Text:
+    if done.end in (PublishingEnd.OUTDATED, PublishingEnd.OVERTAKEN):
+        return msg(
+            "Pull request {number} has a newer commit: the job of that commit writes the comments.",
+            number=number,
+        )
+    if not done.writes:
+        return msg("Pull request {number}: its comments are up to date.", number=number)
+    written = count(done.writes, "change")
+    return msg("Pull request {number}: {written} written.", number=number, written=written)

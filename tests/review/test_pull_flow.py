@@ -1,0 +1,201 @@
+"""The life of a pull request: planned, approved, merged, applied. What counts is the account."""
+
+from __future__ import annotations
+
+from tests.review.pulls import NETWORK, PROJECT, SHOP, PullHarness
+
+SSH = "      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
+GROWN = {"network/stack.yaml": NETWORK + SSH}
+EMPTY = "version: 1\nstack: network\n"
+
+
+def prepared(pulls: PullHarness) -> None:
+    """The two stacks of the repository, applied by an approved pull request."""
+    number = pulls.open(
+        {"network/stack.yaml": NETWORK + "# 1\n", "shop/stack.yaml": SHOP + "# 1\n"}
+    )
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    pulls.approve(number, "shop")
+    pulls.merge(number)
+    assert pulls.apply() == 0
+    assert pulls.firewalls() == {"network-web", "shop-api"}
+
+
+def test_an_approved_plan_is_applied_after_the_merge(pulls: PullHarness) -> None:
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    waiting = {"reconciler/network": "pending", "reconciler/approved": "pending"}
+    assert pulls.statuses(number) == waiting
+    pulls.approve(number, "network")
+    assert pulls.plan(number) == 0
+    assert pulls.statuses(number)["reconciler/approved"] == "success"
+    assert pulls.apply(number) == 0 and pulls.firewalls() == set()  # the mode is: after the merge
+    pulls.merge(number)
+    assert pulls.apply() == 0
+    done = {"reconciler/network": "success", "reconciler/approved": "success"}
+    assert pulls.statuses(number) == done and pulls.firewalls() == {"network-web"}
+    calls = len(pulls.forge.calls)
+    assert pulls.apply() == 0
+    assert len(pulls.forge.calls) - calls == 2  # the merged ones, and the statuses of this one
+
+
+def test_without_an_approval_nothing_is_applied(pulls: PullHarness) -> None:
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    for person in ("arim", "eve", "reconciler[bot]"):  # the author, an outsider, a bot
+        pulls.approve(number, "network", person)
+    pulls.merge(number)
+    assert pulls.apply() == 0 and pulls.apply(detailed_exitcode=True) == 2
+    assert pulls.firewalls() == set()
+    assert pulls.statuses(number)["reconciler/network"] == "pending"
+    pulls.approve(number, "network", "CHAN")  # a member of the team, after the merge
+    assert pulls.apply(detailed_exitcode=True) == 0 and pulls.firewalls() == {"network-web"}
+
+
+def test_a_new_commit_voids_an_approval(pulls: PullHarness) -> None:
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    pulls.push(number, {"network/stack.yaml": NETWORK + SSH.replace("22", "23")})
+    pulls.merge(number)
+    assert pulls.apply() == 0 and pulls.firewalls() == set()
+
+
+def test_a_world_that_changed_since_the_approval_is_not_touched(pulls: PullHarness) -> None:
+    prepared(pulls)
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    pulls.merge(number)
+    pulls.close_all_ports("network-web")  # by hand, in the console
+    assert pulls.apply() == 0
+    assert pulls.ports("network-web") == set()
+    assert pulls.statuses(number)["reconciler/network"] == "pending"
+    pulls.approve(number, "network")
+    assert pulls.apply() == 0 and pulls.ports("network-web") == {"443", "22"}
+
+
+def test_a_delete_wants_two_people(pulls: PullHarness) -> None:
+    prepared(pulls)
+    number = pulls.open({"network/stack.yaml": EMPTY})
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    pulls.approve(number, "network")
+    pulls.merge(number)
+    assert pulls.apply() == 0 and "network-web" in pulls.firewalls()
+    pulls.approve(number, "network", "dana")
+    assert pulls.apply() == 0 and pulls.firewalls() == {"shop-api"}
+
+
+def test_a_pull_request_does_not_change_its_own_rules(pulls: PullHarness) -> None:
+    loose = PROJECT.replace("any: 1, delete: 2", "any: 0")
+    number = pulls.open({**GROWN, "reconciler.yaml": loose})
+    assert pulls.plan(number) == 0
+    assert pulls.statuses(number)["reconciler/approved"] == "pending"
+    pulls.merge(number)
+    other = pulls.open({"shop/stack.yaml": SHOP + "# 2\n"})
+    assert pulls.apply() == 0 and pulls.firewalls() == set()
+    # a later one has the new rules, and does not carry the earlier one
+    assert pulls.plan(other) == 0
+    assert pulls.statuses(other)["reconciler/approved"] == "success"
+    pulls.merge(other)
+    assert pulls.apply() == 0 and pulls.firewalls() == {"shop-api"}
+
+
+def test_two_merges_before_an_apply_are_one_plan_that_none_of_both_showed(
+    pulls: PullHarness,
+) -> None:
+    first, second = pulls.open(GROWN), pulls.open({"network/x.yaml": SHOP_PART})
+    for number in (first, second):
+        assert pulls.plan(number) == 0
+        pulls.approve(number, "network")
+    pulls.merge(first)
+    pulls.merge(second)
+    assert pulls.apply() == 0 and pulls.firewalls() == set()
+    pulls.approve(second, "network")
+    assert pulls.apply() == 0 and pulls.firewalls() == {"network-web", "network-more"}
+    assert pulls.statuses(first)["reconciler/network"] == "success"
+
+
+SHOP_PART = """\
+firewalls:
+  more:
+    rules:
+      https: {direction: in, protocol: tcp, ports: 444, cidr: 0.0.0.0/0}
+"""
+
+
+def test_before_the_merge_only_what_the_rules_apply_then(pulls: PullHarness) -> None:
+    rules = PROJECT.replace("approvers:", "apply: approved\n    approvers:")
+    pulls.commit({"reconciler.yaml": rules})
+    number = pulls.open(GROWN)
+    assert pulls.apply(number) == 0 and pulls.firewalls() == set()
+    pulls.approve(number, "network")
+    assert pulls.apply(number) == 0 and pulls.firewalls() == {"network-web"}
+    assert pulls.statuses(number)["reconciler/network"] == "success"
+    pulls.merge(number)
+    assert pulls.apply() == 0
+
+
+def test_a_stack_by_hand_waits_for_a_person(pulls: PullHarness) -> None:
+    pulls.commit(
+        {"reconciler.yaml": PROJECT.replace("approvers:", "apply: by-hand\n    approvers:")}
+    )
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    pulls.merge(number)
+    assert pulls.apply() == 0 and pulls.firewalls() == set()
+    assert pulls.apply(number, by_hand=True) == 0 and pulls.firewalls() == {"network-web"}
+
+
+READER = """\
+version: 1
+stack: shop
+stacks: {network: {path: ../network}}
+firewalls:
+  api:
+    rules:
+      api: {direction: in, protocol: tcp, ports: 8443, cidr: "${stacks.network.outputs.range}"}
+"""
+GIVER = NETWORK + 'outputs:\n  range: {value: "10.1.0.0/16"}\n'
+
+
+def test_a_provisional_plan_is_applied_after_the_stack_that_it_waits_for(
+    pulls: PullHarness,
+) -> None:
+    number = pulls.open({"network/stack.yaml": GIVER, "shop/stack.yaml": READER})
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "shop")
+    pulls.merge(number)
+    assert pulls.apply() == 0 and pulls.firewalls() == set()  # network is not approved
+    pulls.approve(number, "network")
+    assert pulls.apply() == 0 and pulls.firewalls() == {"network-web", "shop-api"}
+    assert set(pulls.statuses(number).values()) == {"success"}
+
+
+def test_a_fault_of_the_forge_after_an_apply_is_mended_by_the_next_job(
+    pulls: PullHarness,
+) -> None:
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    pulls.merge(number)
+    pulls.forge.fail("edit_comment", times=99)
+    pulls.forge.fail("set_status", times=99)
+    assert pulls.apply() != 0 and pulls.firewalls() == {"network-web"}
+    pulls.forge.heal()
+    assert pulls.apply() == 0
+    assert pulls.statuses(number)["reconciler/network"] == "success"
+
+
+def test_a_fork_is_only_checked(pulls: PullHarness) -> None:
+    number = pulls.open({"network/stack.yaml": GIVER, "shop/stack.yaml": READER})
+    pulls.forge.world.pull(number).is_fork = True
+    assert pulls.plan(number) == 0
+    assert set(pulls.comments(number)) == {"network", "shop"}
+    assert not (pulls.folder / "states").exists()
+    pulls.push(number, {"network/stack.yaml": "version: 1\nstack: network\nfirewals: {}\n"})
+    assert pulls.plan(number) == 1
+    assert pulls.apply(number) == 0 and not (pulls.folder / "states").exists()
