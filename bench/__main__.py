@@ -24,6 +24,7 @@ from bench import (
     peers,
     policies,
     processes,
+    reports,
     stacks,
     virtual,
     worlds,
@@ -54,6 +55,7 @@ def main() -> int:
         found["sharing"] = _sharing()
         found["many_stacks"] = _many_stacks(folder / "many-stacks")
         found["policies"] = _policies()
+        found["reports"] = _reports()
         found["estimates"] = _estimates(folder / "estimates")
         found["empty_plans"] = _empty_plans(folder, options.sizes)
         found["peer"] = _peer(folder, [size for size in PEER_SIZES if size in options.sizes])
@@ -286,6 +288,22 @@ def _policies() -> dict[str, float]:
         "Policies over a plan of 1,000 changes, processor seconds (goals: 0.3 and 1.0)",
         ["fifty policies", "the slowest that is cut off"],
         [[f"{found['fifty']:.2f}", f"{found['slowest']:.2f}"]],
+    )
+    return found
+
+
+def _reports() -> dict[str, dict[str, float]] | None:
+    found = reports.figures()
+    if found is None:
+        print("\nno Chromium on the PATH: nothing to show reports with")
+        return None
+    _table(
+        "Reports in Chromium, seconds until the graph is drawn (goal: 2 with 1,000 steps)",
+        ["steps", "kB", "drawn", "drawn with every step"],
+        [
+            [steps, f"{each['bytes'] / 1_000:.0f}", f"{each['drawn']:.2f}", f"{each['every']:.2f}"]
+            for steps, each in found.items()
+        ],
     )
     return found
 

@@ -311,7 +311,7 @@ def main() -> None:
     for path, page in pages.items():
         path.write_text(page, encoding="utf-8")
     PICTURES.mkdir(exist_ok=True)
-    for path in PICTURES.iterdir():
+    for path in PICTURES.glob("*.svg"):
         if path.name not in drawn:
             path.unlink()
     for name, text in drawn.items():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from reconciler.locale import choice
 from tests.browser import chromium, documents
 from tests.browser.chromium import opened
 
 pytestmark = chromium.needed
 
+HANGUL = re.compile("[가-힣]")
 DRAWN = """() => [...document.querySelectorAll('.graph-canvas canvas')].some((canvas) => {
   const { width, height } = canvas;
   return canvas.getContext('2d').getImageData(0, 0, width, height).data.some((part) => part > 0);
@@ -142,3 +145,21 @@ def test_the_colors_follow_the_theme(browser: Browser, tmp_path: Path) -> None:
         before = page.evaluate(PICTURE)
         page.emulate_media(color_scheme="dark")
         page.wait_for_function(f"(before) => {PICTURE} !== before", arg=before)
+
+
+def test_the_graph_speaks_the_language_of_the_report(browser: Browser, tmp_path: Path) -> None:
+    try:
+        choice.use("ko")
+        content = documents.page(documents.thousand(160))
+    finally:
+        choice.use("en")
+    with opened(browser, content, tmp_path) as report:
+        page = report.page
+        chromium.wait_for_graph(page.locator("figure.graph"))
+        page.locator(".graph-canvas").press("ArrowRight")
+        names = page.locator("figure.graph button:not(.graph-link)").evaluate_all(
+            "(all) => all.map((each) => each.ariaLabel || each.textContent)"
+        )
+        texts = [*names, *details(page).splitlines(), page.locator(".graph-help").inner_text()]
+    data = re.compile(r"|firewalls\.f\d+|.* · .*")
+    assert [each for each in texts if not data.fullmatch(each) and not HANGUL.search(each)] == []
