@@ -68,7 +68,7 @@ class Page:
                 )
             )
             shown.append(phrase("... {number} more lines, not shown here", number=missing))
-        self.parts.append((f"{title}\n\n" if title else "") + _fenced(shown, language) + "\n")
+        self.parts.append((f"{title}\n\n" if title else "") + fenced(shown, language) + "\n")
 
 
 def plan_markdown(
@@ -83,19 +83,16 @@ def plan_markdown(
     found, and proposes nothing.
     """
     blocks = list(plan_blocks.blocks(plan, outputs))
-    page, title = Page(), ""
-    for block in blocks:
-        if block.name in ("attention", "errors"):
-            heading = "" if block.title == title else f"#### {_heading(block)}"
-            page.add(heading, texts(block.lines(STYLE)), _DANGER_CHARACTERS_MAX, _name(block))
-            title = block.title
+    page = Page()
+    add_dangers(page, blocks)
     if not (drift or plan.is_empty or exit_codes.stops(plan.problems)):
-        _totals(page, plan, header, decision)
+        add_totals(page, plan, header)
+        _consent(page, plan, header, decision)
     folded = Page(left_out=page.left_out)
-    _fold(folded, plan, blocks, room=CHARACTERS_MAX - page.length - 2_500)
+    add_fold(folded, plan, blocks, room=CHARACTERS_MAX - page.length - 2_500)
     details = escape.outside(plan_text.details(plan, header))
     dangerous = sum(block.dangerous for block in blocks)
-    head = _head(plan, header, _gist(plan, dangerous, drift=drift), page.left_out, drift=drift)
+    head = _head(plan, header, gist(plan, dangerous, drift=drift), page.left_out, drift=drift)
     return "".join([*head, *page.parts, *folded.parts, f"\n{details}\n"])
 
 
@@ -127,19 +124,21 @@ def _head(
     yield f"### {title}\n\n"
     if header.provisional is not None:
         yield phrase("**Provisional**: another run works on this stack now.") + "\n\n"
-        yield _fenced([escape.outside(header.provisional)]) + "\n"
+        yield fenced([escape.outside(header.provisional)]) + "\n"
     if left_out:
-        yield (
-            phrase(
-                "**This comment is cut, not the plan**: {missing} not shown. Read `reconciler "
-                "plan` before you approve it.",
-                missing="; ".join(left_out),
-            )
-            + "\n\n"
-        )
+        yield cut_notice(left_out) + "\n\n"
 
 
-def _gist(plan: Plan, dangerous: int, *, drift: bool) -> str:
+def cut_notice(left_out: Sequence[str]) -> str:
+    """That a comment does not show everything, and what is missing."""
+    return phrase(
+        "**This comment is cut, not the plan**: {missing} not shown. Read `reconciler plan` before "
+        "you approve it.",
+        missing="; ".join(left_out),
+    )
+
+
+def gist(plan: Plan, dangerous: int, *, drift: bool = False) -> str:
     """The result in a few words, for the title."""
     if drift:
         number = len({change.address.owner for change in plan.drift})
@@ -186,17 +185,32 @@ def _text(line: str) -> str:
     return inner if is_row else f" {inner}"
 
 
-def _fenced(lines: Sequence[str], language: str = "") -> str:
+def fenced(lines: Sequence[str], language: str = "") -> str:
     """The lines in a fence, which none of them can end."""
     inner = "".join(line.replace(_FENCE, "`` `") + "\n" for line in lines)
     return f"{_FENCE}{language}\n{inner}{_FENCE}\n"
 
 
-def _totals(page: Page, plan: Plan, header: PlanHeader, decision: Decision | None) -> None:
+def add_dangers(page: Page, blocks: Sequence[Block], *, room: int = _DANGER_CHARACTERS_MAX) -> None:
+    """What needs attention, and errors, each block with its share of the room."""
+    found = [block for block in blocks if block.name in ("attention", "errors")]
+    end, title = page.length + room, ""
+    for number, block in enumerate(found):
+        heading = "" if block.title == title else f"#### {_heading(block)}"
+        share = (end - page.length) // (len(found) - number)
+        page.add(heading, texts(block.lines(STYLE)), share, _name(block))
+        title = block.title
+
+
+def add_totals(page: Page, plan: Plan, header: PlanHeader) -> None:
+    """What the plan does in figures."""
     title = plan_text.title(plan, header)
     lines = [*escape.wrap(title, STYLE.width or 0), ""]
     lines += [line.text for line in (*totals.totals(plan, STYLE), *totals.left_alone(plan, STYLE))]
     page.add("", lines, _NOTES_CHARACTERS_MAX, phrase("the totals"), language="")
+
+
+def _consent(page: Page, plan: Plan, header: PlanHeader, decision: Decision | None) -> None:
     needed, given = consent_text.open_and_given(plan, decision)
     if given:
         options = [consent_text.options(given)]
@@ -217,8 +231,8 @@ def _totals(page: Page, plan: Plan, header: PlanHeader, decision: Decision | Non
         page.add(title, lines, _NOTES_CHARACTERS_MAX, phrase("the command"), language="sh")
 
 
-def _fold(page: Page, plan: Plan, blocks: Sequence[Block], *, room: int) -> None:
-    """Everything else, each block with its share of the room."""
+def add_fold(page: Page, plan: Plan, blocks: Sequence[Block], *, room: int) -> None:
+    """Everything else, folded, each block with its share of the room."""
     folded = [block for block in blocks if block.name not in ("attention", "errors", "asides")]
     parts = [(block.title, block.note, texts(block.lines(STYLE)), _name(block)) for block in folded]
     if plan.steps:

@@ -7,6 +7,7 @@ from enum import Enum
 
 from reconciler.common.dataclass import dataclass
 from reconciler.config.project.project import ApplyMode
+from reconciler.model import exit_codes
 from reconciler.model.diagnostics import Problem
 from reconciler.render.project.shown_project import ShownPlan
 
@@ -31,6 +32,10 @@ class ReviewStage(Enum):
     FAILED = "failed"
     CONFLICT = "conflict"
     FORK = "fork"
+
+
+APPROVABLE = (ReviewStage.PLANNED, ReviewStage.HELD, ReviewStage.CHANGED)
+"""The stages in which a plan can be approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,12 @@ class ShownReview:
     def is_empty(self) -> bool:
         """Whether there is a plan, and nothing to apply."""
         return self.shown is not None and self.shown.plan.is_empty
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether errors keep its plan from being applied, or there is none because of them."""
+        stopped = self.shown is not None and exit_codes.stops(self.shown.plan.problems)
+        return self.stage is ReviewStage.NO_PLAN or (stopped and self.stage in APPROVABLE)
 
     @property
     def is_approved(self) -> bool:
