@@ -173,6 +173,7 @@ def test_an_endpoint_that_cannot_be_reached_ends_with_a_hint(
     monkeypatch.setenv("IWINV_ACCESS_KEY", "key")
     monkeypatch.setenv("IWINV_SECRET_KEY", "secret")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("RECONCILER_TIME_SCALE", "3000")
     code, _, err = call(capsys, "doctor", "--contract", "--yes")
 
     assert code == 1

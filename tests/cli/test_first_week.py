@@ -104,6 +104,7 @@ def test_doctor_reports_that_nothing_answers_at_the_endpoint(
         ("ENDPOINT", "http://127.0.0.1:9"),
     ):
         monkeypatch.setenv(f"IWINV_{name}", value)
+    monkeypatch.setenv("RECONCILER_TIME_SCALE", "3000")
     code, out, _ = call(capsys, "doctor")
     assert code == 1 and " !!  endpoint      http://127.0.0.1, no answer" in out
     assert " ok  key           set, not proved" in out and out.count("error[") == 1

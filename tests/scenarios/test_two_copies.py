@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.sessions import begin, call
+from tests.cli.sessions import SCALE, begin, call
 
 HEAD = """\
 version: 1
 stack: shop
 defaults: {instances: {zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy]}}
 """
-SCALE = ("--time-scale", "1000")
 LONG = "front_of_the_house_north"
 """A name that a marker cuts."""
 

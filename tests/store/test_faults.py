@@ -98,13 +98,11 @@ def crashes(operations: int) -> Iterator[tuple[int, Fault, str, Kept]]:
                     yield deed, fault, names, kept
 
 
-def explore(make: Callable[[], MemoryDisk]) -> tuple[int, list[str]]:
-    """How many crashes were tried, and what was wrong after which."""
+def explore(make: Callable[[], MemoryDisk]) -> Iterator[str | None]:
+    """What was wrong after each crash, or None."""
     calm = make()
     run(calm, Ledger())
-    wrong, tried = [], 0
     for deed, fault, names, kept in crashes(calm.operations):
-        tried += 1
         disk, ledger = make(), Ledger()
         disk.fault = lambda number, name, path, at=deed, what=fault: what if number == at else None  # type: ignore[misc]
         with pytest.raises(Crash):
@@ -112,9 +110,7 @@ def explore(make: Callable[[], MemoryDisk]) -> tuple[int, list[str]]:
         disk.fault = lambda number, name, path: None
         disk.reboot(names=names == "all", last_name=names == "the last too", data=kept)
         found = complaint(disk, ledger)
-        if found is not None:
-            wrong.append(f"deed {deed} {fault.value}, names {names}, {kept.value}: {found}")
-    return tried, wrong
+        yield found and f"deed {deed} {fault.value}, names {names}, {kept.value}: {found}"
 
 
 @pytest.fixture(autouse=True)
@@ -123,9 +119,9 @@ def _snapshots_within_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_crash_at_any_disk_operation_loses_nothing_that_was_acknowledged() -> None:
-    tried, wrong = explore(MemoryDisk)
-    assert wrong == []
-    assert tried > 500
+    found = list(explore(MemoryDisk))
+    assert [wrong for wrong in found if wrong] == []
+    assert len(found) > 500
 
 
 class _NoFolderSync(MemoryDisk):
@@ -143,7 +139,7 @@ class _NoFileSync(MemoryDisk):
 @pytest.mark.parametrize("careless", [_NoFolderSync, _NoFileSync])
 def test_this_test_sees_a_sync_that_is_left_out(careless: type[MemoryDisk]) -> None:
     """Goal: the test is tested; a store that forgets to sync turns it red."""
-    assert explore(careless)[1]
+    assert any(explore(careless))
 
 
 @pytest.mark.parametrize("fault", [Fault.FULL, Fault.BROKEN, Fault.SHORT])
