@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from playwright.sync_api import Browser
 from reconciler.render import escape
 from tests.browser import chromium, documents
 from tests.browser.chromium import Opened, opened
-from tests.browser.hostile_texts import TEXTS, Filler
+from tests.browser.hostile_texts import ATTRIBUTES, MARKUP, TEXTS, Filler
+from tests.cli.sessions import begin, call
 
 pytestmark = chromium.needed
 
@@ -88,3 +90,45 @@ def test_hostile_texts_are_shown_and_not_dropped(browser: Browser, tmp_path: Pat
     assert messages
     for each in messages:
         assert escape.visible(each) in text, each
+
+
+def test_nothing_in_a_stack_file_runs(
+    browser: Browser,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Goal: the whole way, from a file of a pull request to the page that a reviewer opens.
+    texts = [text for text in (*MARKUP, *ATTRIBUTES) if text.isprintable()]
+    keys = ("<svg onload=a()>", "<b onclick=a()>", "</script><script>", "javascript:a()")
+    rule = {"direction": "in", "protocol": "tcp", "ports": 443, "cidr": "10.0.0.${each.value}/32"}
+    firewall = {
+        "description": "</script><script>a()</script>",
+        "rules": {
+            "api": {
+                **rule,
+                "for_each": {key: n for n, key in enumerate(keys)},
+                "title": "<img src onerror=a()>",
+            }
+        },
+    }
+    stack = {
+        "version": 1,
+        "stack": "shop",
+        "firewalls": {"web": firewall},
+        "outputs": {f"text_{n}": {"value": text} for n, text in enumerate(texts)},
+    }
+    name = "'\"><img src=x onerror=a()>.yaml"
+    begin(monkeypatch, tmp_path, {name: json.dumps(stack)})
+    planned = call(capsys, "plan", name, "--out", "shop.plan")
+    assert planned[0] == 0, planned
+    assert call(capsys, "report", "shop.plan", name, "--out", "shop.html")[0] == 0
+    content = Path("shop.html").read_bytes()
+    with opened(browser, content, tmp_path, bypass_csp=True) as report:
+        chromium.wait_for_graph(report.page.locator("figure.graph"))
+        report.page.locator(".graph-canvas").press("ArrowRight")
+        shown = report.page.locator("main").text_content() or ""
+    assert report.noise == []
+    assert [text for text in (*texts, *keys, *firewall.values()) if str(text) not in shown][
+        1:
+    ] == []
