@@ -28,7 +28,7 @@ BYTES_MAX = 4 << 20
 """Larger folders are not copied."""
 
 COMMANDS = (
-    "absorb", "adopt", "apply", "audit", "catalog", "destroy", "doctor", "drift", "explain", "freeze", "graph", "import", "init", "output", "plan", "recover",
+    "absorb", "adopt", "apply", "audit", "catalog", "ci", "destroy", "doctor", "drift", "explain", "freeze", "graph", "import", "init", "output", "plan", "recover",
     "server", "show", "simulator", "state", "validate",
 )  # fmt: skip
 HINTS = "tests/cli/test_hints.py"
@@ -59,6 +59,7 @@ SITUATIONS = {
     "start it with `reconciler server start {}`, or write `power: on` in the file and apply": (
         f"{ACTS}::test_a_stop_lasts_until_a_start_and_the_next_plan_reports_it"
     ),
+    "name it with --base BRANCH": "tests/review/test_ci_drift.py::test_the_branch_to_merge_into_has_to_be_known",
     "name another file with --out FILE": "tests/cli/test_contract_command.py::test_a_report_that_cannot_be_written",
     "run `reconciler doctor --contract --yes`": "tests/cli/test_contract_command.py::test_nobody_who_could_be_asked_is_no_consent",
     "allow it with --budget {}": "tests/cli/test_contract_command.py::test_a_server_beyond_the_budget_is_not_created",

@@ -51,6 +51,7 @@ Operate
   server        Reboot an instance or open its console
   bill          Show this month's cost so far
   policy        List or test the policies of the project
+  ci            Plan, approve and apply pull requests in a CI system; report drift
   audit         List who applied what, with whose approval
   state         List, rename or forget objects in the state; unlock it
   freeze        Let nothing change the objects of stacks for some time

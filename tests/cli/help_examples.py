@@ -74,6 +74,7 @@ REFUSED: Mapping[str, tuple[int, str]] = {
     "show plan://": (1, KEPT),
     "state plans --remove": (1, KEPT),
     "state move --to postgresql:": (64, "the state of the local cloud stays with it"),
+    "ci drift": (1, "the prepared folder is no job of a CI system"),
     "policy test --plan plan.json": (1, "the plan is a file of another command"),
     "report plan.json": (1, "the plan is a file of another command"),
     "watch --all --env prod --metrics": (1, "the folder of the collector is missing"),

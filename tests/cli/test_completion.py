@@ -212,6 +212,7 @@ FREE = frozenset(
     {
         "admin",
         "budget",
+        "base",
         "end",
         "expect",
         "last",
@@ -220,6 +221,7 @@ FREE = frozenset(
         "id",
         "inventory",
         "reason",
+        "remote",
         "lock_timeout",
         "interval",
         "max_price",

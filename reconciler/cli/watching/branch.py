@@ -18,7 +18,7 @@ from reconciler.model.diagnostics import error
 PREFIX = "reconciler/drift/"
 """The names of the branches begin with it."""
 
-_MARK = "Written-by: reconciler watch"
+MARK = "Written-by: reconciler watch"
 """The line by which a commit is recognized as a former one, which may be replaced."""
 
 _SECONDS = 60.0
@@ -64,7 +64,7 @@ def write(texts: Mapping[str, tuple[str, str]], title: str, message: str) -> Bra
         if _is_same(root, old, head, tree):
             return Branch(name, old, is_new=False)
     who = _identity(root)
-    text = f"{message}\n\n{_MARK}\n"
+    text = f"{message}\n\n{MARK}\n"
     commit = _git(root, "commit-tree", tree, "-p", head, data=text, environ=who)
     _git(root, "update-ref", f"refs/heads/{name}", commit, old or "")
     return Branch(name, commit, is_new=True)
@@ -98,7 +98,7 @@ def _require_free(root: Path, name: str) -> None:
 
 
 def _require_ours(root: Path, name: str, commit: str) -> None:
-    if _MARK not in _git(root, "log", "-1", "--format=%B", commit):
+    if MARK not in _git(root, "log", "-1", "--format=%B", commit):
         raise _refused(msg("the branch {name} has a commit of somebody else", name=name))
 
 

@@ -166,25 +166,12 @@ class _StackWatch:
 
     def _absorbed(self, found: Passed, store: Store) -> Passed:
         """The pass with a branch that has the drift in its files."""
-        from reconciler.commands import absorb as absorbing
-        from reconciler.config import loader
+        from reconciler.cli.watching import absorbing
 
         session = self.session
         try:
             with session.connect() as connection:
-                absorbed = absorbing.absorb(
-                    session.load(),
-                    (),
-                    connection,
-                    store,
-                    lambda texts: loader.load_stack(
-                        session.path,
-                        environment=session.environment,
-                        variables=session.variable_sources,
-                        instead=texts,
-                        others=session.outputs_of,
-                    ),
-                )
+                absorbed = absorbing.absorbed(session, store, connection)
             if not absorbed.texts:
                 return replace(found, problems=(*found.problems, *absorbed.problems))
             message = f"Absorb drift of {found.title}\n\n" + "\n".join(found.drifted)

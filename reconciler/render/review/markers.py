@@ -75,6 +75,11 @@ def is_same(body: str, other: str) -> bool:
     return _lasting(body) == _lasting(other)
 
 
+def lasting(body: str) -> str:
+    """The text of a comment without the line at its end that `volatile` makes."""
+    return "\n".join(_lasting(body))
+
+
 def _lasting(body: str) -> list[str]:
     lines = [line.rstrip() for line in body.partition(f"\n{_VOLATILE}")[0].splitlines()]
     while lines and not lines[-1]:

@@ -14,18 +14,13 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import ends, stop_usage
+from reconciler.cli.subcommands.review import ci_drift_command
+from reconciler.cli.subcommands.review.ci_drift_command import forge_option
 from reconciler.common.text import msg
 
 if TYPE_CHECKING:
     from reconciler.cli.review.review_context import Review
 
-KINDS = ("github", "gitlab", "forgejo", "files")
-
-_forge_option = click.option(
-    "--forge",
-    type=click.Choice(KINDS),
-    help="The kind of the forge (default: that of the CI job).",
-)
 _pull_option = click.option(
     "--pull",
     type=click.IntRange(min=1),
@@ -41,6 +36,9 @@ def ci() -> None:
     Tokens of the forge are read from the environment: GITHUB_TOKEN, GITLAB_TOKEN, FORGEJO_TOKEN or
     GITEA_TOKEN. Rules come from the base branch, and nothing of a pull request is executed.
     """
+
+
+ci.add_command(ci_drift_command.drift)
 
 
 def _on_review(function: Callable[..., int]) -> Callable[..., int]:
@@ -97,7 +95,7 @@ Examples:
   reconciler ci plan --forge gitlab --pull 12"""
 )
 @_pull_option
-@_forge_option
+@forge_option
 @click.option(
     "--out",
     metavar="DIR",
@@ -127,7 +125,7 @@ Examples:
 )
 @click.argument("id", metavar="ID")
 @_pull_option
-@_forge_option
+@forge_option
 @options.output_options
 @_on_review
 def approve(review: Review, *, id: str) -> int:
@@ -149,7 +147,7 @@ Examples:
   reconciler ci apply --pull 12 --by-hand"""
 )
 @_pull_option
-@_forge_option
+@forge_option
 @click.option(
     "--base",
     metavar="BRANCH",
