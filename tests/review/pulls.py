@@ -16,9 +16,11 @@ from reconciler.cli.review.ci_context import CiContext, ForgePlace
 from reconciler.cli.review.pull_apply import ApplyTerms
 from reconciler.cli.review.review_context import Review
 from reconciler.model.abort import Abort
+from reconciler.model.review.audit_entry import AuditEntry
 from reconciler.render.review import markers
 from reconciler.simulator.world import World
 from reconciler.simulator.worldfile import load_world
+from reconciler.store.place import FolderPlace
 from tests.cli import sessions, steering
 from tests.doubles.memory_forge import MemoryForge
 
@@ -170,6 +172,12 @@ class PullHarness:
         """The states of the statuses of a pull request's head, by name."""
         found = self.forge.statuses(self.forge.world.pull(number).head)
         return {name: each.state.value for name, each in found.items()}
+
+    def audit(self) -> list[AuditEntry]:
+        """The entries of the audit log."""
+        trail = FolderPlace(self.folder / "states" / ".simulator").audit.entries()
+        assert trail.fault is None
+        return [each.entry for each in trail.records]
 
     @property
     def world(self) -> World:

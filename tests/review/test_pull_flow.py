@@ -35,6 +35,10 @@ def test_an_approved_plan_is_applied_after_the_merge(pulls: PullHarness) -> None
     assert pulls.apply() == 0
     done = {"reconciler/network": "success", "reconciler/approved": "success"}
     assert pulls.statuses(number) == done and pulls.firewalls() == {"network-web"}
+    started, ended = pulls.audit()
+    assert (started.outcome.value, ended.outcome.value) == ("started", "applied")
+    assert [each.person for each in ended.plan.approvals] == ["bora"]
+    assert ended.source.pull == number and ended.plan.id is not None
     calls = len(pulls.forge.calls)
     assert pulls.apply() == 0
     assert len(pulls.forge.calls) - calls == 2  # the merged ones, and the statuses of this one
@@ -199,3 +203,17 @@ def test_a_fork_is_only_checked(pulls: PullHarness) -> None:
     pulls.push(number, {"network/stack.yaml": "version: 1\nstack: network\nfirewals: {}\n"})
     assert pulls.plan(number) == 1
     assert pulls.apply(number) == 0 and not (pulls.folder / "states").exists()
+
+
+def test_nothing_is_sent_without_an_entry_in_the_audit_log(pulls: PullHarness) -> None:
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    pulls.merge(number)
+    folder = pulls.folder / "states" / ".simulator" / ".audit"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("in the way")
+    assert pulls.apply() == 7 and pulls.firewalls() == set()
+    assert pulls.statuses(number)["reconciler/network"] == "failure"
+    folder.unlink()
+    assert pulls.apply() == 0 and pulls.firewalls() == {"network-web"}

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from reconciler.cli import composition, plan_output
 from reconciler.cli.many.many_apply import ManyRun
-from reconciler.cli.many.stack_carrier import RunTerms
+from reconciler.cli.many.stack_carrier import CheckedPlan, RunTerms
+from reconciler.cli.review.apply_audit import ApplyAudit
 from reconciler.cli.review.pull_board import StackOutcome
 from reconciler.cli.review.reviewed_stacks import (
     ReviewedStack,
@@ -38,15 +39,17 @@ NOT_APPROVED = "plan-stale"
 @dataclass(frozen=True, slots=True)
 class ApprovedRun:
     """What became of the plans: the results of those that began, and why others did not begin, both
-    by title. `run` is the id of the run.
+    by title. `problems` say what is not in the audit log.
     """
 
-    run: str
     results: Mapping[str, StackResult]
     outcomes: Mapping[str, StackOutcome]
+    problems: tuple[Problem, ...] = ()
 
 
-def carry_out(stacks: ReviewedStacks, approved: Collection[str], again: str) -> ApprovedRun:
+def carry_out(
+    stacks: ReviewedStacks, approved: Collection[str], audit: ApplyAudit, again: str
+) -> ApprovedRun:
     """Applies the plans whose titles are approved, each after those that it needs. `again` is the
     command that continues.
     """
@@ -54,10 +57,26 @@ def carry_out(stacks: ReviewedStacks, approved: Collection[str], again: str) -> 
     begun = [title for title in approved if title not in held]
     run_id = composition.run_id()
     if not begun:
-        return ApprovedRun(run_id, {}, held)
-    results = {each.title: each for each in _run(stacks, begun, run_id, again)}
+        return ApprovedRun({}, held)
+    by_title = {each.title: each for each in stacks.stacks}
+    started = set[str]()
+
+    def check(now: SavedPlan, planned: Planned) -> Problem | None:
+        stack = by_title[planned.plan.title]
+        if stack.title in started and stack.saved is not None:
+            # A run plans once more after it has waited for what an earlier run left open.
+            is_part = plan_ids.is_part(stack.saved, now)
+            return None if is_part else not_approved(stack, now)
+        problem = not_approved(stack, now) or audit.started(stack, run_id)
+        if problem is None:
+            started.add(stack.title)
+        return problem
+
+    results = {each.title: each for each in _run(stacks, begun, check, run_id, again)}
     outcomes = {title: _outcome(each, again) for title, each in results.items()}
-    return ApprovedRun(run_id, results, held | outcomes)
+    unwritten = [audit.ended(by_title[title], each, run_id) for title, each in results.items()]
+    problems = tuple(each for each in unwritten if each is not None)
+    return ApprovedRun(results, held | outcomes, problems)
 
 
 # Before the run
@@ -101,14 +120,15 @@ def _gate(each: ReviewedStack) -> ReviewEnd | None:
 
 
 def _run(
-    stacks: ReviewedStacks, titles: Collection[str], run_id: str, again: str
+    stacks: ReviewedStacks,
+    titles: Collection[str],
+    check: CheckedPlan,
+    run_id: str,
+    again: str,
 ) -> tuple[StackResult, ...]:
     chosen, by_title = narrowed(stacks.chosen, titles), {e.title: e for e in stacks.stacks}
     parts = tuple(each.part for each in stacks.stacks if each.title in titles)
     plan = ProjectPlan(parts, stacks.found.plan.calls)
-
-    def check(now: SavedPlan, planned: Planned) -> Problem | None:
-        return not_approved(by_title[planned.plan.title], now)
 
     wanted = plan_output.plan_options(stacks.choices)
     terms = RunTerms(chosen, stacks.choices, wanted, run_id, again)
@@ -171,7 +191,7 @@ def _outcome(result: StackResult, again: str) -> StackOutcome:
             return StackOutcome(ReviewStage.HELD, ReviewEnd(why))
         case StackEnd.NOT_STARTED:
             return StackOutcome(ReviewStage.HELD, ReviewEnd(msg("the job was interrupted")))
-        case _ if any(each.code == NOT_APPROVED for each in errors):
+        case _ if applied is None and any(each.code == NOT_APPROVED for each in errors):
             return StackOutcome(ReviewStage.CHANGED, ReviewEnd(), tuple(result.problems))
         case _ if errors and all(each.code in ("window", "frozen") for each in errors):
             return StackOutcome(ReviewStage.HELD, ReviewEnd(errors[0].message))

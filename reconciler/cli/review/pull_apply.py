@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from reconciler.cli.many import many_plans
 from reconciler.cli.review import approved_run, pull_planning, pull_tree
+from reconciler.cli.review.apply_audit import ApplyAudit
 from reconciler.cli.review.approved_run import ApprovedRun
-from reconciler.cli.review.pull_board import PullBoard
+from reconciler.cli.review.pull_board import Grant, PullBoard
 from reconciler.cli.review.pull_tree import WrittenTree
 from reconciler.cli.review.review_context import Review
 from reconciler.cli.review.reviewed_stacks import (
@@ -208,17 +209,22 @@ def _applied(
     review: Review, boards: Sequence[PullBoard], found: ReviewedStacks, terms: ApplyTerms
 ) -> Iterator[int]:
     """Carries out what is approved in one of the pull requests, and shows it in all of them."""
-    approved: set[str] = set()
+    grants: dict[str, Grant] = {}
     for board in boards:
         comments = review.forge.comments(board.pull.number)
-        approved |= board.ready(comments, by_hand=terms.by_hand)
+        for title, grant in board.ready(comments, by_hand=terms.by_hand):
+            if title not in grants or not grants[title].approvals:
+                grants[title] = grant
     many_plans.show(found.chosen, found.shown)
     again = command_line(["reconciler", "ci", "apply", "--pull", str(boards[0].pull.number)])
-    run = approved_run.carry_out(found, approved, again)
+    audit = ApplyAudit(review, grants)
+    run = approved_run.carry_out(found, grants, audit, again)
     later = _planned_again(found, run)
     for board in boards:
         stacks = tuple(later.get(each.title, each) for each in board.stacks)
         yield pull_planning.publish(review, replace(board, stacks=stacks, outcomes=run.outcomes))
+    review.console.problems(list(run.problems))
+    yield exit_codes.NOT_RECORDED if run.problems else exit_codes.DONE
     yield from (each.exit_code for each in run.results.values())
     yield from (each.shown.exit_code for each in found.stacks if each.title not in run.results)
     if terms.detailed_exitcode and any(_waits(each, run) for each in found.stacks):

@@ -4,13 +4,13 @@ the comments that approve them, and how an apply of them ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
 from reconciler.cli.review.approval_rules import PullApprovals, shown_approval
 from reconciler.cli.review.reviewed_stacks import ReviewedStack
 from reconciler.commands.review import approvals
-from reconciler.commands.review.approvals import ApprovalRules
+from reconciler.commands.review.approvals import ApprovalComment, ApprovalRules
 from reconciler.commands.review.publishing import Posting, Postings
 from reconciler.common.dataclass import dataclass
 from reconciler.config.project.project import ApplyMode
@@ -45,6 +45,14 @@ class StackOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """Why a plan may be applied: its pull request, and the comments that approve it."""
+
+    pull: PullRequest
+    approvals: tuple[ApprovalComment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PullBoard:
     """One pull request with its plans. `rules` and `modes` are by title, and so are `outcomes`,
     those of an apply. `authors` are people who approve none of the plans. `checked` are stacks
@@ -70,18 +78,24 @@ class PullBoard:
         """The ids of all plans that can be approved."""
         return tuple(each.reviewed.id for each in self.stacks if each.reviewed is not None)
 
-    def ready(self, comments: Iterable[ForgeComment], *, by_hand: bool) -> frozenset[str]:
+    def ready(
+        self, comments: Iterable[ForgeComment], *, by_hand: bool
+    ) -> Iterator[tuple[str, Grant]]:
         """The titles of the plans that may be applied now, as far as approvals and the mode of
         their stack say: before the merge only those that the rules apply then.
         """
         found = self.approvals(comments)
-        return frozenset(
-            each.title
-            for each in self.stacks
-            if each.reviewed is not None
-            and self._is_time(self.modes.get(each.title, ApplyMode.MERGED), by_hand=by_hand)
-            and (not each.needs_approval or found.verdict(each.reviewed, self.ids).is_approved)
-        )
+        written = {
+            each.comment_id: each for each in found.found if isinstance(each, ApprovalComment)
+        }
+        for each in self.stacks:
+            mode = self.modes.get(each.title, ApplyMode.MERGED)
+            if each.reviewed is None or not self._is_time(mode, by_hand=by_hand):
+                continue
+            verdict = found.verdict(each.reviewed, self.ids)
+            if not each.needs_approval or verdict.is_approved:
+                counted = tuple(written[id] for id in verdict.comment_ids)
+                yield each.title, Grant(self.pull, counted)
 
     def _is_time(self, mode: ApplyMode, *, by_hand: bool) -> bool:
         if self.pull.state is PullState.OPEN:

@@ -78,14 +78,14 @@ class Review:
 
     def choose(self, changed: frozenset[Path] | None) -> ChosenStacks:
         """The stacks of the project in the current folder that the files touch; None for all."""
-        given = {"environ": self._environ(), **self.local}
+        given = {"environ": self.job_environ(), **self.local}
         choice = StackChoice((), all=changed is None)
         chosen = chosen_stacks.choose(self.console, choice, given, changed=changed)
         for each in chosen.stacks:
             self._require_lasting(each.session.path)
         return chosen
 
-    def _environ(self) -> Mapping[str, str]:
+    def job_environ(self) -> Mapping[str, str]:
         """The variables of the environment: a folder of states is that of the checkout, and calls
         of a person come first.
         """
@@ -104,7 +104,7 @@ class Review:
 
     def _require_lasting(self, stack: Path) -> None:
         """Stops if the states would be lost with the folder of this command."""
-        environ = self._environ()
+        environ = self.job_environ()
         choice, _ = state_places.chosen(stack, environ)
         if self.local.get("simulate"):
             folder = choice.simulator

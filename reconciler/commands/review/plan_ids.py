@@ -47,6 +47,11 @@ def same_extent(shown: SavedPlan, now: SavedPlan) -> bool:
     return _extent(now) == _extent(shown) and _consents(now) <= _consents(shown)
 
 
+def is_part(shown: SavedPlan, now: SavedPlan) -> bool:
+    """Whether a plan does nothing that an earlier one did not show: what is left of it."""
+    return {*_extent(now)} <= {*_extent(shown)} and _consents(now) <= _consents(shown)
+
+
 def _extent(saved: SavedPlan) -> list[tuple[str, str]]:
     rows = serialize.content(saved.plan)["changes"]
     return sorted((str(row["address"]), str(row["action"])) for row in rows)
