@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.console import Console
-from reconciler.cli.review import pull_apply, pull_planning
+from reconciler.cli.review import pull_planning
+from reconciler.cli.review.applying import pull_apply
+from reconciler.cli.review.applying.pull_apply import ApplyTerms
 from reconciler.cli.review.ci_context import CiContext, ForgePlace
-from reconciler.cli.review.pull_apply import ApplyTerms
 from reconciler.cli.review.review_context import Review
 from reconciler.model.abort import Abort
 from reconciler.model.review.audit_entry import AuditEntry

@@ -31,7 +31,7 @@ def test_a_plan_an_approval_and_an_apply(
     code, out, err = call(capsys, "ci", "plan", "--pull", "1", "--out", "plans", *SCALE)
     assert code == 0 and "1 to create" in out and "3 changes written" in err
     names = sorted(each.name for each in Path("plans").iterdir())
-    assert names == ["network.plan", "plans.json", "plans.md"]
+    assert names == ["network.plan", "plans.html", "plans.json", "plans.md"]
     id = pulls.plans(number, "network")[0]
     bora = pulls.forge.as_("bora")
     forge, pulls.forge = pulls.forge, bora

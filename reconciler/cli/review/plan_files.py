@@ -11,16 +11,19 @@ from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 from reconciler.render.plan import plan_json
 from reconciler.render.project import project_json, project_markdown
+from reconciler.render.report import report_page, reported
 
 
 def write(folder: Path, found: ReviewedStacks) -> None:
-    """Writes the saved plan and the JSON plan of each stack, `shop.prod.plan` and `.json`, and the
-    plans of all in `plans.md` and `plans.json`. Stops if that is not possible.
+    """Writes the saved plan of each stack, `shop.prod.plan`, and the plans of all for people and
+    programs: `plans.html`, `plans.md` and `plans.json`. Stops if that is not possible.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         document = project_json.project_document(found.shown, verbose=False)
         plan_file.put_file(folder / "plans.json", plan_json.text(document).encode())
+        report = report_page.page(reported.of_document(document))
+        plan_file.put_file(folder / "plans.html", report)
         text = project_markdown.project_markdown(found.shown)
         plan_file.put_file(folder / "plans.md", text.encode())
     except OSError as failure:

@@ -171,8 +171,8 @@ def apply(review: Review, *, by_hand: bool, detailed_exitcode: bool) -> int:
     Each stack is planned again under its lock. A plan that is not the approved one is not applied:
     it is shown, and waits for a new approval.
     """
-    from reconciler.cli.review import pull_apply
-    from reconciler.cli.review.pull_apply import ApplyTerms
+    from reconciler.cli.review.applying import pull_apply
+    from reconciler.cli.review.applying.pull_apply import ApplyTerms
 
     context = review.context
     if context.pull is None and context.base is None:

@@ -52,7 +52,7 @@ class ApplyAudit:
         self._review, self._grants = review, grants
 
     def started(self, stack: ReviewedStack, run: str) -> Problem | None:
-        """Writes that a stack begins. Returns why that is not possible: nothing may be sent then."""
+        """Writes that a stack begins. Returns why that is not possible: it may not begin then."""
         try:
             self._append(stack, AuditOutcome.STARTED, AuditedRun(run))
         except ports.StoreError as failure:

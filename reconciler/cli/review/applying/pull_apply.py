@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.cli.many import many_plans
-from reconciler.cli.review import approved_run, pull_planning, pull_tree
-from reconciler.cli.review.apply_audit import ApplyAudit
-from reconciler.cli.review.approved_run import ApprovedRun
+from reconciler.cli.review import pull_planning, pull_tree
+from reconciler.cli.review.applying import approved_run
+from reconciler.cli.review.applying.apply_audit import ApplyAudit
+from reconciler.cli.review.applying.approved_run import ApprovedRun
 from reconciler.cli.review.pull_board import Grant, PullBoard
 from reconciler.cli.review.pull_tree import WrittenTree
 from reconciler.cli.review.review_context import Review

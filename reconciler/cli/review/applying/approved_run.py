@@ -9,7 +9,7 @@ from dataclasses import replace
 from reconciler.cli import composition, plan_output
 from reconciler.cli.many.many_apply import ManyRun
 from reconciler.cli.many.stack_carrier import CheckedPlan, RunTerms
-from reconciler.cli.review.apply_audit import ApplyAudit
+from reconciler.cli.review.applying.apply_audit import ApplyAudit
 from reconciler.cli.review.pull_board import StackOutcome
 from reconciler.cli.review.reviewed_stacks import (
     ReviewedStack,
