@@ -121,8 +121,10 @@ def show_plan(
     *,
     given: Sequence[Acceptance],
     code: int,
-) -> None:
-    """Shows the plan as the command's result, together with the collected problems."""
+) -> Plan:
+    """Shows the plan as the command's result, together with the collected problems. Returns it with
+    them.
+    """
     plan = with_problems(planned, session)
     console = session.console
     if console.json:
@@ -130,7 +132,7 @@ def show_plan(
             plan, given=given, exit_code=code, verbose=console.verbose, unmanaged=planned.unmanaged
         )
         console.result_json(plan_json.with_id(document, header.id))
-        return
+        return plan
     decision = approval.decide(
         plan,
         given_consent(planned, given),
@@ -141,7 +143,7 @@ def show_plan(
         from reconciler.render.plan.plan_markdown import plan_markdown
 
         console.out.write(plan_markdown(plan, header, decision, planned.outputs))
-        return
+        return plan
     lines = plan_text.plan_lines(
         plan,
         header,
@@ -163,6 +165,7 @@ def show_plan(
             reason=escape.outside(emptying),
         )
         console.note([Line(text, Tone.CARE)])
+    return plan
 
 
 def show_drift(session: Session, planned: Planned, header: PlanHeader, *, code: int) -> None:

@@ -83,11 +83,19 @@ def _escape(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def json_text(data: Mapping[str, Any] | list[Any], *, indent: int | None = None) -> str:
+def json_text(
+    data: Mapping[str, Any] | list[Any], *, indent: int | None = None, compact: bool = False
+) -> str:
     """The data as JSON: letters as they are, and what a screen or a CI system would obey as
-    `\\uXXXX`.
+    `\\uXXXX`. `compact`: without spaces.
     """
-    text = json.dumps(data, ensure_ascii=False, indent=indent, allow_nan=False)
+    text = json.dumps(
+        data,
+        ensure_ascii=False,
+        indent=indent,
+        allow_nan=False,
+        separators=(",", ":") if compact else None,
+    )
     text = _UNUSUAL.sub(lambda found: _json_escape(found[0]), text)
     return re.sub(r"#(?=#(?:\[|vso\[|teamcity\[))", r"\\u0023", text)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.cli.sessions import WEB, begin, call
+from tests.cli.sessions import WEB, apply, begin, call
+from tests.report.pages import content
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +36,58 @@ def test_a_report_is_made_from_each_form_of_a_plan(capsys: pytest.CaptureFixture
     assert pages[0] == pages[1]
     for page in pages:
         assert id in page and "instances.web" in page and "웹 서버 first" in page
+
+
+def test_a_plan_writes_a_report_beside_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "plan", "web.yaml", "--report", "web.html", "--format", "json")
+    plan = json.loads(out)
+    page = content(Path("web.html").read_bytes())
+    assert code == 0 and plan["id"] in page.part("about").codes()
+    assert "a local cloud" in page.part("about").text
+    for change in plan["changes"]:
+        assert change["address"] in page.part("changes").text
+    # what the command reports besides the plan is in the report too
+    text = WEB.replace("    ssh_keys: [deploy]\n", "")
+    Path("web.yaml").write_text(text, encoding="utf-8")
+    code, out, _ = call(capsys, "plan", "web.yaml", "--report", "web.html", "--format", "json")
+    page = content(Path("web.html").read_bytes())
+    found = [problem["message"] for problem in json.loads(out)["problems"]]
+    assert found and all(message in page.text for message in found)
+
+
+def test_a_plan_with_errors_has_a_report_without_an_id(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("web.yaml").write_text(WEB.replace("std_2.4-g1", "none-such"), encoding="utf-8")
+    code, _, _ = call(capsys, "plan", "web.yaml", "--report", "web.html")
+    page = content(Path("web.html").read_bytes())
+    assert code == 1 and "none-such" in page.part("attention").text
+    assert "the plan cannot be saved" in page.part("about").text
+
+
+def test_several_stacks_have_one_report(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("other.yaml").write_text(WEB.replace("stack: shop", "stack: other"), encoding="utf-8")
+    stacks = ("web.yaml", "other.yaml")
+    code, out, _ = call(capsys, "plan", *stacks, "--report", "all.html", "--format", "json")
+    Path("all.json").write_text(out, encoding="utf-8")
+    page = content(Path("all.html").read_bytes())
+    assert code == 0
+    assert [each.all("h2")[0].text for each in page.all("section", "page")[1:]] == ["shop", "other"]
+    call(capsys, "report", "all.json", "--out", "again.html")
+    again = content(Path("again.html").read_bytes())
+    assert [each.text for each in again.all("article")] == [e.text for e in page.all("article")]
+
+
+def test_a_drift_has_a_report(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    edit = ("simulator", "do", "set", "firewall", "shop-web", "icmp=N", "--stack", "web.yaml")
+    assert call(capsys, *edit)[0] == 0
+    _, out, _ = call(capsys, "drift", "web.yaml", "--format", "json")
+    Path("drift.json").write_text(out, encoding="utf-8")
+    call(capsys, "report", "drift.json", "--out", "drift.html")
+    page = content(Path("drift.html").read_bytes())
+    drift = json.loads(out)["drift"]
+    assert [row["address"] for row in drift] == ["firewalls.web"]
+    assert page.part("drift").codes()[:4] == ["firewalls.web", "icmp", "true", "false"]
+    assert page.part("reach").codes() and not page.part("changes").codes()
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,13 @@ class PlannedStacks:
 
 
 def plan(
-    chosen: ChosenStacks, *, choices: Choices, save: bool, out: str | None, detailed_exitcode: bool
+    chosen: ChosenStacks,
+    *,
+    choices: Choices,
+    save: bool,
+    out: str | None,
+    report: str | None,
+    detailed_exitcode: bool,
 ) -> int:
     """Plans all stacks and shows what an apply of them would change. Returns the exit code."""
     file, save = plan_reference.wanted(out, save=save)
@@ -56,6 +62,12 @@ def plan(
         shown = shown_project(chosen, found, choices, detailed=detailed_exitcode)
         shown = replace(shown, command=chosen.command("apply", *plan_output.given(choices)))
         show(chosen, shown)
+        if report is not None:
+            from reconciler.cli.review import report_output
+
+            verbose = chosen.console.verbose
+            page = report_output.of_project(shown, simulated=chosen.simulate, verbose=verbose)
+            report_output.write(chosen.console, page, report)
         return _saved(chosen, found, shown, choices) if save else shown.exit_code
 
 

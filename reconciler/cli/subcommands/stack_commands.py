@@ -159,7 +159,7 @@ Examples:
   reconciler plan web.yaml --env prod --save
   reconciler plan web.yaml --env prod --out prod.plan
   reconciler plan --format json --detailed-exitcode
-  reconciler plan --all --env staging
+  reconciler plan --all --env staging --report plans.html
   reconciler plan --changed-since origin/main"""
 )
 @options.stacks_argument
@@ -182,6 +182,12 @@ Examples:
     help="Save the plan in a file for `apply --plan FILE.plan`; plan:// is the same as --save.",
 )
 @click.option(
+    "--report",
+    metavar="FILE.html",
+    type=click.Path(),
+    help="Also write the plan, or those of all stacks, as one HTML file for reviewers.",
+)
+@click.option(
     "--accept",
     multiple=True,
     type=option_types.AcceptParam(),
@@ -194,7 +200,13 @@ Examples:
 @options.gathered
 @on_one_or_many(_plan_many)
 def plan(
-    session: Session, *, choices: Choices, save: bool, out: str | None, detailed_exitcode: bool
+    session: Session,
+    *,
+    choices: Choices,
+    save: bool,
+    out: str | None,
+    report: str | None,
+    detailed_exitcode: bool,
 ) -> int:
     """Read the account and show what apply would change. Nothing is changed.
 
@@ -230,7 +242,17 @@ def plan(
         if plan_output.is_held_back(planned)
         else plan_output.command(session, choices, saved=named),
     )
-    plan_output.show_plan(session, planned, header, given=choices.accept, code=code)
+    shown = plan_output.show_plan(session, planned, header, given=choices.accept, code=code)
+    if report is not None:
+        from reconciler.cli.review import report_output
+
+        found = report_output.of_saved(
+            replace(made, plan=shown),
+            id=header.id,
+            verbose=session.console.verbose,
+            unmanaged=planned.unmanaged,
+        )
+        report_output.write(session.console, found, report)
     if named is not None:
         planning.check_recordable(planned)
         session.console.begin()

@@ -83,4 +83,4 @@ _IN_DATA = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"
 
 def data_text(data: dict[str, object]) -> str:
     """JSON for a `<script>` that is data: nothing in it can end the element."""
-    return escape.json_text(data).translate(_IN_DATA)
+    return escape.json_text(data, compact=True).translate(_IN_DATA)

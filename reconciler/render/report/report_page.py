@@ -10,14 +10,17 @@ from reconciler.common.text import Text, msg
 from reconciler.locale import language
 from reconciler.model.ports.plan_ports import short_id
 from reconciler.render import format
-from reconciler.render.report import graph_words, report_assets, stack_sections, step_waves
+from reconciler.render.report import (
+    cost_tables,
+    graph_words,
+    report_assets,
+    stack_sections,
+    step_waves,
+)
 from reconciler.render.report import page_words as words
 from reconciler.render.report.markup import Child, Markup, data_text, el, joined, verbatim
 from reconciler.render.report.reported import Report, Row, StackReport
 from reconciler.render.report.stack_sections import ReportPart
-
-BYTES_MAX = 800_000
-"""The size of a report of a usual plan, with its scripts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,5 +207,5 @@ def _of_project(project: Row) -> Iterator[Markup]:
     if order:
         yield el("div", el("h3", msg("Order")), el("ol", order))
     cost = project["cost"]
-    at_least = [] if cost["complete"] else [", ", msg("at least")]
-    yield el("div", el("h3", msg("Cost")), el("p", stack_sections.cost_change(cost), at_least))
+    change = cost_tables.change(cost, complete=cost["complete"])
+    yield el("div", el("h3", msg("Cost")), el("p", change))

@@ -10,7 +10,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.exit_codes import OF_GATES, SHOWN_FIRST
 from reconciler.render import format
 from reconciler.render.plan.plan_sections import SHOWN_IN_ROWS
-from reconciler.render.report import change_cards, step_waves
+from reconciler.render.report import change_cards, cost_tables, reach_lists, step_waves
 from reconciler.render.report import page_words as words
 from reconciler.render.report.markup import Child, Markup, el
 from reconciler.render.report.reported import Report, Row, StackReport
@@ -34,8 +34,9 @@ def parts(stack: StackReport, report: Report) -> Iterator[ReportPart]:
         ("attention", msg("Needs your attention"), _attention(stack)),
         ("changes", msg("Changes"), _changes(plan)),
         ("drift", msg("Drift"), _drift(plan)),
+        ("reach", msg("Who can reach what"), reach_lists.of_plan(plan)),
         ("steps", msg("Steps"), _steps(stack)),
-        ("cost", msg("Cost"), _cost(plan)),
+        ("cost", msg("Cost"), cost_tables.of_plan(plan)),
         ("outputs", msg("Outputs"), _outputs(plan)),
         ("notes", msg("Notes"), [problem(each) for each in _rest(stack)]),
         ("about", msg("About this plan"), about(stack, report)),
@@ -145,14 +146,14 @@ def problem(row: Row) -> Markup:
 
 
 def _changes(plan: Row | None) -> list[Markup]:
-    return [change_cards.card(row) for row in (() if plan is None else plan["changes"])]
+    return [] if plan is None else change_cards.cards(plan["changes"])
 
 
 def _drift(plan: Row | None) -> list[Markup]:
     if plan is None or not plan["drift"]:
         return []
     text = msg("Changed outside since the last apply: before is what it left, after what is there.")
-    return [el("p", text, class_="faint"), *map(change_cards.card, plan["drift"])]
+    return [el("p", text, class_="faint"), *change_cards.cards(plan["drift"])]
 
 
 def _steps(stack: StackReport) -> list[Markup]:
@@ -171,63 +172,6 @@ def figure(stack: StackReport) -> Markup:
     return el(
         "figure", el("figcaption", caption), class_="graph", data_stack=stack.title, hidden=True
     )
-
-
-def _cost(plan: Row | None) -> list[Markup]:
-    if plan is None:
-        return []
-    cost = plan["cost"]
-    if cost["before"] is None and cost["after"] is None and not cost["unknown"]:
-        return []
-    found = [el("p", cost_change(cost))]
-    if cost["unknown"]:
-        found.append(el("p", msg("Without a known price"), ": ", words.codes(cost["unknown"])))
-    if cost.get("parts"):
-        found.append(cost_table([(p["address"], p["before"], p["after"]) for p in cost["parts"]]))
-    others = plan["unmanaged"]
-    if others["count"]:
-        found.append(el("p", _unmanaged(others)))
-    return found
-
-
-def cost_change(cost: Row) -> list[object]:
-    """What a month costs before and after, and the difference."""
-    before, after = cost["before"], cost["after"]
-    found: list[object] = [el("strong", words.won(before)), " → ", el("strong", words.won(after))]
-    if before is not None and after is not None:
-        found.append(f" ({format.won(after - before, signed=True)})")
-    at_least = [", ", msg("at least")] if cost.get("unknown") else []
-    return [*found, " ", msg("a month without VAT"), *at_least]
-
-
-def cost_table(rows: Iterable[tuple[str, int | None, int | None]]) -> Markup:
-    """The cost of each object before and after."""
-    titles = (msg("object"), msg("before"), msg("after"))
-    return el(
-        "table",
-        el("thead", el("tr", (el("th", title, scope="col") for title in titles))),
-        el(
-            "tbody",
-            (
-                el(
-                    "tr",
-                    el("th", words.code(name), scope="row"),
-                    el("td", words.won(before)),
-                    el("td", words.won(after)),
-                )
-                for name, before, after in rows
-            ),
-        ),
-        class_="cost",
-    )
-
-
-def _unmanaged(others: Row) -> list[object]:
-    monthly = words.won(others["monthly"])
-    return [
-        msg("Other objects of the account, which the stack does not manage"),
-        f": {others['count']} ({monthly})",
-    ]
 
 
 def _outputs(plan: Row | None) -> Markup | None:

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.common.text import Text, msg
 from reconciler.render import escape, format
 from reconciler.render.report import page_words as words
-from reconciler.render.report.markup import Markup, el
+from reconciler.render.report.markup import Child, Markup, el
 from reconciler.render.report.reported import Row, StackReport
 
 
@@ -53,7 +53,7 @@ def steps_list(plan: Row) -> Markup:
 
 
 def _step(step: Row, critical: frozenset[str]) -> Markup:
-    notes: list[object] = []
+    notes: list[Child] = [format.operation(step["operation"], old=step["deposed"])]
     if step["after"]:
         notes.append([msg("after"), ": ", words.codes(step["after"])])
     if step["after_accepted"]:
@@ -61,15 +61,12 @@ def _step(step: Row, critical: frozenset[str]) -> Markup:
         notes.append([msg("as soon as the cloud has accepted"), ": ", accepted])
     if step["fallback"]:
         notes.append([msg("if the cloud refuses this"), ": ", words.codes(step["fallback"])])
-    calls = format.count(step["calls"], "api-call")
-    notes.append([calls, ", ", msg("critical")] if step["key"] in critical else calls)
-    return el(
-        "li",
-        words.code(step["key"]),
-        " ",
-        el("span", format.operation(step["operation"], old=step["deposed"]), class_="faint"),
-        el("ul", (el("li", note) for note in notes), class_="notes"),
-    )
+    if step["calls"] != 1:
+        notes.append(format.count(step["calls"], "api-call"))
+    if step["key"] in critical:
+        notes.append(msg("critical"))
+    text = [["; ", note] if number else note for number, note in enumerate(notes)]
+    return el("li", words.code(step["key"]), " ", el("small", text))
 
 
 # The graph

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
 from reconciler.cli import options
 from reconciler.cli.run_context import Session, on_stack
-from reconciler.common.text import msg
 from reconciler.model import exit_codes
-
-if TYPE_CHECKING:
-    from reconciler.render.report.reported import Report
 
 
 @click.command(
@@ -43,35 +36,14 @@ def report(session: Session, *, plan: str, file: str) -> int:
     with what `plan` or `drift` printed with `--format json`, also for several stacks. The file
     needs no network and no JavaScript.
     """
-    write(session, _of_plan(session, plan), file)
-    return exit_codes.DONE
-
-
-def _of_plan(session: Session, named: str) -> Report:
     from reconciler.cli.arguments import plan_reference
-    from reconciler.commands.review import report_file
+    from reconciler.cli.review import report_output
     from reconciler.commands.saved_plans import kept_plans
-    from reconciler.planner.saved_plan import SavedPlan
-    from reconciler.render.plan import plan_json
-    from reconciler.render.report import reported
 
-    is_kept = kept_plans.is_reference(named)
-    found = plan_reference.read(session, named) if is_kept else report_file.read(Path(named))
-    if not isinstance(found, SavedPlan):
-        return reported.of_document(found)
-    document = plan_json.plan_document(found.plan, given=found.accept, exit_code=found.exit_code)
-    return reported.of_document(
-        plan_json.with_id(document, found.id), found.made, simulated=found.simulated
-    )
-
-
-def write(session: Session, found: Report, file: str) -> None:
-    """Writes a report and says where. Stops if that is not possible."""
-    from reconciler.commands.review import report_file
-    from reconciler.render import escape
-    from reconciler.render.report import report_page
-    from reconciler.render.run.screen import Line, Tone
-
-    report_file.write(Path(file), report_page.page(found))
-    text = msg(" Report written to {file}", file=escape.outside(file))
-    session.console.note([Line(text, Tone.GOOD)])
+    if kept_plans.is_reference(plan):
+        saved = plan_reference.read(session, plan)
+        found = report_output.of_saved(saved, id=saved.id)
+    else:
+        found = report_output.of_file(plan)
+    report_output.write(session.console, found, file)
+    return exit_codes.DONE
