@@ -18,8 +18,8 @@ from tests.cli.sessions import begin, call
 pytestmark = chromium.needed
 
 ELEMENTS = """
-  html head meta title style body a header h1 h2 h3 h4 main nav section article div span p ul ol li
-  dl dt dd table thead tbody tr th td code strong em figure figcaption footer script button canvas
+  html head meta title style body a header h1 h2 h3 h4 h5 main nav section article div span p ul ol li
+  dl dt dd table thead tbody tr th td code strong em small ins del figure figcaption footer script button canvas
 """
 SHAPE = """() => {
   const all = [...document.querySelectorAll('*')];

@@ -63,7 +63,7 @@ def plan(
         shown = replace(shown, command=chosen.command("apply", *plan_output.given(choices)))
         show(chosen, shown)
         if report is not None:
-            from reconciler.cli.review import report_output
+            from reconciler.cli.reporting import report_output
 
             verbose = chosen.console.verbose
             page = report_output.of_project(shown, simulated=chosen.simulate, verbose=verbose)

@@ -244,7 +244,7 @@ def plan(
     )
     shown = plan_output.show_plan(session, planned, header, given=choices.accept, code=code)
     if report is not None:
-        from reconciler.cli.review import report_output
+        from reconciler.cli.reporting import report_output
 
         found = report_output.of_saved(
             replace(made, plan=shown),

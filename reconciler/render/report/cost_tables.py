@@ -31,7 +31,7 @@ def of_plan(plan: Row | None) -> list[Markup]:
 
 
 def change(cost: Row, *, complete: bool) -> Child:
-    """What a month costs before and after, and the difference. Not `complete`: both are at least that."""
+    """What a month costs before and after, and the difference. Not `complete`: each may be more."""
     before, after = cost["before"], cost["after"]
     difference = None
     if before is not None and after is not None:

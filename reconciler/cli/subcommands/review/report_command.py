@@ -37,7 +37,7 @@ def report(session: Session, *, plan: str, file: str) -> int:
     needs no network and no JavaScript.
     """
     from reconciler.cli.arguments import plan_reference
-    from reconciler.cli.review import report_output
+    from reconciler.cli.reporting import report_output
     from reconciler.commands.saved_plans import kept_plans
 
     if kept_plans.is_reference(plan):
