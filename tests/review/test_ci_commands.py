@@ -33,6 +33,7 @@ def test_a_plan_an_approval_and_an_apply(
     names = sorted(each.name for each in Path("plans").iterdir())
     assert names == ["network.plan", "plans.html", "plans.json", "plans.md"]
     id = pulls.plans(number, "network")[0]
+    assert id in call(capsys, "state", "plans", "network", *SCALE)[1]  # any machine can show it
     bora = pulls.forge.as_("bora")
     forge, pulls.forge = pulls.forge, bora
     assert call(capsys, "ci", "approve", id, "--pull", "1")[0] == 0

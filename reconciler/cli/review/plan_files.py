@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.review.reviewed_stacks import ReviewedStack, ReviewedStacks
-from reconciler.commands.saved_plans import plan_file
+from reconciler.commands.saved_plans import kept_plans, plan_file
 from reconciler.common.text import msg
 from reconciler.model.abort import Abort
-from reconciler.model.diagnostics import error
+from reconciler.model.diagnostics import Severity, error
 from reconciler.render.plan import plan_json
 from reconciler.render.project import project_json, project_markdown
 from reconciler.render.report import report_page, reported
@@ -35,6 +36,22 @@ def write(folder: Path, found: ReviewedStacks) -> None:
         raise Abort(error("usage", message)) from failure
     for each in found.stacks:
         _write_plan(folder, each)
+
+
+def keep(found: ReviewedStacks) -> None:
+    """Keeps each plan in the store of its stack, as `plan --save` does, so that any machine can
+    show or apply it. One that cannot be kept is a warning: `ci apply` plans again anyway.
+    """
+    by_title = {each.title: each for each in found.chosen.stacks}
+    for each in found.stacks:
+        if each.saved is None or each.part.after or not each.needs_approval:
+            continue
+        own = by_title[each.title]
+        try:
+            kept_plans.keep(own.session.store(own.name, own.environment), each.saved)
+        except Abort as stop:
+            problems = [replace(one, severity=Severity.WARNING) for one in stop.problems]
+            found.chosen.console.problems(problems)
 
 
 def _write_plan(folder: Path, each: ReviewedStack) -> None:

@@ -46,6 +46,7 @@ def plan(review: Review, number: int, *, out: Path | None) -> int:
         chosen = review.choose(written.changed)
         with reviewed_stacks(chosen) as found:
             many_plans.show(chosen, found.shown)
+            plan_files.keep(found)
             if out is not None:
                 plan_files.write(out, found)
             board = board_of(review, pull, found, written)
