@@ -47,14 +47,18 @@ def program(folder: Path) -> Iterator[Path]:
 
 
 def _serve(address: str) -> None:
+    import gc
     import importlib
     import pkgutil
 
     import reconciler
+    from reconciler.config import cel_syntax
 
     for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    cel_syntax.parse("1 + 1")  # makes the tables of the parser
+    gc.freeze()  # nothing of this is copied when a call collects garbage
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     calls = socket.socket(socket.AF_UNIX)
     calls.bind(address)
