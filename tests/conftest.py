@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests import hints
+from tests import extent, hints
 from tests.house.hint_templates import pattern
 from tests.servers.fixtures import (  # noqa: F401
     place,
@@ -23,7 +23,9 @@ from tests.servers.fixtures import (  # noqa: F401
     pytest_testnodedown,
 )
 
-settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, max_examples=extent.examples(160)
+)
 settings.load_profile("repeatable")
 # A width of the terminal that started the tests is no width of the output they look at.
 os.environ.pop("COLUMNS", None)
