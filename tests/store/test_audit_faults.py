@@ -15,6 +15,7 @@ from reconciler.store.audit.folder_audit import FolderAudit
 from reconciler.store.audit.object_audit import ObjectAudit
 from reconciler.store.objects import connection, place_url
 from reconciler.store.place import FolderPlace
+from reconciler.store.shared import siblings
 from reconciler.store.shared.runtime import StoreRuntime
 from tests.doubles.memory_objects import MemoryMachine, MemoryPlace, StoreFault
 from tests.doubles.memory_store import Crash, Fault, Kept, MemoryDisk
@@ -125,6 +126,14 @@ def test_a_place_is_checked_before_its_first_entry() -> None:
     log.append(entry(1))
     log.append(entry(2))
     assert len(checked) == 1
+
+
+def test_the_log_is_not_among_the_stacks_of_a_project() -> None:
+    machine = MemoryMachine()
+    log_of(machine, "this").append(entry(1))
+    objects = machine.connect()
+    objects.create("p/shop/log/000000000001", b"")
+    assert list(siblings.stacks(objects, "p")) == ["shop"]
 
 
 # A folder
