@@ -9,17 +9,22 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from reconciler.planner.saved_plan import Made
 from reconciler.render import escape
+from reconciler.render.project.project_json import project_document
+from reconciler.render.report import report_page
+from reconciler.render.report.reported import of_document
 from tests.browser import chromium, documents
 from tests.browser.chromium import Opened, opened
 from tests.browser.hostile_texts import ATTRIBUTES, MARKUP, TEXTS, Filler
 from tests.cli.sessions import begin, call
+from tests.report.test_report_page import several
 
 pytestmark = chromium.needed
 
 ELEMENTS = """
   html head meta title style body a header h1 h2 h3 h4 h5 main nav section article div span p ul ol li
-  dl dt dd table thead tbody tr th td code strong em small ins del figure figcaption footer script button canvas
+  dl dt dd table thead tbody tr th td code strong small ins del figure figcaption footer script button canvas
 """
 SHAPE = """() => {
   const all = [...document.querySelectorAll('*')];
@@ -66,17 +71,27 @@ def test_no_text_of_a_plan_runs(browser: Browser, tmp_path: Path, bypass_csp: bo
     assert report.noise == []
 
 
-def test_a_title_of_a_single_stack_does_not_run(browser: Browser, tmp_path: Path) -> None:
-    plan = documents.varied()["no_changes"]
-    for text in TEXTS[::8]:
-        with opened(
-            browser, documents.page(plan | {"stack": text}), tmp_path, bypass_csp=True
-        ) as report:
-            page = report.page
-            assert page.locator("h1").inner_text().strip() != ""
-            if text.isprintable() and len(text) < 100:
-                assert text in (page.locator("h1").text_content() or "")
-        assert report.noise == []
+def test_no_text_of_a_project_runs(browser: Browser, tmp_path: Path) -> None:
+    project = json.loads(escape.json_text(project_document(several())))
+    found = Filler(17).document(project, "project_plan")
+    made = Made(0, f"{MARKUP[0]}@{MARKUP[1]}")
+    content = report_page.page(of_document(found, made, simulated=True))
+    with opened(browser, content, tmp_path, bypass_csp=True) as report:
+        is_safe(report)
+    assert report.noise == []
+
+
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[::-1]], ids=["forwards", "backwards"])
+def test_a_title_of_a_single_stack_does_not_run(
+    browser: Browser, tmp_path: Path, texts: tuple[str, ...]
+) -> None:
+    # The first text that takes effect may hide what comes after it: hence both directions.
+    plan = documents.varied()["replace_server"] | {"stack": " ".join(texts)}
+    with opened(browser, documents.page(plan), tmp_path, bypass_csp=True) as report:
+        chromium.wait_for_graph(report.page.locator("figure.graph"))
+        for shown in (report.page.title(), report.page.locator("h1").text_content() or ""):
+            assert all(text in shown for text in texts if text.isascii() and text.isprintable())
+    assert report.noise == []
 
 
 def test_hostile_texts_are_shown_and_not_dropped(browser: Browser, tmp_path: Path) -> None:

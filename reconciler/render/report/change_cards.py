@@ -106,18 +106,18 @@ def _fields(changes: Sequence[Row]) -> Markup | None:
     if not common:
         return None
     with_before = not _is_new(change) or any(field["before"] is not None for field in common)
-    titles = [msg("field"), *([msg("before")] if with_before else []), msg("after"), msg("cause")]
+    titles = [msg("Field"), *([msg("Before")] if with_before else []), msg("After"), msg("Cause")]
     rows = []
     for field in common:
-        before = el("td", words.value(field["before"]), data_label=msg("before"))
+        before = el("td", words.value(field["before"]), data_label=msg("Before"))
         cause = [words.CAUSES[field["cause"]], words.place(field["place"])]
         rows.append(
             el(
                 "tr",
                 el("th", words.code(field["path"]), scope="row"),
                 before if with_before else None,
-                el("td", _after(field), data_label=msg("after")),
-                el("td", cause, class_="cause", data_label=msg("cause")),
+                el("td", _after(field), data_label=msg("After")),
+                el("td", cause, class_="cause", data_label=msg("Cause")),
             )
         )
     return el("table", _head(titles), el("tbody", rows), class_="fields")
@@ -143,8 +143,8 @@ def _differences(changes: Sequence[Row]) -> Markup:
         )
         for each in changes
     ]
-    titles += [] if is_same else [msg("effect")]
-    return el("table", _head([msg("object"), *titles]), el("tbody", rows), class_="objects")
+    titles += [] if is_same else [msg("Effect")]
+    return el("table", _head([msg("Object"), *titles]), el("tbody", rows), class_="objects")
 
 
 def _is_common(changes: Sequence[Row], number: int) -> bool:

@@ -61,7 +61,7 @@ def _table(parts: Iterable[Row]) -> Markup:
                     el("td", words.won(members[0]["after"]), number),
                 )
             )
-    titles = (msg("object"), msg("before"), msg("after"))
+    titles = (msg("Object"), msg("Before"), msg("After"))
     head = el("thead", el("tr", (el("th", title, scope="col") for title in titles)))
     return el("table", head, el("tbody", rows), class_="cost")
 
