@@ -8,7 +8,6 @@ from machine to machine, so no test compares the pictures: look at them after a 
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 from make_screens import EDITS, PICTURES, Studio
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from reconciler.commands import context
 from reconciler.locale import choice
@@ -49,9 +48,10 @@ def pictures(browser: Browser, folder: Path) -> Iterator[tuple[str, bytes]]:
         chromium.wait_for_graph(figure)
         page.locator(".graph-canvas").press("ArrowRight")
         page.locator(".graph-canvas").blur()
-        yield "report_graph.png", figure.screenshot()
+        yield "report_graph.png", _part(page, figure)
     with _opened(browser, folder, content) as page:
         yield "report.png", page.screenshot()
+        yield "report_reach.png", _part(page, page.locator("section.part.reach"))
     with _opened(browser, folder, content, color_scheme="dark") as page:
         yield "report_dark.png", page.screenshot()
     phone = {"viewport": PHONE, "device_scale_factor": 1.5}
@@ -67,10 +67,31 @@ def pictures(browser: Browser, folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _report(studio: Studio, planned: context.Planned) -> bytes:
-    text = plan_json.text(plan_json.plan_document(planned.plan))
-    document = json.loads(text.replace(f"{studio.folder}/", ""))
+    document = _without_folder(plan_json.plan_document(planned.plan), f"{studio.folder}/")
     made = Made(planned.at, "kim@desk")
     return report_page.page(of_document(document, made, simulated=True))
+
+
+def _without_folder(found: Any, folder: str) -> Any:
+    """A document with files by their names, as a plan of the current folder has them."""
+    if isinstance(found, dict):
+        return {
+            name: value.removeprefix(folder) if name == "file" else _without_folder(value, folder)
+            for name, value in found.items()
+        }
+    if isinstance(found, list):
+        return [_without_folder(each, folder) for each in found]
+    return found
+
+
+def _part(page: Page, part: Locator) -> bytes:
+    """A picture of a part of the page, with some room around it."""
+    box = part.bounding_box()
+    assert box is not None
+    top = page.evaluate("scrollY") + box["y"]
+    sides, height = {"x": box["x"] - 16, "width": box["width"] + 32}, box["height"] + 4
+    clip = {**sides, "y": top, "height": height}
+    return page.screenshot(full_page=True, clip=clip)  # type: ignore[arg-type]
 
 
 @contextmanager
