@@ -282,7 +282,7 @@ class GitHubForge:
             url = self._link.graphql_url
             data = self._link.write("POST", url, query, is_repeatable=True).data
         except ForgeRefusal as refusal:
-            if refusal.status >= 500:
+            if not 400 <= refusal.status < 500:
                 raise
             return None
         viewer = (data or {}).get("data") or {}

@@ -148,16 +148,23 @@ class GitHubLink:
     def _once(
         self, verb: str, path: str, parameters: dict[str, Any], data: Mapping[str, Any] | None
     ) -> GitHubAnswer:
+        lost: ForgeUnreachable | None = None
+        status, text = 0, ""
+        headers: dict[str, Any] = {}
         try:
             with self._sending:
                 status, headers, text = self._requester.requestJson(
                     verb, path, parameters, {"Accept": "application/vnd.github+json"}, data
                 )
         except requests.RequestException as failure:
-            raise ForgeUnreachable(_reason(failure), was_sent=_may_be_sent(failure)) from None
+            lost = ForgeUnreachable(_reason(failure), was_sent=_may_be_sent(failure))
         except (urllib3.exceptions.HTTPError, OSError) as failure:
             reason = msg("the connection broke ({error})", error=type(failure).__name__)
-            raise ForgeUnreachable(reason, was_sent=True) from None
+            lost = ForgeUnreachable(reason, was_sent=True)
+        if lost is not None:
+            # Raised here, it has no context. A view shows causes, and what libraries raise has
+            # addresses in it.
+            raise lost
         try:
             found = json.loads(text) if text.strip() else None
         except (ValueError, RecursionError):

@@ -93,6 +93,9 @@ class FakeGitHub(FakeForge):
         """The one query that we send; GraphQL has no place in the description of the REST API."""
         with self._lock:
             self.requests.append("POST /graphql")
+            fault = self._next_fault("POST /graphql")
+        if fault is not None:
+            return fault.answer
         account = self.sender(request)
         if isinstance(account, Answer):
             return account
@@ -202,6 +205,8 @@ class FakeGitHub(FakeForge):
         text = given.get("description") or ""
         if len(text) > 140:
             return _invalid("Status", "description", "is too long (maximum is 140 characters)")
+        if given.get("target_url") == "":
+            return _invalid("Status", "target_url", "must use http(s) scheme")
         made = self.world.set_status(
             parts[0],
             account.name,
@@ -228,13 +233,13 @@ class FakeGitHub(FakeForge):
     def _list_issues(self, request: Request, account: Account, parts: Sequence[str]) -> Answer:
         wanted = set(filter(None, request.one("labels").split(",")))
         state = request.one("state", "open")
-        issues = [
+        every: list[IssueRecord | PullRecord] = [*self.world.issues.values()]
+        every += self.world.all_pulls()
+        found = [
             one
-            for one in self.world.issues.values()
-            if wanted <= set(one.labels) and (state == "all" or one.is_open == (state == "open"))
+            for one in every
+            if wanted <= set(one.labels) and (state == "all" or _is_open(one) == (state == "open"))
         ]
-        pulls = [] if wanted else self.world.all_pulls()
-        found: list[IssueRecord | PullRecord] = [*issues, *pulls]
         found.sort(key=lambda one: one.number, reverse=request.one("direction", "desc") == "desc")
         return self._paged(request, found, self._issue)
 
@@ -399,8 +404,7 @@ class FakeGitHub(FakeForge):
 
     def _issue(self, one: IssueRecord | PullRecord) -> dict[str, Any]:
         is_pull = isinstance(one, PullRecord)
-        is_open = one.state is PullState.OPEN if isinstance(one, PullRecord) else one.is_open
-        labels = [] if isinstance(one, PullRecord) else one.labels
+        is_open = _is_open(one)
         place = f"{self.url}/{self.world.project}/{'pull' if is_pull else 'issues'}/{one.number}"
         known: dict[str, Any] = {
             "id": one.id,
@@ -408,7 +412,7 @@ class FakeGitHub(FakeForge):
             "title": one.title,
             "body": one.body or None,
             "user": self._user(one.author),
-            "labels": [self._label(label) for label in labels],
+            "labels": [self._label(label) for label in one.labels],
             "state": "open" if is_open else "closed",
             "created_at": _moment(one.created),
             "updated_at": _moment(one.updated),
@@ -432,6 +436,10 @@ def _any_value(schema: Mapping[str, Any], url: str) -> Any:
     if schema.get("format") == "date-time":
         return _moment(START)
     return {"string": url, "boolean": False, "integer": 0, "array": [], "object": {}}[str(kinds)]
+
+
+def _is_open(one: IssueRecord | PullRecord) -> bool:
+    return one.state is PullState.OPEN if isinstance(one, PullRecord) else one.is_open
 
 
 def _moment(seconds: float) -> str:

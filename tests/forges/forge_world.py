@@ -65,6 +65,7 @@ class PullRecord:
     is_fork: bool = False
     merged_as: str | None = None
     closed: float | None = None
+    labels: list[str] = field(default_factory=list)
 
 
 @dataclass

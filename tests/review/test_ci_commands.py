@@ -19,7 +19,7 @@ def job(pulls: PullHarness, monkeypatch: pytest.MonkeyPatch) -> PullHarness:
     monkeypatch.chdir(pulls.repository)
     monkeypatch.setenv("RECONCILER_SIMULATE", "1")
     monkeypatch.setenv("RECONCILER_STATE_DIR", str(pulls.folder / "states"))
-    monkeypatch.setattr(forge_choice, "open_place", lambda place, environ: pulls.forge)
+    monkeypatch.setattr(forge_choice, "open_place", lambda place, environ, report: pulls.forge)
     pulls.git("remote", "add", "origin", "https://github.com/acme/infra.git")
     return pulls
 

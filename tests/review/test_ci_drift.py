@@ -73,7 +73,7 @@ def forge(
     commit(PROJECT)
     assert call(capsys, "apply", "--all", "--yes", *SCALE)[0] == 0
     made = MemoryForge()
-    monkeypatch.setattr(forge_choice, "open_place", lambda place, environ: made)
+    monkeypatch.setattr(forge_choice, "open_place", lambda place, environ, report: made)
     monkeypatch.setattr(ci_drift_command, "_pause", lambda seconds: None)
     return made
 

@@ -66,7 +66,7 @@ def _on_review(function: Callable[..., int]) -> Callable[..., int]:
             context = ci_context.read(os.environ, wanted)
             review = review_context.Review(
                 console,
-                forge_choice.open_place(context.place, os.environ),
+                forge_choice.open_place(context.place, os.environ, console.remark),
                 context,
                 repository,
                 inside,

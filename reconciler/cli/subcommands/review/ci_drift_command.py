@@ -95,7 +95,7 @@ def _drift(
     given = CiGiven(forge, base=base, remote=repository.url())
     context = ci_context.read(environ, given)
     with forge_choice.failures_stop():
-        opened = forge_choice.open_place(context.place, environ)
+        opened = forge_choice.open_place(context.place, environ, chosen.console.remark)
         job = ci_drift.DriftJob(
             opened,
             repository,
