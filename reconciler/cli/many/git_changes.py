@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 
+from reconciler.cli.repository.git import Git, GitFailed
 from reconciler.common.text import msg
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
-
-_SECONDS_MAX = 60
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
-"""A repository may name a program that watches its files: it is not started."""
 
 
 def changed_since(revision: str, folder: Path, environ: Mapping[str, str]) -> frozenset[Path]:
@@ -26,7 +23,7 @@ def changed_since(revision: str, folder: Path, environ: Mapping[str, str]) -> fr
     root = Path(os.fsdecode(git.run("rev-parse", "--show-toplevel").rstrip(b"\n")))
     commit = git.commit(revision)
     base = git.base(commit, revision)
-    differing = git.run(
+    differing = git.without_filters().run(
         *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"),
         *(base, "--", str(root)),
     )
@@ -47,68 +44,68 @@ def branches(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class _Git:
-    """Git in one folder."""
+    """Git in one folder, with the errors of `--changed-since`."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
-        self._folder = folder
-        self._environ = {**environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+        self._git = Git(folder, environ)
 
     def run(self, *arguments: str) -> bytes:
         """What a command prints. Raises `Abort` if it fails."""
-        done = self._done(arguments)
-        if done.returncode:
+        try:
+            return self._git.run(*arguments)
+        except GitFailed as failure:
+            if failure.exit_code is None:
+                raise _not_run(failure) from failure
             raise _stop(
-                msg("git cannot list the changed files: {reason}", reason=_reason(done)),
+                msg("git cannot list the changed files: {reason}", reason=failure),
                 msg("run the command inside the repository, or name the stacks"),
-            )
-        return done.stdout
+            ) from failure
+
+    def without_filters(self) -> _Git:
+        """The same for a command that reads files of the working tree."""
+        other = copy(self)
+        try:
+            other._git = self._git.without_filters()
+        except GitFailed as failure:
+            raise _not_run(failure) from failure
+        return other
 
     def commit(self, revision: str) -> str:
         """The id of the commit that a revision names."""
-        done = self._done(
-            ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        )
-        if done.returncode:
+        try:
+            found = self._git.run(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+            )
+        except GitFailed as failure:
+            if failure.exit_code is None:
+                raise _not_run(failure) from failure
             raise _stop(
                 msg("--changed-since: there is no commit {revision}", revision=revision),
                 msg("fetch it first; in CI, check out the whole history (fetch-depth: 0)"),
-            )
-        return os.fsdecode(done.stdout.strip())
+            ) from failure
+        return os.fsdecode(found.strip())
 
     def base(self, commit: str, revision: str) -> str:
         """The commit where the current branch left another one."""
-        done = self._done(("merge-base", commit, "HEAD"))
-        if done.returncode:
+        try:
+            return os.fsdecode(self._git.run("merge-base", commit, "HEAD").strip())
+        except GitFailed as failure:
+            if failure.exit_code is None:
+                raise _not_run(failure) from failure
             raise _stop(
                 msg(
                     "--changed-since: {revision} and the current commit have no common commit",
                     revision=revision,
                 ),
                 msg("fetch the history; in CI, check out the whole of it (fetch-depth: 0)"),
-            )
-        return os.fsdecode(done.stdout.strip())
-
-    def _done(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-        try:
-            return subprocess.run(
-                ["git", *_SAFE, *arguments],
-                cwd=self._folder,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_SECONDS_MAX,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as failure:
-            raise _stop(
-                msg("git cannot be run: {reason}", reason=failure),
-                msg("install git, or name the stacks"),
             ) from failure
 
 
-def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else msg("exit code {code}", code=done.returncode)
+def _not_run(failure: GitFailed) -> Abort:
+    return _stop(
+        msg("git cannot be run: {reason}", reason=failure),
+        msg("install git, or name the stacks"),
+    )
 
 
 def _stop(message: str, hint: str | None = None) -> Abort:

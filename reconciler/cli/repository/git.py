@@ -55,6 +55,9 @@ _SETTINGS = (
 """A repository may name programs: they are not started, and no object is fetched."""
 
 
+_FILTERS = r"^filter\..*\.(clean|smudge|process|required)$"
+
+
 class GitFailed(Exception):
     """Git cannot be run, or a command of it failed. The text is the reason, on one line.
     `exit_code` is None if Git was not started or did not end in time.
@@ -77,6 +80,24 @@ class Git:
             if not name.startswith("GIT_") or _USERS.fullmatch(name) is not None
         }
         self._environ = {**kept, **_ENVIRONMENT}
+
+    def without_filters(self) -> Git:
+        """The same without the filters that are configured, for commands that read files of the
+        working tree. Raises `GitFailed`.
+        """
+        found = self.run(
+            *("config", "--null", "--name-only", "--get-regexp", _FILTERS),
+            accepted=frozenset({0, 1}),
+        )
+        given = self._environ.get("GIT_CONFIG_COUNT", "")
+        count = int(given) if given.isdecimal() else 0
+        other = Git(self.folder, self._environ)
+        for name in filter(None, os.fsdecode(found).split("\0")):
+            value = "false" if name.endswith("required") else ""
+            other._environ |= {f"GIT_CONFIG_KEY_{count}": name, f"GIT_CONFIG_VALUE_{count}": value}
+            count += 1
+        other._environ["GIT_CONFIG_COUNT"] = str(count)
+        return other
 
     def run(
         self,

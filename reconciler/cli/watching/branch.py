@@ -4,12 +4,11 @@ stay as they are, no hook runs, and nothing is sent anywhere.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.cli.repository.git import Git, GitFailed
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.abort import Abort
@@ -20,8 +19,6 @@ PREFIX = "reconciler/drift/"
 
 MARK = "Written-by: reconciler watch"
 """The line by which a commit is recognized as a former one, which may be replaced."""
-
-_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +132,12 @@ def _git(
 ) -> str:
     """What Git prints. Stops if it fails."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            input=None if data is None else data.encode(),
-            stdin=subprocess.DEVNULL if data is None else None,
-            capture_output=True,
-            env={**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(environ or {})},
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as failure:
-        raise _refused(msg("git cannot be run: {reason}", reason=type(failure).__name__)) from None
-    if done.returncode != 0:
-        reason = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise _refused(msg("git {command} failed: {reason}", command=arguments[0], reason=reason))
-    text = done.stdout.decode("utf-8", errors="surrogateescape")
+        given = None if data is None else data.encode()
+        found = Git(folder).run(*arguments, data=given, environ=environ)
+    except GitFailed as failure:
+        if failure.exit_code is None:
+            raise _refused(msg("git cannot be run: {reason}", reason=failure)) from None
+        message = msg("git {command} failed: {reason}", command=arguments[0], reason=failure)
+        raise _refused(message) from None
+    text = found.decode("utf-8", errors="surrogateescape")
     return text.strip() if strip else text
