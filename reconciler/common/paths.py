@@ -38,13 +38,15 @@ def read_ordinary(path: Path, limit_bytes: int) -> bytes:
 def refused(path: Path, folder: Path) -> str | None:
     """Why a file or folder that a stack file in `folder` names is not read, or None.
 
-    Messages quote what is read, so a stack file must not be able to name any file of the machine.
-    Links are followed; without a repository (a folder above with `.git`) every YAML file may be
-    named.
+    Messages quote what is read, so a stack file must not be able to name any file of the machine,
+    nor ask whether it exists: a path that does not exist is refused only if it is outside. Links
+    are followed; without a repository (a folder above with `.git`) every YAML file may be named.
     """
-    if path.suffix not in _STACK_FILES and not path.is_dir():
+    if leaves_repository(path, folder):
+        return msg("is outside the repository")
+    if path.suffix not in _STACK_FILES and path.exists() and not path.is_dir():
         return msg("is not a *.yaml file")
-    return msg("is outside the repository") if leaves_repository(path, folder) else None
+    return None
 
 
 def leaves_repository(path: Path, folder: Path) -> bool:

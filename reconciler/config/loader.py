@@ -152,7 +152,7 @@ def _others(
         chosen = env.text if isinstance(env, Scalar) and env.value is not None else None
         chosen = environment if chosen == "${env.name}" else chosen
         target = Path(path.file).parent / path.text
-        refused = paths.refused(target, Path(path.file).parent) if target.exists() else None
+        refused = paths.refused(target, Path(path.file).parent)
         if refused is not None:
             hint = msg(
                 "`path` must name a stack of the same repository; give values of other stacks "
@@ -253,7 +253,9 @@ def _stacks_read(path: Path) -> Iterator[Path]:
     for node in table(document.root.get("stacks")).values():
         other = table(node).get("path")
         if isinstance(other, Scalar):
-            yield Path(other.file).parent / other.text
+            target = Path(other.file).parent / other.text
+            if paths.refused(target, Path(other.file).parent) is None:
+                yield target
 
 
 def identities(path: Path) -> tuple[str, tuple[str, ...]]:

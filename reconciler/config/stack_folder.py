@@ -196,18 +196,18 @@ def _component(use: Scalar, problems: list[Problem]) -> Path | None:
 def _is_readable(path: Path, use: Scalar, problems: list[Problem]) -> bool:
     """Whether the file of a component exists and is in the repository; reported if not."""
     try:
-        exists = path.is_file()
-        refused = paths.refused(path, Path(use.file).parent) if exists else None
+        refused = paths.refused(path, Path(use.file).parent)
+        exists = refused is None and path.is_file()
     except (OSError, ValueError):
         exists, refused = False, None
-    if not exists:
-        message = msg("the component file {path} does not exist", path=path)
-        hint = msg("`use` is relative to the folder of {file}", file=use.file)
-    elif refused is not None:
+    if refused is not None:
         message = msg(
             "the component file {path} is not read: it {reason}", path=path, reason=refused
         )
         hint = msg("`use` must name a *.yaml file of the same repository")
+    elif not exists:
+        message = msg("the component file {path} does not exist", path=path)
+        hint = msg("`use` is relative to the folder of {file}", file=use.file)
     else:
         return True
     problems.append(error("file-missing", message, place=use.place, hint=hint))

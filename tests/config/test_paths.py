@@ -47,13 +47,17 @@ def load(stack: Path, text: str) -> str:
 
 
 NAMED = [
-    ("components: {x: {use: %s/outside/shadow}}", "is not a *.yaml file"),
+    ("components: {x: {use: %s/outside/shadow}}", "is outside the repository"),
+    # whether such a file exists is not shown either
+    ("components: {x: {use: ../../outside/none.yaml}}", "is outside the repository"),
+    ("stacks: {x: {path: ../../outside/none}}", "is outside the repository"),
     ("components: {x: {use: ./notes}}", "is not a *.yaml file"),
     ("components: {x: {use: %s/outside/stack.yaml}}", "is outside the repository"),
     ("components: {x: {use: ../../outside/stack.yaml}}", "is outside the repository"),
     ("components: {x: {use: link.yaml}}", "is outside the repository"),
     ("stacks: {x: {path: ../../outside}}", "is outside the repository"),
-    ("stacks: {x: {path: %s/outside/shadow}}", "is not a *.yaml file"),
+    ("stacks: {x: {path: %s/outside/shadow}}", "is outside the repository"),
+    ("stacks: {x: {path: ./notes}}", "is not a *.yaml file"),
     ("stacks: {x: {path: linked}}", "is outside the repository"),
 ]
 

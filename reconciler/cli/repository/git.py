@@ -44,15 +44,20 @@ _ENVIRONMENT = {
 }
 _SETTINGS = (
     "core.attributesFile=/dev/null",
+    "core.bigFileThreshold=1m",
+    "core.deltaBaseCacheLimit=32m",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.quotePath=false",
     "gc.auto=0",
     "maintenance.auto=false",
     "merge.default=text",
+    "merge.renameLimit=1000",
     "protocol.allow=never",
 )
-"""A repository may name programs: they are not started, and no object is fetched."""
+"""A repository may name programs: they are not started, and no object is fetched. Large files are
+not compared, and not kept in memory.
+"""
 
 
 _FILTERS = r"^filter\..*\.(clean|smudge|process|required)$"

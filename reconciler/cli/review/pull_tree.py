@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from reconciler.cli.repository.git import Git, GitFailed
 from reconciler.cli.review import base_rules, tree_entries
-from reconciler.cli.review.tree_entries import Kept, TreeEntries, TreeFile
+from reconciler.cli.review.tree_entries import Kept, TreeFile
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import first_few, msg
 from reconciler.model.abort import Abort
@@ -135,18 +135,31 @@ def write_out(tree: Tree, rules_commit: str, folder: Path) -> WrittenTree:
         _texts(git, (found.files[path] for path in names if path in found.files)),
     )
     files = {path: file for path, file in found.files.items() if path not in rules.others}
-    tree_entries.require_distinct({*files, *rules.texts, *rules.policies})
+    left_out = {path: kept for path, kept in found.left_out.items() if path not in rules.others}
+    tree_entries.require_distinct({*files, *rules.texts, *rules.policies, *left_out})
     (folder / ".git").mkdir()
     for path, data in rules.texts.items():
         _write(folder, path, data)
     for path, data in _blobs(git, (*files.values(), *rules.policies.values())):
         _write(folder, path, data)
+    for path in left_out:
+        _stand_in(folder, path)
+    left_out |= {path: Kept.RULES for path in rules.others if path not in base.files}
     return WrittenTree(
         folder,
         _changed_in(folder, tree, rules_commit, rules),
-        _left_out(folder, found, base, rules),
+        {folder / path: kept for path, kept in left_out.items()},
         rules.has_changed,
     )
+
+
+def _stand_in(folder: Path, path: PurePosixPath) -> None:
+    """Makes a named pipe in the place of what is not written. A stack that would read it cannot be
+    loaded, because nothing but an ordinary file is read; else it would miss a part silently.
+    """
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(file, 0o600)
 
 
 def _changed_in(
@@ -154,14 +167,6 @@ def _changed_in(
 ) -> frozenset[Path]:
     names = {PurePosixPath(path) for path in changed(tree, rules_commit)}
     return frozenset(folder / path for path in (names - rules.others) | rules.new)
-
-
-def _left_out(
-    folder: Path, found: TreeEntries, base: TreeEntries, rules: base_rules.BaseRules
-) -> dict[Path, Kept]:
-    links = {path: kept for path, kept in found.left_out.items() if path not in rules.others}
-    others = {path: Kept.RULES for path in rules.others if path not in base.files}
-    return {folder / path: kept for path, kept in (links | others).items()}
 
 
 def _texts(git: Git, files: Iterable[TreeFile]) -> dict[PurePosixPath, bytes]:

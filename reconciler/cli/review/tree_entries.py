@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from enum import Enum
 from pathlib import Path, PurePosixPath
-from typing import IO, NoReturn
+from typing import IO
 
 from reconciler.cli.repository.git import Git, GitFailed
 from reconciler.common.dataclass import dataclass
@@ -36,8 +36,10 @@ _LIST_BYTES_MAX = 64 * 1024 * 1024
 _DEPTH_MAX = 32
 _PATH_BYTES_MAX = 1000
 _PART_BYTES = 1024 * 1024
-_ORDINARY = frozenset({"100644", "100755"})
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\:\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_ORDINARY, _SUBMODULE = "100", "160000"
+"""How the modes of ordinary files begin, and the mode of a submodule."""
+
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Characters that a name must not have: they separate folders on another system, or change how the
 name is shown.
 """
@@ -78,24 +80,28 @@ def entries(git: Git, tree: str) -> TreeEntries:
     total = 0
     for mode, blob, size, name in _listed(git, tree):
         _require_harmless(name)
-        if mode not in _ORDINARY:
-            path = _path(name)
-            left_out[path] = Kept.SUBMODULE if mode == "160000" else Kept.LINK
-        elif is_read(name):
-            path = _path(name)
-            _require_plain(name, path)
-            if not size.isdecimal():
-                raise missing_objects()
-            if int(size) > FILE_BYTES_MAX:
-                left_out[path] = Kept.TOO_LARGE
-                continue
+        is_ordinary = mode.startswith(_ORDINARY)
+        if is_ordinary and not is_read(name):
+            continue
+        reason = _not_plain(name)
+        if reason is not None and is_read(name):
+            raise refused(reason)
+        path = PurePosixPath(name)
+        if not is_ordinary:
+            if reason is None:  # else no stack can name it
+                left_out[path] = Kept.SUBMODULE if mode == _SUBMODULE else Kept.LINK
+        elif not size.isdecimal():
+            raise missing_objects()
+        elif int(size) > FILE_BYTES_MAX:
+            left_out[path] = Kept.TOO_LARGE
+        else:
             files[path] = TreeFile(path, blob, int(size))
             total += int(size)
-            if len(files) > FILES_MAX:
-                _refuse(msg("it has more than {limit} YAML files", limit=FILES_MAX))
-            if total > TREE_BYTES_MAX:
-                _refuse(msg("its YAML files are larger than 64 MiB together"))
-    require_distinct(files)
+        if len(files) + len(left_out) > FILES_MAX:
+            raise refused(msg("it has more than {limit} YAML files and links", limit=FILES_MAX))
+        if total > TREE_BYTES_MAX:
+            raise refused(msg("its YAML files are larger than 64 MiB together"))
+    require_distinct({*files, *left_out})
     return TreeEntries(files, left_out)
 
 
@@ -126,10 +132,6 @@ def refused(reason: str) -> Abort:
     return Abort(error("pull-request", message))
 
 
-def _refuse(reason: str) -> NoReturn:
-    raise refused(reason)
-
-
 def _listed(git: Git, tree: str) -> Iterator[tuple[str, str, str, str]]:
     """Mode, id, size and name of each entry that is not a folder."""
     count = 0
@@ -138,7 +140,7 @@ def _listed(git: Git, tree: str) -> Iterator[tuple[str, str, str, str]]:
             for record in _records(out):
                 count += 1
                 if count > ENTRIES_MAX:
-                    _refuse(msg("it has more than {limit} files", limit=ENTRIES_MAX))
+                    raise refused(msg("it has more than {limit} files", limit=ENTRIES_MAX))
                 head, _, name = record.partition(b"\t")
                 mode, _, blob, size = head.decode("ascii").split()
                 yield mode, blob, size, os.fsdecode(name)
@@ -157,35 +159,32 @@ def _records(out: IO[bytes]) -> Iterator[bytes]:
     while part := out.read(_PART_BYTES):
         size += len(part)
         if size > _LIST_BYTES_MAX:
-            _refuse(msg("the names of its files are longer than 64 MiB together"))
+            raise refused(msg("the names of its files are longer than 64 MiB together"))
         *whole, rest = (rest + part).split(b"\0")
         yield from whole
-
-
-def _path(name: str) -> PurePosixPath:
-    return PurePosixPath(name)
 
 
 def _require_harmless(name: str) -> None:
     """Refuses what Git itself would not check out."""
     parts = name.split("/")
     if name.startswith("/") or not {"", ".", ".."}.isdisjoint(parts):
-        _refuse(msg("{name} leads out of the repository", name=ascii(name[:200])))
+        raise refused(msg("{name} leads out of the repository", name=ascii(name[:200])))
     if ".git" in name.lower() and any(part.lower() == ".git" for part in parts):
-        _refuse(msg("{name} would change the repository itself", name=ascii(name[:200])))
+        raise refused(msg("{name} would change the repository itself", name=ascii(name[:200])))
 
 
-def _require_plain(name: str, path: PurePosixPath) -> None:
-    """Refuses a name that is not written, of a file that a stack could read."""
+def _not_plain(name: str) -> str | None:
+    """Why a file of that name is not written, or None."""
     shown = ascii(name[:200])
     try:
         length = len(name.encode("utf-8"))
     except UnicodeEncodeError:
-        _refuse(msg("the name {name} is not UTF-8", name=shown))
+        return msg("the name {name} is not UTF-8", name=shown)
     if _FORBIDDEN.search(name) is not None:
-        _refuse(msg("the name {name} has a character that is not allowed", name=shown))
-    if len(path.parts) > _DEPTH_MAX or length > _PATH_BYTES_MAX:
-        _refuse(msg("{name} is in more than {limit} folders", name=shown, limit=_DEPTH_MAX))
+        return msg("the name {name} has a character that is not allowed", name=shown)
+    if name.count("/") >= _DEPTH_MAX or length > _PATH_BYTES_MAX:
+        return msg("{name} is in more than {limit} folders", name=shown, limit=_DEPTH_MAX)
+    return None
 
 
 def require_distinct(files: Collection[PurePosixPath]) -> None:
@@ -196,4 +195,4 @@ def require_distinct(files: Collection[PurePosixPath]) -> None:
             first = known.setdefault(unicodedata.normalize("NFC", str(each)).casefold(), each)
             if first != each or (each != path and each in files):
                 names = {"one": ascii(str(first)), "other": ascii(str(each))}
-                _refuse(msg("the names {one} and {other} differ in case only", **names))
+                raise refused(msg("{one} and {other} cannot both be written", **names))

@@ -111,17 +111,17 @@ def _head(entry: StackEntry, project: Project, problems: list[Problem]) -> Stack
 def _existing(entry: StackEntry, project: Project, problems: list[Problem]) -> StackHead | None:
     root = project.file.parent if project.file is not None else Path()
     path = entry.path
-    if path.exists():
-        refused = paths.refused(path, root)
-        if refused is not None:
-            message = msg("{path} is not read: it {reason}", path=path, reason=refused)
-            hint = msg("`path` must name a stack of the same repository")
-            problems.append(error("file-missing", message, place=entry.place, hint=hint))
-            return None
-        if (not path.is_dir() or stack_folder.files(path, []).read) and _is_project(path):
-            message = msg("{path} is the file of a project, not a stack", path=path)
-            problems.append(error("file-missing", message, place=entry.place))
-            return None
+    refused = paths.refused(path, root)
+    if refused is not None:
+        message = msg("{path} is not read: it {reason}", path=path, reason=refused)
+        hint = msg("`path` must name a stack of the same repository")
+        problems.append(error("file-missing", message, place=entry.place, hint=hint))
+        return None
+    is_some = path.exists() and (not path.is_dir() or bool(stack_folder.files(path, []).read))
+    if is_some and _is_project(path):
+        message = msg("{path} is the file of a project, not a stack", path=path)
+        problems.append(error("file-missing", message, place=entry.place))
+        return None
     wrong: list[Problem] = []
     head = head_of(path, wrong)
     for each in wrong:
@@ -202,7 +202,8 @@ def _references(document: Document) -> Iterator[StackReference]:
         if isinstance(path, Scalar) and path.text:
             chosen = env.text if isinstance(env, Scalar) and env.value is not None else None
             target = Path(path.file).parent / path.text
-            yield StackReference(target, chosen, path.place)
+            if paths.refused(target, Path(path.file).parent) is None:  # else a plan reports it
+                yield StackReference(target, chosen, path.place)
 
 
 def _files(document: Document) -> Iterator[Path]:
