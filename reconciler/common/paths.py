@@ -76,6 +76,9 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 _SOURCE_BYTES_MAX = 4 * 1024 * 1024
 
+_LINE_MAX = 10_000
+"""How many characters a line has that is shown: to look for secrets in more would take long."""
+
 _TEXT_BEGINS = re.compile(r"(?:^|\s)[|>][-+0-9]{0,2}\s*(?:#.*)?$")
 """A line after which a text of several lines begins, such as a script."""
 
@@ -126,6 +129,9 @@ def _public(lines: Sequence[str]) -> list[str | None]:
     above: int | None = None
     quote = ""
     for line in lines:
+        if len(line) > _LINE_MAX:
+            found.append(None)
+            continue
         text = line.lstrip(" \t")
         indent = len(line) - len(text)
         # a line of a script may be indented too little by mistake, which is the mistake to report

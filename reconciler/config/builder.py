@@ -13,6 +13,7 @@ from reconciler.common.suggestions import hint_for, spelled
 from reconciler.common.text import joined, msg
 from reconciler.config import (
     cardinality,
+    cel_eval,
     components,
     dependencies,
     digest,
@@ -106,7 +107,8 @@ def draft(
             **ctx.scope,
             "stacks": stacks if is_section(root.get("stacks")) else UNAVAILABLE,
         }
-    stack = _stack(ctx, document, chosen, values)
+    with cel_eval.of_one_stack():
+        stack = _stack(ctx, document, chosen, values)
     has_all_values = (
         problem is None
         and (environment is None or chosen is not None)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from reconciler.common.suggestions import hint_for
@@ -23,7 +25,23 @@ WORK_MAX = 1_000_000
 of a list, map or text.
 """
 
+WORK_OF_STACK_MAX = 1_500_000
+"""The largest number of steps of all evaluations while a stack is read."""
+
 _CHARACTERS_PER_STEP = 16
+
+_WORK: ContextVar[list[int] | None] = ContextVar("work", default=None)
+"""The steps of the stack that is read, in a list of one number."""
+
+
+@contextmanager
+def of_one_stack() -> Iterator[None]:
+    """While the block runs, all evaluations together have a limit too."""
+    token = _WORK.set([0])
+    try:
+        yield
+    finally:
+        _WORK.reset(token)
 
 
 class TooLong(ExpressionError):
@@ -59,6 +77,7 @@ class Evaluator:
         self, root: Callable[[str], Any], touch: Callable[[Any], Any], spent: list[int]
     ) -> None:
         self._root, self._touch, self._spent = root, touch, spent
+        self._work = _WORK.get()
         self._bound: dict[str, Any] = {}
         self.undecided: set[Ref] = set()
         """What the numbers of elements of lists wait for."""
@@ -103,6 +122,13 @@ class Evaluator:
                 msg("the expression would take too long over that many values"),
                 hint=msg("nest fewer macros, or use shorter lists"),
             )
+        if self._work is not None:
+            self._work[0] += steps
+            if self._work[0] > WORK_OF_STACK_MAX:
+                raise TooLong(
+                    msg("the expressions of this stack would take too long together"),
+                    hint=msg("nest fewer macros, or use shorter lists"),
+                )
 
     # Names and what is read of them
 

@@ -234,8 +234,11 @@ def _text(path: Path, problems: list[Problem]) -> str | None:
         problems.append(missing(message, None))
         return None
     if len(data) > FILE_BYTES_MAX:
-        message = msg("{file} is larger than 4 MiB", file=file)
-        hint = msg("split the stack into several files in one folder")
+        message = msg("{file} is too large to be read", file=file)
+        hint = msg(
+            "split it into several files in one folder: each may have 4 MiB, and 1 MiB in a pull "
+            "request"
+        )
         place = Place(file, 1, 1)
         problems.append(error("file-too-large", message, place=place, hint=hint))
         return None

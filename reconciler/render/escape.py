@@ -33,14 +33,16 @@ _UNUSUAL = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\uac00-\ud7a3]")
 
 _ELLIPSIS = "..."
 
-_CI_COMMAND = re.compile(
-    r"^(\s*):(?=:)|:(?=:[A-Za-z][A-Za-z-]*[^:]*::)|#(?=#(?:\[|vso\[|teamcity\[))"
-)
+_KEPT_MAX = 1000
+"""How long a text may be whose escaped form is kept in memory."""
+
+_CI_COMMAND = re.compile(r"^(\s*):(?=:)|:(?=:[A-Za-z][^:]*::)|#(?=#(?:\[|vso\[|teamcity\[))")
 
 
 def outside(text: object) -> str:
     """The text as one line that is safe for a terminal and for a CI log, in the user's language."""
-    return _outside(language.translated(text))
+    found = language.translated(text)
+    return _outside(found) if len(found) <= _KEPT_MAX else _escaped(found)
 
 
 def is_inert(text: str) -> bool:
@@ -63,6 +65,10 @@ def _visible(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _outside(text: str) -> str:
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
     text = _visible(text)
     return _CI_COMMAND.sub(_defuse, text) if "::" in text or "##" in text else text
 

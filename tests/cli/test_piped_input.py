@@ -182,7 +182,7 @@ def test_input_is_bounded(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> N
     feed(monkeypatch, "#" * (4 * 1024 * 1024 + 1))
     code, out, err = run(capsys, "validate", "-")
     assert code == 1
-    assert "- is larger than 4 MiB" in out + err
+    assert "- is too large to be read" in out + err
 
 
 def test_the_saved_plan_of_a_pipe_wants_the_same_stack_again(

@@ -15,7 +15,7 @@ stacks:
   shop: {path: shop}
 """
 SHOP = "version: 1\nstack: shop\n"
-POLICY = "policies:\n  - {name: few, deny: plan.changes.size() > 50}\n"
+POLICY = "- {name: few, deny: plan.changes.size() > 50, say: too many}\n"
 BASE = {"reconciler.yaml": RULES, "policies/few.yaml": POLICY, "shop/stack.yaml": SHOP}
 
 
@@ -61,3 +61,47 @@ class Repository:
         commit = self.commit(files)
         self.git("checkout", "-q", "-f", "main")
         return commit
+
+    def blob(self, text: str) -> str:
+        """The id of a blob with that text."""
+        data = text.encode("utf-8", "surrogateescape")
+        return self.git("hash-object", "-w", "--stdin", data=data)
+
+    def tree(self, entries: Mapping[str, tuple[str, str]], *, blobs: bool = False) -> str:
+        """The id of a tree. Each entry has its mode and its text; for a folder the id of a tree,
+        and with `blobs` the id of a blob.
+        """
+        kinds = {"040000": "tree", "160000": "commit"}
+        lines = []
+        for name, (mode, text) in entries.items():
+            kind = kinds.get(mode, "blob")
+            id = text if kind == "tree" or blobs else self.blob(text)
+            id = self.base if kind == "commit" else id
+            lines.append(f"{mode} {kind} {id}\t{name}\0")
+        return self.git("mktree", "-z", data="".join(lines).encode("utf-8", "surrogateescape"))
+
+    def committed(self, entries: Mapping[str, tuple[str, str]]) -> str:
+        """A commit on the base with further entries in its root, which Git does not check."""
+        base = self.git("ls-tree", "-z", self.base)
+        fields = (line.partition("\t") for line in base.split("\0") if line)
+        root = {name: (head.split()[0], head.split()[2]) for head, _, name in fields}
+        tree = self.tree({**root, **entries}, blobs=True)
+        return self.git("commit-tree", tree, "-p", self.base, "-m", "Change")
+
+    def planted(
+        self,
+        entries: Mapping[str, tuple[str, str]],
+        files: Mapping[str, str | bytes | None] | None = None,
+    ) -> str:
+        """A commit on the base with files, and with entries of any mode and name."""
+        parent = self.branch(files or {})
+        self.git("read-tree", parent)
+        lines = []
+        for name, (mode, text) in entries.items():
+            id = self.base if mode == "160000" else self.blob(text)
+            lines.append(f"{mode} {id} 0\t{name}\0")
+        data = "".join(lines).encode("utf-8", "surrogateescape")
+        self.git("update-index", "-z", "--add", "--index-info", data=data)
+        tree = self.git("write-tree")
+        self.git("read-tree", self.base)
+        return self.git("commit-tree", tree, "-p", self.base, "-m", "Change")

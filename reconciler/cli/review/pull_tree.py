@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -19,11 +19,28 @@ from reconciler.cli.review import base_rules, tree_entries
 from reconciler.cli.review.tree_entries import Kept, TreeFile
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import first_few, msg
+from reconciler.config import stack_folder
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _FILES_LISTED_MAX = 5
+_SETTINGS = {
+    40: "[core]\nrepositoryformatversion = 0\nbare = true\n",
+    64: "[core]\nrepositoryformatversion = 1\nbare = true\n[extensions]\nobjectformat = sha256\n",
+}
+"""The settings of a repository without any, by the length of its ids."""
+
+OWN_BYTES_MAX = 8 * 1024 * 1024
+"""The maximum size of all files that a pull request changes or adds."""
+
+OWN_VALUES_MAX = 60_000
+"""How many values these files may have, at an estimate."""
+
+_TOO_LARGE = b"# this file is left out, because it is too large for a pull request\n"
+
+_BEFORE_VALUES = (b",", b":", b"\n", b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
+"""What is before each value of a YAML text: a comma, a colon or the end of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +92,9 @@ def merged(repository: Path, base_commit: str, head_commit: str) -> Tree:
     except GitFailed as failure:
         raise tree_entries.missing_objects() from failure
     try:
-        with _without_attributes(git) as (options, environ):
+        with _bare(git, base_commit) as (option, environ):
             out = git.run(
-                *options,
+                option,
                 *("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"),
                 *(base_commit, head_commit),
                 environ=environ,
@@ -140,10 +157,13 @@ def write_out(tree: Tree, rules_commit: str, folder: Path) -> WrittenTree:
     (folder / ".git").mkdir()
     for path, data in rules.texts.items():
         _write(folder, path, data)
-    for path, data in _blobs(git, (*files.values(), *rules.policies.values())):
+    known = [file for path, file in files.items() if file == base.files.get(path)]
+    for path, data in _blobs(git, (*known, *rules.policies.values())):
         _write(folder, path, data)
-    for path in left_out:
-        _stand_in(folder, path)
+    own = sorted(set(files.values()) - {*known}, key=lambda file: file.size)
+    left_out |= _write_own(folder, _blobs(git, own))
+    for path, kept in left_out.items():
+        _stand_in(folder, path, kept)
     left_out |= {path: Kept.RULES for path in rules.others if path not in base.files}
     return WrittenTree(
         folder,
@@ -153,11 +173,34 @@ def write_out(tree: Tree, rules_commit: str, folder: Path) -> WrittenTree:
     )
 
 
-def _stand_in(folder: Path, path: PurePosixPath) -> None:
-    """Makes a named pipe in the place of what is not written. A stack that would read it cannot be
-    loaded, because nothing but an ordinary file is read; else it would miss a part silently.
+def _write_own(
+    folder: Path, blobs: Iterable[tuple[PurePosixPath, bytes]]
+) -> dict[PurePosixPath, Kept]:
+    """Writes the files of the pull request itself, the small ones first. What together is more than
+    it takes a moment to read is left out.
+    """
+    size = values = 0
+    left_out = {}
+    for path, data in blobs:
+        size += len(data)
+        values += 1 + sum(map(data.count, _BEFORE_VALUES))
+        if size > OWN_BYTES_MAX or values > OWN_VALUES_MAX:
+            left_out[path] = Kept.TOO_LARGE
+        else:
+            _write(folder, path, data)
+    return left_out
+
+
+def _stand_in(folder: Path, path: PurePosixPath, kept: Kept) -> None:
+    """Puts something in the place of what is not written that no stack can be loaded with: an empty
+    file that is too large to be read, or else a named pipe, because nothing but an ordinary file is
+    read. A stack would miss its part silently otherwise.
     """
     file = folder / path
+    if kept is Kept.TOO_LARGE:
+        _write(folder, path, _TOO_LARGE)
+        os.truncate(file, stack_folder.FILE_BYTES_MAX + 1)
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(file, 0o600)
 
@@ -173,7 +216,7 @@ def _texts(git: Git, files: Iterable[TreeFile]) -> dict[PurePosixPath, bytes]:
     return dict(_blobs(git, tuple(files)))
 
 
-def _blobs(git: Git, files: tuple[TreeFile, ...]) -> Iterator[tuple[PurePosixPath, bytes]]:
+def _blobs(git: Git, files: Sequence[TreeFile]) -> Iterator[tuple[PurePosixPath, bytes]]:
     """The content of files, read by one command."""
     if not files:
         return
@@ -210,14 +253,23 @@ def _require_ids(*commits: str) -> None:
 
 
 @contextmanager
-def _without_attributes(git: Git) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
-    """Options and variables by which Git sees no `.gitattributes`, which would choose drivers of a
-    merge: neither those of the working tree nor those of the index.
+def _bare(git: Git, commit: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """An option and variables by which Git sees the objects of a repository, and nothing else of
+    it: no settings and no attributes, which could name programs for a merge.
     """
-    place = os.fsdecode(git.run("rev-parse", "--absolute-git-dir").strip())
-    with tempfile.TemporaryDirectory(prefix="reconciler-") as empty:
-        options = (f"--git-dir={place}", f"--work-tree={empty}")
-        yield options, {"GIT_INDEX_FILE": str(Path(empty) / "index")}
+    found = git.run(
+        *("rev-parse", "--path-format=absolute", "--git-path", "objects", "--git-path", "shallow")
+    )
+    objects, shallow = os.fsdecode(found).splitlines()
+    environ = {"GIT_OBJECT_DIRECTORY": objects}
+    if Path(shallow).exists():
+        environ["GIT_SHALLOW_FILE"] = shallow
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+        for name in ("objects", "refs"):
+            (Path(folder) / name).mkdir()
+        (Path(folder) / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
+        (Path(folder) / "config").write_text(_SETTINGS[len(commit)], encoding="ascii")
+        yield f"--git-dir={folder}", environ
 
 
 def _conflict(files: list[str]) -> Abort:

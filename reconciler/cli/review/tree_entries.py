@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -45,6 +45,12 @@ name is shown.
 """
 
 
+_HARMFUL = re.compile(rb"(?:^|/)(?:|\.|\.\.|\.git)(?:/|$)", re.IGNORECASE)
+"""A name that leads out of the folder, or into the repository's own."""
+
+_ENDS = (b".yaml", b".yml", b".rego", b".json")
+
+
 class Kept(Enum):
     """Why a file or folder is not written out."""
 
@@ -75,34 +81,43 @@ def entries(git: Git, tree: str) -> TreeEntries:
     """The files of a tree that a stack can read, and what is left out. Raises `Abort` if the tree
     is too large, or has a name that must not be written.
     """
-    files: dict[PurePosixPath, TreeFile] = {}
     left_out: dict[PurePosixPath, Kept] = {}
-    total = 0
-    for mode, blob, size, name in _listed(git, tree):
-        _require_harmless(name)
-        is_ordinary = mode.startswith(_ORDINARY)
-        if is_ordinary and not is_read(name):
-            continue
-        reason = _not_plain(name)
-        if reason is not None and is_read(name):
+    blobs: dict[PurePosixPath, str] = {}
+    for mode, blob, name in _listed(git, tree):
+        reason, is_wanted = _not_plain(name), is_read(name)
+        if reason is not None and is_wanted:
             raise refused(reason)
         path = PurePosixPath(name)
-        if not is_ordinary:
-            if reason is None:  # else no stack can name it
-                left_out[path] = Kept.SUBMODULE if mode == _SUBMODULE else Kept.LINK
-        elif not size.isdecimal():
-            raise missing_objects()
-        elif int(size) > FILE_BYTES_MAX:
-            left_out[path] = Kept.TOO_LARGE
-        else:
-            files[path] = TreeFile(path, blob, int(size))
-            total += int(size)
-        if len(files) + len(left_out) > FILES_MAX:
+        if mode.startswith(_ORDINARY):
+            blobs[path] = blob
+        elif reason is None:  # else no stack can name it
+            left_out[path] = Kept.SUBMODULE if mode == _SUBMODULE else Kept.LINK
+        if len(blobs) + len(left_out) > FILES_MAX:
             raise refused(msg("it has more than {limit} YAML files and links", limit=FILES_MAX))
-        if total > TREE_BYTES_MAX:
-            raise refused(msg("its YAML files are larger than 64 MiB together"))
-    require_distinct({*files, *left_out})
+    require_distinct({*blobs, *left_out})
+    sizes = _sizes(git, blobs)
+    left_out |= {path: Kept.TOO_LARGE for path in blobs if sizes[path] > FILE_BYTES_MAX}
+    files = {
+        path: TreeFile(path, blob, sizes[path])
+        for path, blob in blobs.items()
+        if path not in left_out
+    }
+    if sum(file.size for file in files.values()) > TREE_BYTES_MAX:
+        raise refused(msg("its YAML files are larger than 64 MiB together"))
     return TreeEntries(files, left_out)
+
+
+def _sizes(git: Git, blobs: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, int]:
+    """The sizes of files in bytes."""
+    given = "".join(f"{blob}\n" for blob in blobs.values()).encode("ascii")
+    form = "--batch-check=%(objectsize)"
+    try:
+        found = git.run("cat-file", form, "--buffer", data=given).split(b"\n")
+    except GitFailed as failure:
+        raise failed("cat-file", failure) from failure
+    if not all(map(bytes.isdigit, found[: len(blobs)])):
+        raise missing_objects()
+    return dict(zip(blobs, map(int, found[: len(blobs)]), strict=True))
 
 
 def is_read(name: str) -> bool:
@@ -132,18 +147,25 @@ def refused(reason: str) -> Abort:
     return Abort(error("pull-request", message))
 
 
-def _listed(git: Git, tree: str) -> Iterator[tuple[str, str, str, str]]:
-    """Mode, id, size and name of each entry that is not a folder."""
+def _listed(git: Git, tree: str) -> Iterator[tuple[str, str, str]]:
+    """Mode, id and name of each entry that is not a folder, without the ordinary files that no
+    stack reads.
+    """
     count = 0
     try:
-        with git.stream("ls-tree", "-r", "-z", "-l", "--full-tree", tree) as out:
+        with git.stream("ls-tree", "-r", "-z", "--full-tree", tree) as out:
             for record in _records(out):
                 count += 1
+                head, _, name = record.partition(b"\t")
+                if _HARMFUL.search(name) is not None:
+                    raise refused(_harm(os.fsdecode(name)))
                 if count > ENTRIES_MAX:
                     raise refused(msg("it has more than {limit} files", limit=ENTRIES_MAX))
-                head, _, name = record.partition(b"\t")
-                mode, _, blob, size = head.decode("ascii").split()
-                yield mode, blob, size, os.fsdecode(name)
+                if name.endswith(_ENDS) or not head.startswith(_ORDINARY.encode()):
+                    mode, _, blob = head.decode("ascii").split()
+                    text = os.fsdecode(name)
+                    if is_read(text) or not mode.startswith(_ORDINARY):
+                        yield mode, blob, text
     except GitFailed as failure:
         raise failed("ls-tree", failure) from failure
 
@@ -164,13 +186,12 @@ def _records(out: IO[bytes]) -> Iterator[bytes]:
         yield from whole
 
 
-def _require_harmless(name: str) -> None:
-    """Refuses what Git itself would not check out."""
-    parts = name.split("/")
-    if name.startswith("/") or not {"", ".", ".."}.isdisjoint(parts):
-        raise refused(msg("{name} leads out of the repository", name=ascii(name[:200])))
-    if ".git" in name.lower() and any(part.lower() == ".git" for part in parts):
-        raise refused(msg("{name} would change the repository itself", name=ascii(name[:200])))
+def _harm(name: str) -> str:
+    """Why a tree with such a name is refused, as Git would not check it out."""
+    shown = ascii(name[:200])
+    if ".git" in name.lower().split("/"):
+        return msg("{name} would change the repository itself", name=shown)
+    return msg("{name} leads out of the repository", name=shown)
 
 
 def _not_plain(name: str) -> str | None:
