@@ -149,6 +149,23 @@ def test_even_danger_alone_is_cut_honestly() -> None:
     )
 
 
+def test_danger_in_several_blocks_is_together_not_too_long() -> None:
+    impact = plans.mixed().changes[-1].impact
+    danger = [
+        Change(plans.address(f"instances.old{n}"), Action.DELETE, "x" * 60, (), impact)
+        for n in range(900)
+    ]
+    problems = [
+        diagnostics.warning("exposed", f"{number} {'y' * 80}", address=f"instances.web{number}")
+        for number in range(900)
+    ]
+
+    text = comment(plans.plan(*danger, problems=problems))
+
+    assert 40_000 < len(text) < CHARACTERS_MAX
+    assert "of 900 dangerous changes not shown" in text.split("```")[0]
+
+
 def test_an_error_before_the_plan_is_a_comment_too() -> None:
     text = problems_markdown(
         [diagnostics.error("credentials", "no key </details> ```", hint="set it")]

@@ -4,14 +4,17 @@ outside takes effect in it, and that it is never too long.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
-from reconciler.commands.review import approvals
+from reconciler.commands.review import approvals, publishing
+from reconciler.commands.review.publishing import Posting, Postings, PublishingEnd
 from reconciler.config.project.project import ApplyMode
 from reconciler.locale import choice
 from reconciler.model import diagnostics, exit_codes
@@ -34,6 +37,7 @@ from reconciler.render.review.shown_review import (
     ShownApproval,
     ShownReview,
 )
+from tests.doubles.memory_forge import MemoryForge
 from tests.render import plans, snapshots
 from tests.render.situations import SITUATIONS
 from tests.render.test_plan_markdown import HOSTILE, outside_fences
@@ -154,6 +158,11 @@ def test_only_links_and_times_do_not_make_a_comment_be_written_again() -> None:
     )
     one, other = pull_comment.comment(review), pull_comment.comment(later)
     assert one != other and markers.is_same(one, other)
+    forged = [
+        replace(CASES["held"], end=ReviewEnd(f"x {'y' * 108} {markers._VOLATILE} {each}"))
+        for each in "ab"
+    ]
+    assert not markers.is_same(*map(pull_comment.comment, forged))
     moved = replace(review, notes=replace(NOTES, commit="5" * 40))
     assert not markers.is_same(one, pull_comment.comment(moved))
 
@@ -176,6 +185,12 @@ def test_every_danger_and_every_consent_is_in_the_open(name: str) -> None:
     shown = pull_comment.comment(planned(plan)).split("<details>")[0]
     for each in approvals.consent(plan):
         assert each.address is not None and each.address in shown and each.risk.value in shown
+
+
+TRAPS = (
+    "@", "#1", "<script", "javascript", "![", "e/x.png", "evil", "::error", "/approve", "&lt;", "$x$", ":tada:", "~~~", "| a", "heading", "txt",
+)  # fmt: skip
+OWN_LINES = ("- : the account is not one of the `approvers`", "- : the account is not one of the ")
 
 
 def visible(text: str) -> str:
@@ -218,18 +233,20 @@ def test_text_from_outside_takes_no_effect(text: str) -> None:
     )
     notes = ReviewNotes(text, waits_for=(text, "db"), run_url=text, report_url=f"https://x/{text}")
     end = ReviewEnd(text, 1.0, 1, 1.0, text)
-    for stage in ReviewStage:
+    for stage, never, way_out in itertools.product(
+        ReviewStage, (frozenset[str](), frozenset({"delete"})), (None, approval.way_out)
+    ):
+        judged = replace(approval, never=never, way_out=way_out)
         review = ShownReview(
-            "shop", stage, notes, ShownPlan(plan, HEADER), ID, approval, (problem,), end
+            "shop", stage, notes, ShownPlan(plan, HEADER), ID, judged, (problem,), end
         )
         found = pull_comment.comment(review, text)
         rest = visible(found)
-        own = rest.count("<details>")
-        assert rest.count("</details>") == own and found.count("<!-- reconciler: shop -->") == 1
+        assert rest.count("</details>") == rest.count("<details>")
+        assert found.count("<!-- reconciler: shop -->") == 1 and rest.count("<!--") == 3
         assert markers.plans_of_comment(found) == (ID[:12],)
-        for trap in ("@", "#1", "<script", "javascript", "![", "e/x.png", "evil", "::error", "/approve", "&lt;", "$x$", ":tada:", "~~~", "| a", "heading"):  # fmt: skip
-            assert trap not in rest, f"{trap} in {stage}"
-        assert rest.count("<!--") == 3
+        assert [trap for trap in TRAPS if trap in rest] == [], stage
+        assert all(line in OWN_LINES or not line.startswith("- ") for line in rest.splitlines())
         assert not re.search(
             r"^(#{1,6}) (?!: |Approval$|Needs your attention$|Errors: nothing can be done$)",
             rest,
@@ -362,3 +379,61 @@ def test_the_status_of_approvals_is_a_success_if_nothing_is_missing(names: str, 
     assert (found.name, found.state.value) == (markers.APPROVED_STATUS, state)
     wrong = replace(CASES["fork"], problems=(ERROR,))
     assert pull_comment.approved_status([wrong]).state.value == "failure"
+
+
+def test_a_plan_without_danger_is_cut_in_its_fold() -> None:
+    many = [
+        Change(
+            plans.address(f"instances.quiet{number}"),
+            Action.UPDATE,
+            "",
+            (plans.field("name", f"n{number}", "새 이름" * 10),),
+        )
+        for number in range(900)
+    ]
+    people = tuple((f"{'p' * 50}{number}", "x" * 100) for number in range(10))
+    found = pull_comment.comment(
+        planned(plans.plan(*many), ShownApproval(9, missing=9, ignored=people)), EARLIER
+    )
+    assert COMMENT_CHARACTERS_MAX - 4_000 < len(found) <= COMMENT_CHARACTERS_MAX
+    assert "lines of changes not shown" in found.split("```")[0]
+
+
+def test_a_status_is_never_too_long() -> None:
+    reviews = [replace(CASES["waits"], title=f"stack{number}/prod") for number in range(99)]
+    text = pull_comment.approved_status(reviews).text
+    assert len(text) == STATUS_CHARACTERS_MAX and text.endswith("...")
+
+
+def test_a_pull_request_from_the_first_plan_to_its_apply() -> None:
+    forge = MemoryForge()
+    number, pauses = forge.world.open_pull("park").number, list[float]()
+
+    def publish(*names: str, id: str = ID) -> int:
+        reviews = [replace(CASES[each], id=CASES[each].id and id) for each in names]
+        stacks = [
+            Posting(each.title, partial(pull_comment.comment, each), pull_comment.status(each))
+            for each in reviews
+        ]
+        postings = Postings(tuple(stacks), (pull_comment.approved_status(reviews),))
+        head = forge.world.pull(number).head
+        done = publishing.publish(forge, number, head, publishing.always(postings), pauses.append)
+        assert done.end is PublishingEnd.DONE
+        return done.writes
+
+    assert publish("waits", "no_plan") == 5  # two comments, three statuses
+    assert publish("waits", "no_plan") == 0
+    assert publish("waits") == 3  # shop/prod is folded, and its status and `approved` change
+    assert publish("approved", id="9" * 64) == 3
+    assert publish("applied", id="9" * 64) == 2
+    own = forge.comments(number)
+    assert [markers.title_of_comment(each.body) for each in own] == ["shop", "shop/prod"]
+    assert markers.plans_of_comment(own[0].body) == ("9" * 12, ID[:12])
+    assert own[1].body == pull_comment.left("shop/prod")
+    found = forge.statuses(forge.world.pull(number).head)
+    assert not pauses
+    assert {name: each.state.value for name, each in found.items()} == {
+        "reconciler/shop": "success",
+        "reconciler/shop.prod": "success",
+        "reconciler/approved": "success",
+    }

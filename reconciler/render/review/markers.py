@@ -23,6 +23,7 @@ EARLIER_MAX = 10
 
 _MARKER = re.compile(r"<!-- reconciler: ([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?) -->\s*(?:\n|\Z)")
 _PLANS = re.compile(r"[^\n]*\n<!-- plans:((?: [0-9a-f]{12}){1,11}) -->[ \t]*\r?(?:\n|\Z)")
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#&+=%-]{1,500}")
 _VOLATILE = "<!-- reconciler: run -->"
 
 
@@ -68,6 +69,11 @@ def volatile(line: str) -> str:
     return f"\n{_VOLATILE}\n{line}\n"
 
 
+def link(name: str, url: str) -> str:
+    """A link to a page; nothing if that is not the address of one."""
+    return f"[{name}](<{url}>)." if _URL.fullmatch(url) else ""
+
+
 def is_same(body: str, other: str) -> bool:
     """Whether two texts of a comment say the same, however the forge keeps spaces at the ends of
     lines.
@@ -81,7 +87,8 @@ def lasting(body: str) -> str:
 
 
 def _lasting(body: str) -> list[str]:
-    lines = [line.rstrip() for line in body.partition(f"\n{_VOLATILE}")[0].splitlines()]
+    head, line, _ = body.rpartition(f"\n{_VOLATILE}")  # the last one is our own
+    lines = [each.rstrip() for each in (head if line else body).splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     return lines

@@ -7,7 +7,6 @@ effect. A comment that is too long is cut, and says so.
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
@@ -42,7 +41,6 @@ _HEAD_CHARACTERS_MAX = 3_000
 _PEOPLE_MAX, _NAME_CELLS_MAX, _TITLES_MAX = 10, 60, 8
 _REASON_CELLS_MAX, _WAY_OUT_CELLS_MAX = 120, 600
 _COMMIT_LETTERS = 12
-_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#&+=%-]{1,500}")
 
 
 def approval_line(id: str) -> str:
@@ -317,14 +315,13 @@ def _trailer(review: ShownReview) -> str:
     notes = review.notes
     commit = phrase("Commit {commit}.", commit=code(notes.commit[:_COMMIT_LETTERS]))
     links = [
-        f"[{name}](<{url}>)"
-        for name, url in ((phrase("Run"), notes.run_url), (phrase("Report"), notes.report_url))
-        if _URL.fullmatch(url)
+        markers.link(phrase("Run"), notes.run_url),
+        markers.link(phrase("Report"), notes.report_url),
     ]
     details = []
     if review.shown is not None:
         details = [escape.outside(plan_text.details(review.shown.plan, review.shown.header))]
-    line = " ".join([*(f"{link}." for link in links), *details])
+    line = " ".join(filter(None, [*links, *details]))
     return f"\n{commit}\n{markers.volatile(line)}"
 
 
