@@ -217,3 +217,30 @@ def test_nothing_is_sent_without_an_entry_in_the_audit_log(pulls: PullHarness) -
     assert pulls.statuses(number)["reconciler/network"] == "failure"
     folder.unlink()
     assert pulls.apply() == 0 and pulls.firewalls() == {"network-web"}
+
+
+DENY = """\
+- name: no-ssh
+  deny: opened_to(change, "tcp/22").size() > 0
+  each: change
+  say: nobody logs in from outside
+"""
+
+
+def test_no_approval_overrides_a_policy_of_the_base(pulls: PullHarness) -> None:
+    project = PROJECT + "policies: [policies/*.yaml]\n"
+    pulls.commit({"reconciler.yaml": project, "policies/ssh.yaml": DENY})
+    server = NETWORK.replace("firewalls:", SERVER + "firewalls:")
+    number = pulls.open({"network/stack.yaml": server + SSH, "policies/ssh.yaml": "[]\n"})
+    assert pulls.plan(number) == 4
+    assert pulls.statuses(number)["reconciler/network"] == "failure"
+    assert "nobody logs in" in pulls.comment(number, "network")
+    assert "/approve" not in pulls.comment(number, "network")
+    pulls.merge(number)
+    assert pulls.apply() == 4 and pulls.firewalls() == set()
+
+
+SERVER = """\
+instances:
+  web: {zone: kr1-z01, flavor: std_1.1-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], firewall: web}
+"""

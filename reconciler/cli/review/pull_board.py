@@ -156,4 +156,5 @@ def _titles(comments: Iterable[ForgeComment]) -> frozenset[str]:
 
 
 def _stage(each: ReviewedStack) -> ReviewStage:
-    return ReviewStage.NO_PLAN if each.shown.status is ShownStatus.FAILED else ReviewStage.PLANNED
+    is_failed = each.is_denied or each.shown.status is ShownStatus.FAILED
+    return ReviewStage.NO_PLAN if is_failed else ReviewStage.PLANNED

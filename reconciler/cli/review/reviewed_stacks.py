@@ -15,6 +15,7 @@ from reconciler.commands.project.values import ProjectPlan, StackPlan
 from reconciler.commands.review import plan_ids
 from reconciler.commands.review.approvals import ReviewedPlan
 from reconciler.common.dataclass import dataclass
+from reconciler.model.diagnostics import Severity
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, Decision, GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
@@ -37,6 +38,12 @@ class ReviewedStack:
     def title(self) -> str:
         """`shop/prod`, or `shop`."""
         return self.shown.title
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether a policy denies the plan: no approval changes that."""
+        found = self.shown.every_problem
+        return any(one.code == "policy" and one.severity is Severity.ERROR for one in found)
 
     @property
     def needs_approval(self) -> bool:
@@ -113,6 +120,9 @@ def _reviewed(
     part = found.plan.part(shown.title)
     if part.planned is None or shown.status is not ShownStatus.CHANGED:
         return ReviewedStack(part, shown)
+    denied = ReviewedStack(part, shown)
+    if denied.is_denied:
+        return denied
     each = next(one for one in chosen.stacks if one.title == shown.title)
     saved = many_plans.saved_plan(each, part, found, choices)
     id = plan_ids.review_id(saved, part.after)
