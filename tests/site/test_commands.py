@@ -96,7 +96,7 @@ def test_every_command_of_a_page_runs(page: str, tmp_path: Path, programs: Path)
         prepare(page, tmp_path, environment)
         shown = follow(DOCS / page, tmp_path, environment)
     for error in errors(DOCS / page):
-        assert error in shown, f"{error}\n{shown}"
+        assert without_ids(error) in without_ids(shown), f"{error}\n{shown}"
 
 
 @pytest.mark.parametrize("page", sorted(TRANSLATED))
@@ -113,6 +113,11 @@ def test_a_translation_has_the_commands_and_files_of_its_page(page: str) -> None
         ]
 
     assert said(DOCS / page) == said(DOCS / TRANSLATED[page])
+
+
+def without_ids(text: str) -> str:
+    """Which id an object gets depends on which of several creates arrives first."""
+    return re.sub(r"\b([A-Z]+)-[0-9A-Za-z]{22}\b", r"\1-ID", text)
 
 
 def errors(page: Path) -> list[str]:
