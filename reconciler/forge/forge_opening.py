@@ -11,20 +11,26 @@ from urllib.parse import urlsplit
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.forge.forge_retry import ForgeWaits
-from reconciler.forge.forge_token import token_of
+from reconciler.forge.forge_token import ForgeToken, token_of
 from reconciler.model.ports.forge_ports import Forge, ForgeError
+
+_FORGEJO_TOKENS = ("FORGEJO_TOKEN", "GITEA_TOKEN")
+"""The variables with a token of Forgejo or Gitea; the first that is set is taken."""
 
 
 class ForgeKind(Enum):
     """The kinds of forges."""
 
     GITHUB = "github"
+    GITLAB = "gitlab"
+    FORGEJO = "forgejo"
+    FILES = "files"
 
 
 @dataclass(frozen=True, slots=True)
 class ForgeChoice:
     """A repository on a forge. `api_url` is empty for the public one of its kind. `token_name` is
-    the variable of the environment that has the token.
+    the variable of the environment that has the token. For `FILES`, `project` is a folder.
     """
 
     kind: ForgeKind
@@ -47,6 +53,37 @@ def open_forge(
             token = token_of(environment, choice.token_name or "GITHUB_TOKEN")
             url = checked_url(choice.api_url or GITHUB_API_URL)
             return GitHubForge(url, choice.project, token, waits=waits)
+        case ForgeKind.GITLAB:
+            _check_library("gitlab", "python-gitlab", extra="gitlab")
+            from reconciler.forge.gitlab import GITLAB_API_URL, GitLabForge
+
+            token = _gitlab_token(environment, choice.token_name or "GITLAB_TOKEN")
+            url = checked_url(choice.api_url or GITLAB_API_URL)
+            return GitLabForge(url, choice.project, token, waits=waits)
+        case ForgeKind.FORGEJO:
+            from reconciler.forge.forgejo import FORGEJO_API_URL, ForgejoForge
+
+            names = (choice.token_name,) if choice.token_name else _FORGEJO_TOKENS
+            name = next((one for one in names if environment.get(one, "").strip()), names[0])
+            url = checked_url(choice.api_url or FORGEJO_API_URL)
+            return ForgejoForge(url, choice.project, token_of(environment, name), waits=waits)
+        case ForgeKind.FILES:
+            from reconciler.forge.folder.folder_opening import open_folder
+
+            return open_folder(choice.project, environment, waits)
+
+
+def _gitlab_token(environment: Mapping[str, str], name: str) -> ForgeToken:
+    if not environment.get(name, "").strip() and environment.get("CI_JOB_TOKEN"):
+        raise ForgeError(
+            msg("no token for the forge: {name} is not set", name=name),
+            hint=msg(
+                "set {name} to a project access token as a CI/CD variable, masked and protected; "
+                "the CI_JOB_TOKEN of a job may not write comments or statuses",
+                name=name,
+            ),
+        )
+    return token_of(environment, name)
 
 
 def checked_url(url: str) -> str:

@@ -38,6 +38,14 @@ def cut(document: Mapping[str, Any], used: Mapping[str, str]) -> dict[str, Any]:
     return {"operations": operations, "schemas": cutter.schemas_needed()}
 
 
+def let_answers_be_null(schema: dict[str, Any]) -> None:
+    """Lets every property of an answer be null, for descriptions that cannot say what may be."""
+    for value in schema.get("properties", {}).values():
+        if "$ref" in value:
+            value["allOf"] = [{"$ref": value.pop("$ref")}]
+        value["nullable"] = True
+
+
 class _Cutter:
     """Collects the schemas that operations need."""
 
@@ -161,6 +169,9 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--source", required=True)
     parser.add_argument("--licence", required=True)
+    parser.add_argument(
+        "--nulls", action="store_true", help="the description does not say what may be null"
+    )
     given = parser.parse_args()
     text = given.file.read_bytes()
     if given.file.suffix == ".json":
@@ -169,6 +180,9 @@ def main() -> None:
         import yaml
 
         document = yaml.safe_load(text)
+    if given.nulls:
+        for schema in document["components"]["schemas"].values():
+            let_answers_be_null(schema)
     about = {
         "source": given.source,
         "licence": given.licence,

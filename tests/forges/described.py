@@ -140,9 +140,10 @@ class Description:
 def _value(parameter: Mapping[str, Any], text: str) -> object:
     """The value that a text in a path or query means for its schema."""
     schema = parameter["schema"]
-    kinds = {schema.get("type")} | {
-        one.get("type") for key in ("anyOf", "oneOf") for one in schema.get(key, ())
-    }
+    kinds: set[str] = set()
+    for one in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        found = one.get("type", ())
+        kinds |= {found} if isinstance(found, str) else set(found)
     if "integer" in kinds and re.fullmatch(r"-?\d+", text):
         return int(text)
     if "boolean" in kinds and text in ("true", "false"):

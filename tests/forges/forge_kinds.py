@@ -9,10 +9,15 @@ from typing import Protocol, TypeAlias
 
 from reconciler.forge.forge_retry import ForgeWaits
 from reconciler.forge.forge_token import ForgeToken
+from reconciler.forge.forgejo import ForgejoForge
 from reconciler.forge.github import GitHubForge
+from reconciler.forge.gitlab import GitLabForge
 from reconciler.model.ports.forge_ports import Forge
 from tests.doubles.memory_forge import MemoryForge
+from tests.forges.fake_forgejo import FakeForgejo
 from tests.forges.fake_github import FakeGitHub
+from tests.forges.fake_gitlab import FakeGitLab
+from tests.forges.files_scene import files
 from tests.forges.forge_world import ForgeWorld
 
 
@@ -104,8 +109,42 @@ def github_forge(fake: FakeGitHub, world: ForgeWorld, account: str) -> GitHubFor
     return GitHubForge(fake.api_url, world.project, token, waits=waits)
 
 
+@contextmanager
+def gitlab() -> Iterator[Scene]:
+    """The adaptor of GitLab over a fake server."""
+    with FakeGitLab(ForgeWorld()) as fake:
+        yield WorldScene(fake.world, partial(gitlab_forge, fake))
+        assert not fake.violations, fake.violations
+        assert not fake.quick_actions, fake.quick_actions
+
+
+def gitlab_forge(fake: FakeGitLab, world: ForgeWorld, account: str) -> GitLabForge:
+    """The adaptor of GitLab, with the token of an account. It waits in the time of the world."""
+    token = ForgeToken(fake.token(account), "GITLAB_TOKEN")
+    waits = ForgeWaits(now=lambda: world.now, wait=world.wait)
+    return GitLabForge(fake.api_url, world.project, token, waits=waits)
+
+
+@contextmanager
+def forgejo() -> Iterator[Scene]:
+    """The adaptor of Forgejo over a fake server."""
+    with FakeForgejo(ForgeWorld()) as fake:
+        yield WorldScene(fake.world, partial(forgejo_forge, fake))
+        assert not fake.violations, fake.violations
+
+
+def forgejo_forge(fake: FakeForgejo, world: ForgeWorld, account: str) -> ForgejoForge:
+    """The adaptor of Forgejo, with the token of an account. It waits in the time of the world."""
+    token = ForgeToken(fake.token(account), "FORGEJO_TOKEN")
+    waits = ForgeWaits(now=lambda: world.now, wait=world.wait)
+    return ForgejoForge(fake.api_url, world.project, token, waits=waits)
+
+
 KINDS: dict[str, Callable[[], AbstractContextManager[Scene]]] = {
     "memory": memory,
     "github": github,
+    "gitlab": gitlab,
+    "forgejo": forgejo,
+    "files": files,
 }
 """Each implementation by its name: a new scene, and its end."""

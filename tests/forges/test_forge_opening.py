@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +99,41 @@ def test_token_shows_nothing() -> None:
     for keep in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError):
             keep(token)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "place"),
+    [
+        (ForgeKind.GITLAB, "GITLAB_TOKEN", "gitlab.com/acme/infra"),
+        (ForgeKind.FORGEJO, "FORGEJO_TOKEN", "codeberg.org/acme/infra"),
+        (ForgeKind.FORGEJO, "GITEA_TOKEN", "codeberg.org/acme/infra"),
+    ],
+)
+def test_other_forges_are_opened_without_a_request(kind: ForgeKind, name: str, place: str) -> None:
+    forge = open_forge(ForgeChoice(kind, "acme/infra"), {name: SECRET})
+    assert forge.place == place
+    assert SECRET not in repr(forge)
+
+
+@pytest.mark.parametrize("kind", [ForgeKind.GITLAB, ForgeKind.FORGEJO])
+def test_own_instance_is_at_its_address_below_a_path(kind: ForgeKind) -> None:
+    path = "/api/v4" if kind is ForgeKind.GITLAB else "/api/v1"
+    choice = ForgeChoice(kind, "acme/infra", f"https://acme.example/git{path}/", "ACME_TOKEN")
+    forge = open_forge(choice, {"ACME_TOKEN": SECRET})
+    assert forge.place == "acme.example/git/acme/infra"
+
+
+def test_token_of_a_job_of_gitlab_is_not_enough() -> None:
+    choice = ForgeChoice(ForgeKind.GITLAB, "acme/infra")
+    with pytest.raises(ForgeError, match="GITLAB_TOKEN is not set") as failure:
+        open_forge(choice, {"CI_JOB_TOKEN": SECRET})
+    assert "project access token" in str(failure.value.hint)
+    assert SECRET not in f"{failure.value} {failure.value.hint}"
+    with pytest.raises(ForgeError, match="FORGEJO_TOKEN is not set"):
+        open_forge(ForgeChoice(ForgeKind.FORGEJO, "acme/infra"), {})
+
+
+def test_files_need_no_token(tmp_path: Path) -> None:
+    choice = ForgeChoice(ForgeKind.FILES, str(tmp_path / "reviews"))
+    forge = open_forge(choice, {"RECONCILER_PERSON": "bob"})
+    assert forge.place == str(tmp_path / "reviews")

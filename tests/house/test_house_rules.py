@@ -117,13 +117,26 @@ def allowed(own: str, other: str) -> bool:
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     # the local cloud shares no code with the program
-    "yaml": ("reconciler/config/yaml_reader.py", "reconciler/simulator/"),
+    "yaml": (
+        "reconciler/config/yaml_reader.py",
+        "reconciler/simulator/",
+        "reconciler/forge/folder/review_folder.py",  # forges are below `config`
+    ),
     "jsonschema": ("reconciler/config/schema.py",),
     "referencing": ("reconciler/config/schema.py",),
     # what requests and, under a broken answer, urllib3 raise also reaches users of PyGithub
-    "requests": ("reconciler/iwinv/transport.py", "reconciler/forge/github_link.py"),
-    "urllib3": ("reconciler/iwinv/transport.py", "reconciler/forge/github_link.py"),
+    "requests": (
+        "reconciler/iwinv/transport.py",
+        "reconciler/forge/forge_wire.py",
+        "reconciler/forge/github_link.py",
+    ),
+    "urllib3": (
+        "reconciler/iwinv/transport.py",
+        "reconciler/forge/forge_wire.py",
+        "reconciler/forge/github_link.py",
+    ),
     "github": ("reconciler/forge/github_link.py",),
+    "gitlab": ("reconciler/forge/gitlab.py",),
     "deepdiff": ("reconciler/planner/compare/diff.py",),
     "lark": ("reconciler/config/cel_syntax.py",),
     "re2": ("reconciler/common/patterns.py",),
