@@ -41,7 +41,7 @@ Inspect
   show          Show the state, one object or a saved plan
   output        Show the outputs of the last apply
   graph         Show the dependencies as text, DOT, Mermaid or JSON
-  report        Write a plan as one HTML file for people who review it
+  report        Write a plan, or what is there, as one HTML file for reviewers
   catalog       List zones, flavors, images and keys, with prices
   explain       Describe a field of the stack file
   schema        Print the JSON Schema of stacks, plans and events

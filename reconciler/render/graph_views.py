@@ -24,6 +24,11 @@ def graph_text(stack: Stack, form: str) -> str:
     return FORMS[form](stack, _shown(stack))
 
 
+def graph_document(stack: Stack) -> Document:
+    """The graph of a stack as data."""
+    return _document(stack, _shown(stack))
+
+
 def _shown(stack: Stack) -> _Graph:
     """Every node that means something, in order, with the nodes it waits for. A part of an object
     that the file does not set, and that nothing waits for, is left out.

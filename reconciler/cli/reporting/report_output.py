@@ -63,10 +63,11 @@ def of_saved(
 def of_project(project: ShownProject, *, simulated: bool, verbose: bool = False) -> Report:
     """The report of the plans of several stacks."""
     document = project_json.project_document(project, verbose=verbose)
-    made = None if project.header is None else Made(int(project.header.at), _me())
-    return reported.of_document(document, made, simulated=simulated)
+    found = None if project.header is None else made(project.header.at)
+    return reported.of_document(document, found, simulated=simulated)
 
 
-def _me() -> str:
-    who = composition.holder("reconciler plan")
-    return f"{who.user}@{who.host}"
+def made(at: float) -> Made:
+    """That a report was made now, from what was read at that unix second."""
+    who = composition.holder("reconciler report")
+    return Made(int(at), f"{who.user}@{who.host}")

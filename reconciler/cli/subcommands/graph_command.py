@@ -15,7 +15,7 @@ Examples:
   reconciler graph shop
   reconciler graph --format dot | dot -Tsvg > graph.svg
   reconciler graph --format mermaid
-  reconciler graph --format html >graph.html"""
+  reconciler graph --format html > graph.html"""
 )
 @options.stack_argument
 @options.environment_option

@@ -33,14 +33,13 @@ def of_plan(plan: Row | None) -> list[Markup]:
 def change(cost: Row, *, complete: bool) -> Child:
     """What a month costs before and after, and the difference. Not `complete`: each may be more."""
     before, after = cost["before"], cost["after"]
-    difference = None
-    if before is not None and after is not None:
-        difference = [" (", format.won(after - before, signed=True), ")"]
+    found: list[Child] = [el("strong", words.won(after))]
+    if before != after:
+        found = [el("strong", words.won(before)), " \u2192 ", *found]
+    if before not in (None, after) and after is not None:
+        found.append([" (", format.won(after - before, signed=True), ")"])
     return [
-        el("strong", words.won(before)),
-        " \u2192 ",
-        el("strong", words.won(after)),
-        difference,
+        *found,
         [" ", msg("a month without VAT")],
         None if complete else [", ", msg("at least")],
     ]
@@ -48,6 +47,8 @@ def change(cost: Row, *, complete: bool) -> Child:
 
 def _table(parts: Iterable[Row]) -> Markup:
     """Each object; those that cost the same are named in one row, if they are many."""
+    parts = list(parts)
+    is_same = all(part["before"] == part["after"] for part in parts)
     rows = []
     for group in grouped(parts, lambda part: (part["before"], part["after"])):
         several = len(group) >= GROUP_MIN
@@ -57,11 +58,12 @@ def _table(parts: Iterable[Row]) -> Markup:
                 el(
                     "tr",
                     el("th", words.codes(part["address"] for part in members), scope="row"),
-                    el("td", words.won(members[0]["before"]), number),
+                    None if is_same else el("td", words.won(members[0]["before"]), number),
                     el("td", words.won(members[0]["after"]), number),
                 )
             )
-    titles = (msg("Object"), msg("Before"), msg("After"))
+    sides = (msg("A month"),) if is_same else (msg("Before"), msg("After"))
+    titles = (msg("Object"), *sides)
     head = el("thead", el("tr", (el("th", title, scope="col") for title in titles)))
     return el("table", head, el("tbody", rows), class_="cost")
 

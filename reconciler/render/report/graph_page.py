@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from reconciler.common.text import msg
-from reconciler.render.report import page_words as words
-from reconciler.render.report import report_page, step_waves
-from reconciler.render.report.markup import Child, Markup, el
+from reconciler.render.report import graph_list, report_page, step_waves
 from reconciler.render.report.reported import Row, StackReport
 from reconciler.render.report.stack_sections import figure
 
@@ -16,39 +12,5 @@ def page(title: str, graph: Row) -> str:
     """The page of a graph as `graph --format json` prints it. `title` is that of the stack."""
     stack = StackReport(title, graph=graph)
     drawn = step_waves.graph_of(stack)
-    content = [figure(stack) if drawn else None, _list(graph)]
+    content = [figure(stack) if drawn else None, graph_list.nodes_list(graph)]
     return report_page.document(msg("Graph of {stack}", stack=title), [], content, [drawn])
-
-
-def _list(graph: Row) -> Markup:
-    """Every node with those that it waits for."""
-    if not graph["nodes"]:
-        return el("p", msg("The stack has no resources."))
-    names = {node["id"]: _name(node) for node in graph["nodes"]}
-    after: dict[str, list[str]] = {id: [] for id in names}
-    for edge in graph["edges"]:
-        after[edge["to"]].append(edge["from"])
-    rows = [
-        el(
-            "li",
-            names[node["id"]],
-            words.place(node["place"]),
-            _waits([names[id] for id in after[node["id"]]]),
-        )
-        for node in graph["nodes"]
-    ]
-    return el("ul", rows, class_="nodes")
-
-
-def _name(node: Row) -> list[Markup | str]:
-    name = words.code(node["address"])
-    if node["id"] == node["address"]:
-        return [name]
-    return [name, " ", el("span", step_waves.part_of(node), class_="faint")]
-
-
-def _waits(names: Sequence[Child]) -> Markup | None:
-    if not names:
-        return None
-    listed = [[", " if number else "", name] for number, name in enumerate(names)]
-    return el("ul", el("li", msg("after"), ": ", listed), class_="notes")

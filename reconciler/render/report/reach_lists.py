@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from reconciler.common.text import Text, msg
+from reconciler.render.documents.json_document import DocumentType
 from reconciler.render.plan.address_ranges import grouped
 from reconciler.render.report import page_words as words
 from reconciler.render.report.markup import Markup, el
@@ -17,7 +18,10 @@ _Lines: TypeAlias = "Sequence[str] | None"
 def of_plan(plan: Row | None) -> list[Markup]:
     """The servers, those with the same traffic together. An older document has none."""
     rows = () if plan is None else plan.get("reach", ())
-    found = [_group(group) for group in grouped(rows, _equality)]
+    unchanged = msg("Before and after")
+    if plan is not None and plan["type"] == DocumentType.DRIFT:
+        unchanged = msg("Now")
+    found = [_group(group, unchanged) for group in grouped(rows, _equality)]
     if not found:
         return []
     text = msg("By firewall rules; country and bot blocks set in the console are not included.")
@@ -28,10 +32,10 @@ def _equality(row: Row) -> object:
     return tuple(None if row[side] is None else tuple(row[side]) for side in ("before", "after"))
 
 
-def _group(rows: Sequence[Row]) -> Markup:
+def _group(rows: Sequence[Row], unchanged: Text) -> Markup:
     before, after = rows[0]["before"], rows[0]["after"]
     if before == after:
-        sides = [_side(msg("Before and after"), _lines(after))]
+        sides = [_side(unchanged, _lines(after))]
     else:
         sides = [
             _side(msg("Before"), _lines(before, without=after, mark="del")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from reconciler.common.dataclass import dataclass
@@ -65,3 +66,14 @@ def of_document(
         return Report((StackReport(title, document),), made=made, simulated=simulated)
     stacks = tuple(StackReport(row["title"], row["plan"], row) for row in document["stacks"])
     return Report(stacks, document, made, simulated)
+
+
+def of_state(drift: Report, found: Mapping[str, tuple[Row, Row]]) -> Report:
+    """The report of what is there: a report of drift, with the objects and the graph of each stack
+    by title.
+    """
+    stacks = []
+    for stack in drift.stacks:
+        listing, graph = found.get(stack.title, (None, None))
+        stacks.append(replace(stack, listing=listing, graph=graph))
+    return replace(drift, stacks=tuple(stacks), of_state=True)

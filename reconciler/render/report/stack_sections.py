@@ -10,7 +10,14 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.exit_codes import OF_GATES, SHOWN_FIRST
 from reconciler.render import format
 from reconciler.render.plan.plan_sections import SHOWN_IN_ROWS
-from reconciler.render.report import change_cards, cost_tables, reach_lists, step_waves
+from reconciler.render.report import (
+    change_cards,
+    cost_tables,
+    graph_list,
+    object_tables,
+    reach_lists,
+    step_waves,
+)
 from reconciler.render.report import page_words as words
 from reconciler.render.report.markup import Child, Markup, el
 from reconciler.render.report.reported import Report, Row, StackReport
@@ -32,14 +39,16 @@ def parts(stack: StackReport, report: Report) -> Iterator[ReportPart]:
     plan = stack.plan
     for name, title, body in (
         ("attention", msg("Needs your attention"), _attention(stack)),
+        ("objects", msg("Objects"), object_tables.of_listing(stack.listing)),
         ("changes", msg("Changes"), _changes(plan)),
         ("drift", msg("Drift"), _drift(plan)),
         ("reach", msg("Who can reach what"), reach_lists.of_plan(plan)),
         ("steps", msg("Steps"), _steps(stack)),
+        ("graph", msg("Dependencies"), _graph(stack)),
         ("cost", msg("Cost"), cost_tables.of_plan(plan)),
         ("outputs", msg("Outputs"), _outputs(plan)),
         ("notes", msg("Notes"), [problem(each) for each in _rest(stack)]),
-        ("about", msg("About this plan"), about(stack, report)),
+        ("about", msg("About this report"), about(stack, report)),
     ):
         if body:
             yield ReportPart(name, title, body)
@@ -77,8 +86,9 @@ def _waiting(titles: Sequence[str]) -> list[object]:
 
 
 def _gist(row: Row) -> Child:
-    effects = enumerate(change_cards.effects_of(row["impact"]))
-    return [["; " if number else ": ", each] for number, each in effects]
+    """What a change does, or why it is not done."""
+    effects = list(change_cards.effects_of(row["impact"])) or [row["reason"] or None]
+    return [["; " if number else ": ", each] for number, each in enumerate(effects) if each]
 
 
 def _is_first(row: Row) -> bool:
@@ -160,6 +170,13 @@ def _steps(stack: StackReport) -> list[Markup]:
     if stack.plan is None or not stack.plan["steps"]:
         return []
     return [figure(stack), step_waves.steps_list(stack.plan)]
+
+
+def _graph(stack: StackReport) -> list[Markup]:
+    """What the parts of a stack wait for, in a report of its state."""
+    if stack.graph is None or not stack.graph["nodes"]:
+        return []
+    return [figure(stack), graph_list.nodes_list(stack.graph)]
 
 
 def figure(stack: StackReport) -> Markup:
