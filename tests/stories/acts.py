@@ -427,8 +427,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "ways": tuple(WAYS),
     "quicker": tuple(QUICKER),
 }
-"""Causes of one sort. A story is drawn for a pair of families, so 200 stories meet each pair
-several times.
+"""Causes of one sort. A story is drawn for a pair of families, so 110 stories meet each pair
+of them.
 """
 
 ACTS: dict[str, Act] = {**NAMES, **EDITS, **OTHERS, **MACHINES, **TIME}
