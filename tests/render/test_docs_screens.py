@@ -90,3 +90,15 @@ def test_pages_explain_every_symbol_and_every_class() -> None:
 
     assert all(f"| `{symbol}` |" in page for symbol in SYMBOLS.values() if symbol != " ")
     assert all(f"| `{risk.value}` |" in consent for risk in RiskClass)
+
+
+def test_pictures_of_reports_are_small_and_shown_on_a_page() -> None:
+    # `docs/make_report_pictures.py` makes them; fonts differ, so bytes are not compared.
+    shown = set()
+    for page in DOCS.rglob("*.md"):
+        shown |= set(re.findall(r"screens/(\w+\.png)", page.read_text(encoding="utf-8")))
+    kept = {path.name: path.read_bytes() for path in SCREENS.glob("*.png")}
+    assert set(kept) == shown
+    assert all(
+        content.startswith(b"\x89PNG") and len(content) < 150_000 for content in kept.values()
+    )
