@@ -13,9 +13,9 @@ from reconciler.cli import program
 from reconciler.cli.many import many_plans
 from reconciler.cli.review import forge_choice
 from reconciler.cli.subcommands.review import ci_drift_command
-from reconciler.commands.review.drift_issues import LABEL
 from reconciler.model.ports.forge_ports import PullState
 from reconciler.render.project.shown_project import ShownProject, ShownStack
+from reconciler.render.review.drift_issue import LABEL
 from tests.cli.sessions import SCALE, WEB, begin, call
 from tests.doubles.memory_forge import MemoryForge
 from tests.forges.forge_world import IssueRecord, PullRecord
@@ -107,11 +107,11 @@ def test_an_issue_is_kept_for_each_stack_with_drift(
     (issue,) = issues(forge)
     assert issue.title == "Drift of shop" and issue.author == "reconciler[bot]"
     assert issue.body.startswith("<!-- reconciler-drift: infra shop -->\n<!-- drift: ")
-    assert "1 resource of `shop` changed outside of reconciler." in issue.body
-    assert "Last look: https://forge.example/acme/infra/actions/runs/412" in issue.body
+    assert "**Drift: 1 resource changed outside.**" in issue.body
+    assert "https://forge.example/acme/infra/actions/runs/412" in issue.body
     fenced = issue.body.partition("```diff\n")[2].partition("```")[0]
     assert "by `hand` @kim" in fenced and issue.body.count("@kim") == 1
-    assert "`reconciler absorb shop/web.yaml --simulate`" in issue.body
+    assert "reconciler absorb --all --stack shop/web.yaml\n" in issue.body
 
     monkeypatch.setenv("GITHUB_RUN_ID", "413")
     assert "shop: the issue is up to date" in look(capsys)[1]

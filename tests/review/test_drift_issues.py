@@ -7,11 +7,16 @@ from __future__ import annotations
 import pytest
 
 from reconciler.commands.review import drift_issues, drift_pulls
-from reconciler.commands.review.drift_issues import LABEL, IssueOutcome, IssueReport, WantedIssue
+from reconciler.commands.review.drift_issues import (
+    DriftLook,
+    IssueOutcome,
+    IssueReport,
+    WantedIssue,
+)
 from reconciler.commands.review.drift_pulls import PullOutcome, PullReport, WantedPull
 from reconciler.model.ports.forge_ports import PullState
-from reconciler.render.review import drift_report
-from reconciler.render.review.drift_report import DriftHead
+from reconciler.render.review import drift_issue
+from reconciler.render.review.drift_issue import LABEL, DriftHead
 from tests.doubles.memory_forge import MemoryForge
 from tests.forges.forge_world import IssueRecord
 
@@ -23,13 +28,13 @@ ONE, OTHER = "0" * 16, "1" * 16
 def found(title: str = "shop/prod", drift: str = ONE, text: str = "rows") -> WantedIssue:
     """There is drift."""
     head = DriftHead(PROJECT, title, drift)
-    return WantedIssue(head, drift_report.issue_title(title), f"{head.text}{text} {drift}\n")
+    return WantedIssue(head, drift_issue.issue_title(title), f"{head.text}{text} {drift}\n")
 
 
 def gone(title: str = "shop/prod") -> WantedIssue:
     """There is none."""
     head = DriftHead(PROJECT, title)
-    return WantedIssue(head, drift_report.issue_title(title), why=drift_report.is_gone())
+    return WantedIssue(head, drift_issue.issue_title(title), why=drift_issue.is_gone())
 
 
 def report(
@@ -37,7 +42,7 @@ def report(
 ) -> IssueReport:
     """One job."""
     return drift_issues.report(
-        forge, PROJECT, wanted, run_url=RUN, pause=lambda seconds: None, titles=titles
+        forge, PROJECT, wanted, look=DriftLook(0.0, RUN), pause=lambda seconds: None, titles=titles
     )
 
 
@@ -74,10 +79,14 @@ def test_an_issue_is_closed_when_the_drift_is_gone_and_opened_again() -> None:
     report(forge, found())
     assert outcomes(report(forge, gone())) == {"shop/prod": IssueOutcome.CLOSED}
     closed = only(forge)
-    assert not closed.is_open and "The drift is gone" in closed.body and "rows" in closed.body
+    assert (
+        not closed.is_open
+        and "No drift: the account matches" in closed.body
+        and "rows" in closed.body
+    )
     assert outcomes(report(forge, gone())) == {} and writes(forge) == 2
     assert outcomes(report(forge, found())) == {"shop/prod": IssueOutcome.OPENED}
-    assert only(forge).is_open and "The drift is gone" not in only(forge).body
+    assert only(forge).is_open and "No drift: the account matches" not in only(forge).body
 
 
 def test_what_a_person_closed_stays_closed_while_the_drift_is_the_same() -> None:

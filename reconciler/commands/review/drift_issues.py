@@ -16,11 +16,8 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.ports.forge_ports import Forge, ForgeError, ForgeIssue
-from reconciler.render.review import drift_report, markers
-from reconciler.render.review.drift_report import DriftHead
-
-LABEL = "reconciler-drift"
-"""The label of all issues about drift."""
+from reconciler.render.review import drift_issue, markers
+from reconciler.render.review.drift_issue import LABEL, DriftHead
 
 PAUSES: tuple[float, ...] = (1.0, 5.0, 15.0)
 """Seconds before each further try after a fault of the forge."""
@@ -53,6 +50,14 @@ class WantedIssue:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftLook:
+    """When the account was read, in unix seconds, and the page of the run."""
+
+    at: float
+    run_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IssueResult:
     """What became of the issue of a stack. `issue` is None if there is none."""
 
@@ -78,14 +83,14 @@ def report(
     project: str,
     wanted: Sequence[WantedIssue],
     *,
-    run_url: str | None,
+    look: DriftLook,
     pause: Callable[[float], object],
     titles: frozenset[str] | None = None,
 ) -> IssueReport:
     """Makes the issues those that are wanted. With `titles`, all stacks of the project, issues
     about others are closed. A fault of the forge is in the result: it raises no `ForgeError`.
     """
-    work = _Issues(forge, project, run_url, {each.head.title: each for each in wanted}, titles)
+    work = _Issues(forge, project, look, {each.head.title: each for each in wanted}, titles)
     pauses = list(PAUSES)
     for _ in range(_ROUNDS_MAX):
         try:
@@ -111,7 +116,7 @@ class _Issues:
 
     forge: Forge
     project: str
-    run_url: str | None
+    look: DriftLook
     wanted: dict[str, WantedIssue]
     titles: frozenset[str] | None
     results: dict[str, IssueResult] = field(default_factory=dict)
@@ -121,7 +126,7 @@ class _Issues:
         """One reading, and the writes that follow from it. Returns whether nothing was missing."""
         own: dict[str, list[ForgeIssue]] = {}
         for issue in self.forge.issues(LABEL):
-            head = drift_report.head_of(issue.body) if issue.is_own else None
+            head = drift_issue.head_of(issue.body) if issue.is_own else None
             if head is not None and head.project == self.project:
                 own.setdefault(head.title, []).append(issue)
         changes = [
@@ -140,8 +145,8 @@ class _Issues:
             if self.titles is not None and title not in self.titles:
                 yield WantedIssue(
                     DriftHead(self.project, title),
-                    drift_report.issue_title(title),
-                    why=drift_report.is_removed(),
+                    drift_issue.issue_title(title),
+                    why=drift_issue.is_removed(),
                 )
 
     def _changes(self, wanted: WantedIssue, found: Sequence[ForgeIssue]) -> Iterator[_Change]:
@@ -165,7 +170,7 @@ class _Issues:
             self._note(title, IssueOutcome.KEPT, kept)
         else:
             yield kept.id, lambda: self._write(wanted, kept, IssueOutcome.UPDATED)
-        yield from self._closing(wanted, doubles, drift_report.is_doubled())
+        yield from self._closing(wanted, doubles, drift_issue.is_doubled())
 
     def _closing(
         self, wanted: WantedIssue, found: Sequence[ForgeIssue], why: str
@@ -186,7 +191,7 @@ class _Issues:
 
     def _close(self, wanted: WantedIssue, issue: ForgeIssue, why: str) -> None:
         head = DriftHead(self.project, wanted.head.title)
-        body = drift_report.gone_body(head, why, issue.body, self.run_url)
+        body = drift_issue.closed_body(head, why, issue.body, self.look.at, self.look.run_url)
         self.forge.edit_issue(issue.id, title=issue.title, body=body, is_open=False)
         if issue.is_open and wanted.body is None:
             self._note(wanted.head.title, IssueOutcome.CLOSED, issue)
@@ -199,5 +204,5 @@ class _Issues:
 
 
 def _drift_of(issue: ForgeIssue) -> str | None:
-    head = drift_report.head_of(issue.body)
+    head = drift_issue.head_of(issue.body)
     return None if head is None else head.drift

@@ -13,7 +13,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.ports.forge_ports import Forge, ForgeError, PullRequest
-from reconciler.render.review import drift_report
+from reconciler.render.review import drift_pull
 
 _ROUNDS_MAX = 6
 
@@ -106,7 +106,7 @@ class _Pulls:
         return (each for each in self.wanted if each.title not in self.results)
 
     def _keep(self, each: WantedPull, pull: PullRequest | None) -> None:
-        title, body = drift_report.pull_title(each.title), drift_report.pull_body(each.title)
+        title, body = drift_pull.pull_title(each.title), drift_pull.pull_body(each.title)
         if pull is not None:
             if pull.title != title:
                 self.forge.edit_pull(pull.number, title=title, body=body, is_open=True)
@@ -118,7 +118,7 @@ class _Pulls:
             self._note(each, PullOutcome.SILENT, None)
 
     def _close(self, each: WantedPull, pull: PullRequest) -> None:
-        body = drift_report.pull_gone_body(each.title)
+        body = drift_pull.gone_body(each.title)
         self.forge.edit_pull(pull.number, title=pull.title, body=body, is_open=False)
         self._note(each, PullOutcome.CLOSED, pull)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import field, replace
 from enum import Enum
@@ -14,7 +15,7 @@ from reconciler.cli.watching import branch as branches
 from reconciler.cli.watching.absorbing import absorbed
 from reconciler.cli.watching.branch import Branch
 from reconciler.commands.review import drift_issues, drift_pulls
-from reconciler.commands.review.drift_issues import IssueOutcome, WantedIssue
+from reconciler.commands.review.drift_issues import DriftLook, IssueOutcome, WantedIssue
 from reconciler.commands.review.drift_pulls import PullOutcome, WantedPull
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import Text, msg
@@ -26,8 +27,8 @@ from reconciler.model.plan import Plan, unstated
 from reconciler.model.ports.forge_ports import Forge
 from reconciler.render.format import phrase
 from reconciler.render.project.shown_project import ShownProject, ShownStack, ShownStatus
-from reconciler.render.review import drift_report
-from reconciler.render.review.drift_report import DriftHead
+from reconciler.render.review import drift_issue
+from reconciler.render.review.drift_issue import DriftHead
 from reconciler.render.run.screen import Line
 
 _ISSUES: Mapping[IssueOutcome, Text] = {
@@ -54,7 +55,7 @@ class DriftJob:
     forge: Forge
     branches: RemoteBranches
     base: str | None
-    run_url: str | None = None
+    run_url: str = ""
     detailed_exitcode: bool = False
     pause: Callable[[float], object] = lambda seconds: None
 
@@ -117,7 +118,7 @@ class _Report:
             self.job.forge,
             project.name,
             wanted,
-            run_url=self.job.run_url,
+            look=DriftLook(time.time(), self.job.run_url),
             pause=self.job.pause,
             titles=frozenset(titles) if titles else None,
         )
@@ -128,18 +129,18 @@ class _Report:
 
     def _wanted(self, proposed: Collection[str]) -> Iterator[WantedIssue]:
         for stack in self.shown.stacks:
-            sight, title = sight_of(stack), drift_report.issue_title(stack.title)
+            sight, title = sight_of(stack), drift_issue.issue_title(stack.title)
             head = DriftHead(self.chosen.project.name, stack.title)
             if sight is DriftSight.GONE:
-                yield WantedIssue(head, title, why=drift_report.is_gone())
+                yield WantedIssue(head, title, why=drift_issue.is_gone())
             elif sight is DriftSight.FOUND and stack.title in proposed:
-                yield WantedIssue(head, title, why=drift_report.is_proposed())
+                yield WantedIssue(head, title, why=drift_issue.is_proposed())
             elif sight is DriftSight.FOUND:
+                assert stack.shown is not None
                 plan = _plan(stack)
-                head = replace(head, drift=drift_report.digest_of(plan))
-                again = self._chosen(stack.title).session.again
-                commands = [again(each) for each in ("drift", "absorb", "apply")]
-                body = drift_report.issue_body(plan, head, commands, self.job.run_url)
+                head = replace(head, drift=drift_issue.digest_of(plan))
+                shown = replace(stack.shown, plan=plan)
+                body = drift_issue.issue_body(shown, head, stack.path, self.job.run_url)
                 yield WantedIssue(head, title, body)
 
     def _pulls(self) -> Collection[str]:

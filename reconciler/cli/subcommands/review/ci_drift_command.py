@@ -100,7 +100,7 @@ def _drift(
             opened,
             repository,
             context.base,
-            context.run_url,
+            context.run_url or "",
             detailed_exitcode,
             _pause,
         )
