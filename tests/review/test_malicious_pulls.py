@@ -83,6 +83,10 @@ FILES: Mapping[str, tuple[str | bytes, str]] = {
     "many mistakes": ("x: !t 1\n" * 20_000, "yaml-duplicate-key"),
     "many values": ("locals: {x: [" + "1," * 400_000 + "1]}\n", TOO_LARGE),
     "one long key": ("a" * 1_000_000 + ": 1\n", "yaml-syntax"),
+    "mistakes at the end of a line": (
+        "locals: {x: '" + "가" * 9900 + "', y: !t 1, z: !t 1}\n",
+        "yaml-tag",
+    ),
     "one long value": ("project: " + "1" * 1_000_000 + "\n", "unknown-key"),
     "a line that looks like many secrets": ("x: " + "://" * 15_000 + "\n", "unknown-key"),
     "a line that looks like many commands": ("'::a" + "a::" * 100_000 + "': 1\n", "error"),
@@ -334,18 +338,17 @@ def test_a_tree_that_contains_itself_many_times(sandbox: Sandbox, repository: Re
     assert REFUSED in seen.out
 
 
-def test_a_tree_of_ten_thousand_levels(sandbox: Sandbox, repository: Repository) -> None:
+def test_a_tree_of_many_levels(sandbox: Sandbox, repository: Repository) -> None:
     tree = repository.tree({"x.yaml": ("100644", SHOP)})
-    text = "".join(f"040000 tree {{}}\td{n % 2}\n" for n in range(1))
-    for _ in range(60):
-        tree = repository.git("mktree", data=text.format(tree).encode())
+    for _ in range(40):
+        tree = repository.tree({"d": ("040000", tree)})
     seen = checked(sandbox, repository, repository.committed({"deep": ("040000", tree)}))
-    assert REFUSED in seen.out
+    assert REFUSED in seen.out and "more than 32 folders" in seen.out
 
 
 def test_huge_files_are_left_out(sandbox: Sandbox, repository: Repository) -> None:
     head = repository.branch(
-        {"movie.bin": b"\0" * 60_000_000, "data/huge.yaml": "x: 1\n" * 400_000}
+        {"movie.bin": b"\0" * 20_000_000, "data/huge.yaml": "x: 1\n" * 400_000}
     )
     seen = checked(sandbox, repository, head)
     assert seen.codes == [0] and seen.left_out == ["data/huge.yaml"]
