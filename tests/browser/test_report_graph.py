@@ -137,6 +137,38 @@ def test_the_wheel_scrolls_the_page_and_not_the_graph(browser: Browser, tmp_path
         page.wait_for_function("(before) => scrollY > before", arg=before)
 
 
+def test_the_wheel_zooms_with_ctrl_and_two_fingers_move(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, documents.page(documents.gated()), tmp_path, has_touch=True) as report:
+        page = report.page
+        chromium.wait_for_graph(page.locator("figure.graph"))
+        page.wait_for_function(DRAWN)
+        page.locator(".graph-canvas").hover()
+        before, scrolled = page.evaluate(PICTURE), page.evaluate("scrollY")
+        page.keyboard.down("Control")
+        for _ in range(100):  # Cytoscape passes over wheels for 250 ms after a page has scrolled
+            page.mouse.wheel(0, -100)
+            if page.evaluate(PICTURE) != before:
+                break
+        page.keyboard.up("Control")
+        assert page.evaluate(PICTURE) != before
+        assert page.evaluate("scrollY") == scrolled
+        # A touch with one finger stays with the page, so that nobody is caught in the graph.
+        taken = page.evaluate(
+            """() => [1, 2].map((fingers) => {
+              const target = document.querySelector('.graph-canvas canvas');
+              const touches = [...Array(fingers).keys()].map((identifier) =>
+                new Touch({ identifier, target, clientX: 300 + 40 * identifier, clientY: 300 }));
+              let reached = false;
+              const inner = document.querySelector('.graph-inner');
+              inner.addEventListener('touchstart', () => { reached = true; }, { once: true });
+              target.dispatchEvent(new TouchEvent('touchstart',
+                { touches, targetTouches: touches, changedTouches: touches, bubbles: true }));
+              return reached;
+            })"""
+        )
+    assert taken == [False, True]
+
+
 def test_the_colors_follow_the_theme(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, documents.page(documents.gated()), tmp_path) as report:
         page = report.page

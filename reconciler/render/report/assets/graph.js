@@ -256,8 +256,9 @@
       this.canvas.addEventListener("keydown", (event) => this.key(event));
       // A page that scrolls past the graph is neither caught by it on a wheel nor by one finger.
       this.canvas.addEventListener("wheel", (event) => {
-        if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-      }, { capture: true, passive: true });
+        if (event.ctrlKey || event.metaKey) event.preventDefault();
+        else event.stopPropagation();
+      }, { capture: true, passive: false });
       for (const name of ["touchstart", "touchmove"]) {
         this.canvas.addEventListener(name, (event) => {
           if (event.touches.length < 2) event.stopPropagation();
