@@ -151,7 +151,7 @@ class PullHarness:
 
     def approve(self, number: int, title: str, person: str = "bora") -> None:
         """A person approves the plan that the comment about a stack shows."""
-        id = self.plans(number, title)[0]
+        id = self.plans(number, title)[0][:12]
         self.forge.world.comment(number, person, f"/approve {id}")
 
     def plans(self, number: int, title: str) -> tuple[str, ...]:

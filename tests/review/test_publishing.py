@@ -251,9 +251,9 @@ def test_markers_are_read_as_they_are_written() -> None:
     assert [markers.title_of_comment(each(markers.marker("db"))) for each in refused] == [None] * 6
 
 
-def test_the_plans_of_a_comment_are_remembered_up_to_ten() -> None:
-    ids = [f"{number:064x}"[::-1] for number in range(20)]
+def test_the_plans_of_a_comment_are_remembered_up_to_a_hundred() -> None:
+    ids = [f"{number:064x}"[::-1] for number in range(150)]
     body = f"{markers.marker('db')}\n{markers.plans_line(ids[0], ids[1:])}\ntext"
-    assert markers.plans_of_comment(body) == tuple(each[:12] for each in ids[:11])
+    assert markers.plans_of_comment(body) == tuple(each[:32] for each in ids[:101])
     assert markers.plans_line(None, ()) is None
     assert markers.plans_of_comment(None) == () == markers.plans_of_comment("x")

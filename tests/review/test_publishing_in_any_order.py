@@ -170,7 +170,7 @@ class World:
 
 def body(title: str, id: str, text: str, previous: str | None) -> str:
     """A comment in the form of ours."""
-    earlier = [each for each in markers.plans_of_comment(previous) if each != id[:12]]
+    earlier = [each for each in markers.plans_of_comment(previous) if each != id[:32]]
     line = markers.plans_line(id, earlier)
     return f"{markers.marker(title)}\n{line}\n{text}\n"
 

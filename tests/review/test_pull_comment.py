@@ -143,8 +143,8 @@ def test_the_first_lines_find_the_comment_again(name: str) -> None:
     review = CASES[name]
     text = pull_comment.comment(review, EARLIER)
     assert markers.title_of_comment(text) == review.title
-    own = () if review.id is None else (ID[:12],)
-    assert set(markers.plans_of_comment(text)) == {*own, "a" * 12, "b" * 12, ID[:12]}
+    own = () if review.id is None else (ID[:32],)
+    assert set(markers.plans_of_comment(text)) == {*own, "a" * 32, "b" * 32, ID[:32]}
     assert text == pull_comment.comment(review, text)
     assert text.count("<!--") == 3 and text.count("<details>") == text.count("</details>")
 
@@ -244,7 +244,7 @@ def test_text_from_outside_takes_no_effect(text: str) -> None:
         rest = visible(found)
         assert rest.count("</details>") == rest.count("<details>")
         assert found.count("<!-- reconciler: shop -->") == 1 and rest.count("<!--") == 3
-        assert markers.plans_of_comment(found) == (ID[:12],)
+        assert markers.plans_of_comment(found) == (ID[:32],)
         assert [trap for trap in TRAPS if trap in rest] == [], stage
         assert all(line in OWN_LINES or not line.startswith("- ") for line in rest.splitlines())
         assert not re.search(
@@ -428,7 +428,7 @@ def test_a_pull_request_from_the_first_plan_to_its_apply() -> None:
     assert publish("applied", id="9" * 64) == 2
     own = forge.comments(number)
     assert [markers.title_of_comment(each.body) for each in own] == ["shop", "shop/prod"]
-    assert markers.plans_of_comment(own[0].body) == ("9" * 12, ID[:12])
+    assert markers.plans_of_comment(own[0].body) == ("9" * 32, ID[:32])
     assert own[1].body == pull_comment.left("shop/prod")
     found = forge.statuses(forge.world.pull(number).head)
     assert not pauses

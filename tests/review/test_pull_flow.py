@@ -244,3 +244,52 @@ SERVER = """\
 instances:
   web: {zone: kr1-z01, flavor: std_1.1-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], firewall: web}
 """
+
+
+def test_letters_that_also_fit_an_earlier_plan_approve_nothing(pulls: PullHarness) -> None:
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    id = pulls.plans(number, "network")[0]
+    # as if somebody had searched for two plans that begin alike, and shown the harmless one first
+    twin = id[:12] + "0" * (len(id) - 12)
+    comment = next(each for each in pulls.forge.world.comments_of(number))
+    pulls.forge.world.edit_comment(comment.id, comment.body.replace(id, f"{id} {twin}"))
+    pulls.approve(number, "network")
+    pulls.merge(number)
+    assert pulls.apply() == 0 and pulls.firewalls() == set()
+    assert "several plans" in pulls.comment(number, "network")
+    pulls.forge.world.comment(number, "bora", f"/approve {id}")
+    assert pulls.apply() == 0 and pulls.firewalls() == {"network-web"}
+
+
+def test_a_plan_from_before_an_apply_is_not_written_over_its_end(pulls: PullHarness) -> None:
+    rules = PROJECT.replace("approvers:", "apply: approved\n    approvers:")
+    pulls.commit({"reconciler.yaml": rules})
+    number = pulls.open(GROWN)
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    done: list[bool] = []
+
+    def apply_meanwhile(account: str, operation: str) -> None:
+        if operation == "comments" and not done:
+            done.append(True)
+            assert pulls.apply(number) == 0 and pulls.firewalls() == {"network-web"}
+
+    pulls.forge.listen(apply_meanwhile)
+    assert pulls.plan(number) == 0 and done
+    assert pulls.statuses(number)["reconciler/network"] == "success"
+
+
+def test_a_commit_during_a_job_is_planned_by_the_same_job(pulls: PullHarness) -> None:
+    number = pulls.open(GROWN)
+    pushed: list[bool] = []
+
+    def push_meanwhile(account: str, operation: str) -> None:
+        if operation == "set_status" and not pushed:
+            pushed.append(True)
+            pulls.push(number, {"network/stack.yaml": NETWORK + SSH.replace("22", "23")})
+
+    pulls.forge.listen(push_meanwhile)
+    assert pulls.plan(number) == 0 and pushed
+    assert "tcp/23" in pulls.comment(number, "network")
+    assert pulls.statuses(number)["reconciler/network"] == "pending"

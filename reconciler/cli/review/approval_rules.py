@@ -13,6 +13,7 @@ from reconciler.commands.review.approvals import (
     ApprovalRules,
     ApprovalVerdict,
     IgnoredComment,
+    NotCounted,
     ReviewedPlan,
 )
 from reconciler.common.dataclass import dataclass
@@ -25,20 +26,36 @@ from reconciler.render.review.shown_review import ShownApproval
 @dataclass(frozen=True, slots=True)
 class PullApprovals:
     """The approvals of one pull request. `found` are its comments that approve something; `authors`
-    are people whose changes are in the plans, who approve none of them.
+    are people whose changes are in the plans, who approve none of them. `earlier` are the ids of
+    the plans that were shown before, or their beginnings.
     """
 
     pull: PullRequest
     found: Sequence[ApprovalComment | IgnoredComment]
     rules: Mapping[str, ApprovalRules]
     authors: frozenset[str] = frozenset()
+    earlier: frozenset[str] = frozenset()
 
     def verdict(self, plan: ReviewedPlan, among: Iterable[str]) -> ApprovalVerdict:
         """What the comments mean for a plan. `among` are the ids of all plans that are shown."""
         rules = self.rules[plan.title]
         people = rules.approvers - frozenset(map(approvals.account, self.authors))
         rules = replace(rules, approvers=people)
-        return approvals.judge(plan, self.found, rules, self.pull.author, among=among)
+        found = [self._unless_unclear(each, plan.id) for each in self.found]
+        return approvals.judge(plan, found, rules, self.pull.author, among=among)
+
+    def _unless_unclear(
+        self, each: ApprovalComment | IgnoredComment, id: str
+    ) -> ApprovalComment | IgnoredComment:
+        """An approval, unless its few letters also fit a plan that was shown before: somebody who
+        can try many plans could have two that begin alike.
+        """
+        if isinstance(each, IgnoredComment) or not id.startswith(each.id_start):
+            return each
+        others = [other for other in self.earlier if not id.startswith(other)]
+        if not any(other.startswith(each.id_start) for other in others):
+            return each
+        return IgnoredComment(each.person, NotCounted.AMBIGUOUS, each.comment_id)
 
 
 def of_stacks(project: Project, forge: Forge, titles: Iterable[str]) -> dict[str, ApprovalRules]:

@@ -42,9 +42,10 @@ def approve(review: Review, number: int, text: str) -> int:
         for each in review.forge.comments(number)
         if (plans := markers.plans_of_comment(each.body))
     ]
-    if not any(start.startswith(each) for each in shown):
+    if not any(each.startswith(start) or start.startswith(each) for each in shown):
         message = msg("pull request {number} shows no plan {id}", number=number, id=short_id(start))
-        hint = hint_for(start, shown) or msg("its plans are: {ids}", ids=listed(shown))
+        known = [short_id(each) for each in shown]
+        hint = hint_for(short_id(start), known) or msg("its plans are: {ids}", ids=listed(known))
         raise Abort(error("plan-unknown", message, hint=hint if shown else None))
     review.forge.add_comment(number, pull_comment.approval_line(start))
     line = msg("Approved plan {id} in pull request {number}.", id=short_id(start), number=number)

@@ -71,7 +71,12 @@ class PullBoard:
 
     def approvals(self, comments: Iterable[ForgeComment]) -> PullApprovals:
         """The approvals that the comments give."""
-        return PullApprovals(self.pull, approvals.read(comments), self.rules, self.authors)
+        every = tuple(comments)
+        earlier = {
+            id for each in every if each.is_own for id in markers.plans_of_comment(each.body)
+        }
+        found = approvals.read(every)
+        return PullApprovals(self.pull, found, self.rules, self.authors, frozenset(earlier))
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ account, and nothing of the pull request is executed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,42 +16,78 @@ from reconciler.cli.review.pull_tree import WrittenTree
 from reconciler.cli.review.review_context import Review
 from reconciler.cli.review.reviewed_stacks import ReviewedStacks, reviewed_stacks
 from reconciler.commands.review import publishing
-from reconciler.commands.review.publishing import Published, PublishingEnd
+from reconciler.commands.review.publishing import Postings, Published, PublishingEnd
 from reconciler.common.text import Text, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
-from reconciler.model.diagnostics import Severity, in_order
-from reconciler.model.ports.forge_ports import PullRequest, PullState
+from reconciler.model.diagnostics import Severity, error, in_order
+from reconciler.model.ports.forge_ports import ForgeComment, PullRequest, PullState
 from reconciler.render.format import count
 from reconciler.render.review.shown_review import ReviewNotes
 from reconciler.render.run.screen import Line, Tone
+
+_ROUNDS_MAX = 3
+"""How often a job plans, if the pull request or a state changes meanwhile."""
 
 
 def plan(review: Review, number: int, *, out: Path | None) -> int:
     """Plans the stacks that a pull request changes, and writes what was found about it. Returns the
     exit code: 0 also if approvals are missing.
     """
-    pull = review.forge.pull(number)
-    if pull.state is not PullState.OPEN:
-        text = msg("Pull request {number} is not open: there is nothing to plan.", number=number)
-        review.console.result([Line(text)])
-        return exit_codes.DONE
+    for _ in range(_ROUNDS_MAX):
+        pull = review.forge.pull(number)
+        if pull.state is not PullState.OPEN:
+            text = msg(
+                "Pull request {number} is not open: there is nothing to plan.", number=number
+            )
+            review.console.result([Line(text)])
+            return exit_codes.DONE
+        code, done = _planned(review, pull, out)
+        if not _is_late(done) or not _has_commit(review, review.forge.pull(number).head):
+            break
+    if done.end is PublishingEnd.OVERTAKEN:
+        message = msg("pull request {number} got a newer commit during this job", number=number)
+        hint = msg("run the job of that commit again, so that the comments are about it")
+        problem = error("pull-request", message, hint=hint)
+        review.console.problems([problem])
+        return exit_codes.worst([code, exit_codes.of_problem(problem)])
+    return code
+
+
+def _is_late(done: Published) -> bool:
+    """Whether the pull request or a state has changed since the plans were made."""
+    return done.end in (PublishingEnd.OUTDATED, PublishingEnd.OVERTAKEN)
+
+
+def _has_commit(review: Review, commit: str) -> bool:
+    try:
+        review.commit(commit)
+    except Abort:
+        return False
+    return True
+
+
+def _planned(review: Review, pull: PullRequest, out: Path | None) -> tuple[int, Published]:
+    """Plans one commit of a pull request. Returns the exit code, and what was written."""
     base_commit = review.base_tip(pull.base)
     with failures_shown(review, pull), merged_files(review, pull, base_commit) as written:
         if pull.is_fork:
             board = fork_check.board_of(review, pull, written, notes_of(review, pull))
             problems = in_order(one for each in board.checked for one in each.problems)
             review.console.problems(list(problems))
-            return exit_codes.worst([exit_codes.of_problems(problems), publish(review, board)])
-        chosen = review.choose(written.changed)
-        with reviewed_stacks(chosen) as found:
-            many_plans.show(chosen, found.shown)
-            plan_files.keep(found)
-            if out is not None:
-                plan_files.write(out, found)
-            board = board_of(review, pull, found, written)
-            codes = [each.shown.exit_code for each in found.stacks]
-    return exit_codes.worst([*codes, publish(review, board)])
+            codes = [exit_codes.of_problems(problems)]
+            done = published(review, board)
+        else:
+            chosen = review.choose(written.changed)
+            with reviewed_stacks(chosen) as found:
+                many_plans.show(chosen, found.shown)
+                plan_files.keep(found)
+                if out is not None:
+                    plan_files.write(out, found)
+                board = board_of(review, pull, found, written)
+                codes = [each.shown.exit_code for each in found.stacks]
+            done = published(review, board, found.is_current)
+    return exit_codes.worst([*codes, exit_codes.of_problems(done.problems)]), done
 
 
 @contextmanager
@@ -95,18 +131,30 @@ def notes_of(review: Review, pull: PullRequest) -> ReviewNotes:
 
 def publish(review: Review, board: PullBoard) -> int:
     """Writes the comments and statuses of a pull request. Returns the exit code."""
+    return exit_codes.of_problems(published(review, board).problems)
+
+
+def published(
+    review: Review, board: PullBoard, is_current: Callable[[], bool] = lambda: True
+) -> Published:
+    """Writes the comments and statuses of a pull request, and says so. Nothing is written about
+    plans that are not current any more.
+    """
+
+    def look(pull: PullRequest, comments: tuple[ForgeComment, ...]) -> Postings | None:
+        return board.look(pull, comments) if is_current() else None
+
     number, commit = board.pull.number, board.pull.head
-    done = publishing.publish(review.forge, number, commit, board.look, review.pause)
+    done = publishing.publish(review.forge, number, commit, look, review.pause)
     review.console.problems(list(done.problems))
     review.console.note([Line(_summary(done, number), Tone.FAINT)])
-    return exit_codes.of_problems(done.problems)
+    return done
 
 
 def _summary(done: Published, number: int) -> Text:
     if done.end in (PublishingEnd.OUTDATED, PublishingEnd.OVERTAKEN):
         return msg(
-            "Pull request {number} has a newer commit: the job of that commit writes the comments.",
-            number=number,
+            "Pull request {number} or a state has changed since it was planned.", number=number
         )
     if not done.writes:
         return msg("Pull request {number}: its comments are up to date.", number=number)

@@ -11,6 +11,7 @@ from reconciler.cli.many import many_plans
 from reconciler.cli.many.chosen_stacks import ChosenStacks
 from reconciler.cli.many.many_plans import PlannedStacks
 from reconciler.cli.options import Choices
+from reconciler.commands import session as sessions
 from reconciler.commands.project.values import ProjectPlan, StackPlan
 from reconciler.commands.review import plan_ids
 from reconciler.commands.review.approvals import ReviewedPlan
@@ -64,10 +65,19 @@ class ReviewedStacks:
     stacks: tuple[ReviewedStack, ...]
     choices: Choices = Choices()
 
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The ids of all plans that can be approved."""
-        return tuple(each.reviewed.id for each in self.stacks if each.reviewed is not None)
+    def is_current(self) -> bool:
+        """Whether the states of the stacks are still those that the plans were made with. It reads
+        each of them.
+        """
+        by_title = {each.title: each for each in self.chosen.stacks}
+        for each in self.stacks:
+            plan, own = each.shown.plan, by_title[each.title]
+            if plan is not None:
+                state = sessions.read_state(own.session.store(own.name, own.environment))
+                serial = 0 if state is None else state.serial
+                if serial != plan.serial:
+                    return False
+        return True
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """The hidden lines of our own comments, and the names of statuses.
 
 The first line of a comment says which stack it is about, the second one which plans it has shown.
-They are for finding a comment again, and decide nothing.
+They are for finding a comment again. The ids of earlier plans decide only that a short id which
+fits one of them approves nothing.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from reconciler.model.ports.plan_ports import short_id
-
 STATUS_PREFIX: Final = "reconciler/"
 """How the names of all statuses begin."""
 
 APPROVED_STATUS: Final = "reconciler/approved"
 """The name of the status that says whether an approval is missing in a pull request."""
 
-EARLIER_MAX = 10
+EARLIER_MAX = 100
 """How many earlier plans a comment remembers."""
 
+LETTERS = 32
+"""How many letters of an id a comment remembers: two plans with the same ones cannot be found."""
+
 _MARKER = re.compile(r"<!-- reconciler: ([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?) -->\s*(?:\n|\Z)")
-_PLANS = re.compile(r"[^\n]*\n<!-- plans:((?: [0-9a-f]{12}){1,11}) -->[ \t]*\r?(?:\n|\Z)")
+_PLANS = re.compile(r"[^\n]*\n<!-- plans:((?: [0-9a-f]{12,64}){1,101}) -->[ \t]*\r?(?:\n|\Z)")
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#&+=%-]{1,500}")
 _VOLATILE = "<!-- reconciler: run -->"
 
@@ -52,12 +54,12 @@ def title_of_comment(body: str) -> str | None:
 
 def plans_line(current: str | None, earlier: Iterable[str]) -> str | None:
     """The second line of a comment: the id of its plan and those before it. None without any."""
-    ids = [short_id(each) for each in ((current or ""), *earlier) if each]
+    ids = [each[:LETTERS] for each in ((current or ""), *earlier) if each]
     return f"<!-- plans: {' '.join(ids[: EARLIER_MAX + 1])} -->" if ids else None
 
 
 def plans_of_comment(body: str | None) -> tuple[str, ...]:
-    """The ids of the plans that a comment has shown, 12 letters each, the latest first."""
+    """The ids of the plans that a comment has shown, `LETTERS` of each, the latest first."""
     found = None if body is None else _PLANS.match(body)
     return () if found is None else tuple(found[1].split())
 

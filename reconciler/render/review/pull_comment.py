@@ -40,6 +40,7 @@ _CONSENTS_CHARACTERS_MAX = 6_000
 _HEAD_CHARACTERS_MAX = 3_000
 _PEOPLE_MAX, _NAME_CELLS_MAX, _TITLES_MAX = 10, 60, 8
 _REASON_CELLS_MAX, _WAY_OUT_CELLS_MAX = 120, 600
+_EARLIER_LISTED_MAX = 10
 _COMMIT_LETTERS = 12
 
 
@@ -306,7 +307,7 @@ def _notes(review: ShownReview) -> Iterator[str]:
 def _earlier_plans(earlier: Sequence[str]) -> Iterator[str]:
     if earlier:
         title = phrase("Earlier plans, whose approvals do not count any more")
-        listed = "".join(f"- {code(each)}\n" for each in earlier)
+        listed = "".join(f"- {code(short_id(each))}\n" for each in earlier[:_EARLIER_LISTED_MAX])
         yield f"\n<details>\n<summary>{title}</summary>\n\n{listed}\n</details>\n"
 
 
@@ -330,7 +331,7 @@ def _cut_notice(left_out: Sequence[str]) -> str:
 
 
 def _earlier(id: str | None, previous: str | None) -> list[str]:
-    own = None if id is None else short_id(id)
+    own = None if id is None else id[: markers.LETTERS]
     found = [each for each in markers.plans_of_comment(previous) if each != own]
     return found[: markers.EARLIER_MAX]
 
