@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from reconciler.commands.saved_plans.plan_file import replace_file
+from reconciler.commands.saved_plans.plan_file import put_file, replace_file
 
 
 @pytest.fixture
@@ -52,3 +53,23 @@ def test_a_read_only_file_stays(file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(PermissionError):
         replace_file(file, b"new")
     assert file.read_text() == "old"
+
+
+def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_text("old")
+    link.symlink_to(file)
+    put_file(link, b"new")
+    assert link.is_symlink() and file.read_bytes() == b"new"
+
+
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
+    pipe, folder, link = tmp_path / "pipe", tmp_path / "folder", tmp_path / "link"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    link.symlink_to(pipe)  # as /dev/stdout is one
+    before = sorted(tmp_path.iterdir())
+    for path in (pipe, link, folder):
+        with pytest.raises(OSError, match=r"not a regular file|a folder"):
+            put_file(path, b"new")
+    assert sorted(tmp_path.iterdir()) == before and pipe.is_fifo() and link.is_symlink()

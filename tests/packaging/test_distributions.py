@@ -175,6 +175,7 @@ def test_someone_without_a_checkout_gets_from_the_example_to_a_running_stack(
     program(*commands[0])
     assert "database = mysql://" in program(*commands[1], "--yes")
     program("plan", "shop", "--simulate", "--detailed-exitcode")
+    program("report", "--state", "shop", "--simulate", "--out", "shop.html")
     assert '"$id"' in program("schema", "stack")
     program("destroy", "shop", "--simulate", "--yes", "--accept", "delete")
     assert "reconciler plan hello --simulate" in program("init", "hello", "--simulate")

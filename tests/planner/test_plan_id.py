@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.common.json_codec import DecodeError
-from reconciler.model.plan import RiskClass, ServerReach
+from reconciler.model.plan import Plan, RiskClass, ServerReach
 from reconciler.model.state import StateChange
 from reconciler.planner import saved_plan
 from reconciler.planner.checks.approval import Acceptance
@@ -107,3 +107,12 @@ def test_the_same_plan_has_the_same_id_whoever_saves_it(other: SavedPlan) -> Non
 def test_the_order_of_the_steps_is_content() -> None:
     plan = replace(SAVED.plan, steps=SAVED.plan.steps[::-1])
     assert replace(SAVED, plan=plan).id != SAVED.id
+
+
+def test_a_new_format_of_the_file_changes_no_id() -> None:
+    # Goal: what was approved by its id stays approved after an upgrade.
+    plan = Plan("shop", "prod", "d1", "l1", 12)
+    assert replace(SAVED, plan=plan).id == (
+        "6aef54f7f5cfe1e99939a3101a0afb6219d542eb52ef4f48e52890c4800eb41d"
+    )
+    assert '"format":4' in saved_plan.write(SAVED)

@@ -44,8 +44,6 @@ def write(path: Path, page: bytes) -> None:
     not possible; then the file is as before.
     """
     try:
-        if path.is_dir():
-            raise IsADirectoryError(0, msg("it is a folder"))
         plan_file.put_file(path, page)
     except OSError as failure:
         message = msg(

@@ -58,6 +58,11 @@ def put_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def _replace(path: Path, data: bytes, *, mode: int) -> None:
+    path = Path(os.path.realpath(path))  # a link stays a link; /dev/stdout is one
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, msg("it is a folder"), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, msg("it is not a regular file"), str(path))
     # a new name each time: a fixed one could be a link, or the draft of another process
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
