@@ -13,7 +13,15 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests.servers.process import Unavailable, give, is_open_to_all, other_user, run
+from tests.servers.process import (
+    Unavailable,
+    descendants,
+    end,
+    give,
+    is_open_to_all,
+    other_user,
+    run,
+)
 from tests.servers.server import Server
 
 SETTINGS = {
@@ -117,6 +125,15 @@ class Postgres(Server):
             _, identity = left.read_text(encoding="utf-8").splitlines()[6].split()
             subprocess.run(["ipcrm", "-m", identity], stderr=subprocess.DEVNULL, check=False)
         super().stop()
+
+    def kill(self) -> None:
+        """Ends the server and the processes of its connections, which notice by themselves a moment
+        later.
+        """
+        pid = self._process.pid if self._process is not None else None
+        left = [] if pid is None else descendants(pid)
+        super().kill()
+        end(left)
 
     def _command(self) -> Sequence[str | Path]:
         return [self._programs / "postgres", "-D", self.folder / "data", "-p", str(self.port)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -139,6 +140,26 @@ def descendants(pid: int) -> list[int]:
     for known in found:
         found += [child for child, parent in pairs if parent == known]
     return found[1:]
+
+
+def end(pids: Sequence[int]) -> None:
+    """Kills processes that are not children of this one, and waits until they have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _run(pids):
+        assert time.monotonic() < deadline, f"{pids} do not end"
+        time.sleep(0.01)
+
+
+def _run(pids: Sequence[int]) -> bool:
+    """Whether one of them runs, be it only to its end."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,stat="], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    rows = (row.split() for row in listed.splitlines())
+    return any(int(pid) in pids and not state.startswith("Z") for pid, state in rows)
 
 
 def _as(user: str | None) -> dict[str, Any]:
