@@ -228,6 +228,21 @@ def test_a_copied_folder_is_refused_still(capsys: pytest.CaptureFixture[str]) ->
         assert code == 1 and "this folder contains the state of shop" in said
 
 
+def test_a_folder_moved_by_hand_has_the_new_name_after_an_apply_without_changes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    body = BODY.replace("a: {}", "a: {description: user text}")  # no name of the stack in it
+    write(HEAD + body)
+    assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
+    write(HEAD.replace("shop", "store") + body)
+    shutil.move("state/.simulator/shop", "state/.simulator/store")
+    assert run(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
+    assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
+    assert state_at((), "store")["stack"] == "store"
+    assert run(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
+    assert servers() == 2
+
+
 @parameters
 def test_the_state_may_be_renamed_before_the_file_is_edited(
     capsys: pytest.CaptureFixture[str],
