@@ -14,12 +14,12 @@ from urllib.parse import quote, urlsplit
 
 from reconciler.common.text import msg
 from reconciler.forge import github_rows as rows
+from reconciler.forge.forge_checks import checked_commit, checked_number, checked_text
 from reconciler.forge.forge_retry import ForgeRefusal, ForgeWaits
 from reconciler.forge.forge_token import ForgeToken
 from reconciler.forge.github_errors import GitHubAction, explained
 from reconciler.forge.github_link import GitHubLimits, GitHubLink
 from reconciler.model.ports.forge_ports import (
-    COMMENT_CHARACTERS_MAX,
     CommitStatus,
     ForgeComment,
     ForgeError,
@@ -37,7 +37,6 @@ MERGED_PULLS_MAX = 100
 
 _CLOSED_PAGES_MAX = 10
 _PROJECT = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LABEL_COLOR = "ededed"
 
 
@@ -110,7 +109,7 @@ class GitHubForge:
         # For a commit that is not on the default branch, GitHub lists open pull requests too.
         action = msg("listing the pull requests of commit {commit}", commit=commit[:12])
         with self._doing(GitHubAction(action, "contents: read and pull-requests: read")):
-            path = self._path(f"/commits/{_commit(commit)}/pulls")
+            path = self._path(f"/commits/{checked_commit(commit)}/pulls")
             found = map(rows.pull, self._link.rows(path))
             merged = {one.number: one for one in found if one.state is PullState.MERGED}
         return tuple(merged[number] for number in sorted(merged))
@@ -118,13 +117,13 @@ class GitHubForge:
     def add_pull(self, branch: str, base: str, title: str, body: str) -> PullRequest:
         action = msg("opening a pull request for {branch}", branch=branch)
         with self._doing(GitHubAction(action, "pull-requests: write", is_repeatable=False)):
-            data = {"head": branch, "base": base, "title": title, "body": _checked(body)}
+            data = {"head": branch, "base": base, "title": title, "body": checked_text(body)}
             made = self._link.write("POST", self._path("/pulls"), data, is_repeatable=False)
             return rows.pull(made.data)
 
     def edit_pull(self, number: int, *, title: str, body: str, is_open: bool) -> None:
         action = msg("editing pull request {number}", number=number)
-        data = {"title": title, "body": _checked(body), "state": _state(is_open)}
+        data = {"title": title, "body": checked_text(body), "state": _state(is_open)}
         self._patch(f"/pulls/{number}", data, GitHubAction(action, "pull-requests: write"))
 
     # comments
@@ -143,17 +142,17 @@ class GitHubForge:
         action = _writing_comment(number, is_repeatable=False)
         with self._doing(action):
             path = self._path(f"/issues/{number}/comments")
-            made = self._link.write("POST", path, {"body": _checked(body)}, is_repeatable=False)
+            made = self._link.write("POST", path, {"body": checked_text(body)}, is_repeatable=False)
             return rows.comment(made.data, _author_of(made.data))
 
     def edit_comment(self, number: int, id: str, body: str) -> None:
-        data = {"body": _checked(body)}
-        self._patch(f"/issues/comments/{_number(id)}", data, _writing_comment(number))
+        data = {"body": checked_text(body)}
+        self._patch(f"/issues/comments/{checked_number(id)}", data, _writing_comment(number))
 
     def remove_comment(self, number: int, id: str) -> None:
         action = msg("removing a comment of pull request {number}", number=number)
         with self._doing(GitHubAction(action, "pull-requests: write")):
-            path = self._path(f"/issues/comments/{_number(id)}")
+            path = self._path(f"/issues/comments/{checked_number(id)}")
             try:
                 self._link.write("DELETE", path, None, is_repeatable=True)
             except ForgeRefusal as refusal:
@@ -167,7 +166,7 @@ class GitHubForge:
         latest: dict[str, CommitStatus] = {}
         with self._doing(GitHubAction(action, "statuses: read")):
             # The latest are the first. The combined status would have no more than this list.
-            path = self._path(f"/commits/{_commit(commit)}/statuses")
+            path = self._path(f"/commits/{checked_commit(commit)}/statuses")
             for row in self._link.rows(path):
                 one = rows.status(row)
                 latest.setdefault(one.name, one)
@@ -179,7 +178,7 @@ class GitHubForge:
         if status.url:
             data["target_url"] = status.url
         with self._doing(GitHubAction(action, "statuses: write")):
-            path = self._path(f"/statuses/{_commit(commit)}")
+            path = self._path(f"/statuses/{checked_commit(commit)}")
             self._link.write("POST", path, data, is_repeatable=True)
 
     # teams
@@ -211,7 +210,7 @@ class GitHubForge:
         return tuple(sorted(read.values(), key=lambda one: int(one.id)))
 
     def add_issue(self, title: str, body: str, label: str) -> ForgeIssue:
-        _checked(body)
+        checked_text(body)
         self._make_label(label)
         action = msg("opening an issue")
         with self._doing(GitHubAction(action, "issues: write", is_repeatable=False)):
@@ -237,8 +236,8 @@ class GitHubForge:
 
     def edit_issue(self, id: str, *, title: str, body: str, is_open: bool) -> None:
         action = msg("editing issue {id}", id=id)
-        data = {"title": title, "body": _checked(body), "state": _state(is_open)}
-        self._patch(f"/issues/{_number(id)}", data, GitHubAction(action, "issues: write"))
+        data = {"title": title, "body": checked_text(body), "state": _state(is_open)}
+        self._patch(f"/issues/{checked_number(id)}", data, GitHubAction(action, "issues: write"))
 
     def _make_label(self, label: str) -> None:
         """Makes a label if the repository has none of that name."""
@@ -312,32 +311,6 @@ def _author_of(row: Any) -> rows.GitHubAccount:
     """The account that wrote what was just written: our own."""
     user = row.get("user") if isinstance(row, Mapping) else None
     return rows.account(user)
-
-
-def _checked(body: str) -> str:
-    """The text. Raises `ForgeError` if it is too long, before anything is sent."""
-    if len(body) > COMMENT_CHARACTERS_MAX:
-        text = msg(
-            "a text of {count:,} characters is too long for the forge: at most {most:,}",
-            count=len(body),
-            most=COMMENT_CHARACTERS_MAX,
-        )
-        raise ForgeError(text)
-    return body
-
-
-def _commit(commit: str) -> str:
-    """A commit, which goes into a path."""
-    if not _COMMIT.fullmatch(commit):
-        raise ForgeError(msg("{commit} is not the whole id of a commit", commit=commit))
-    return commit
-
-
-def _number(id: str) -> int:
-    """The id of a comment or an issue, which goes into a path."""
-    if not (id.isascii() and id.isdecimal()):
-        raise ForgeError(msg("{id} is not an id of GitHub", id=id))
-    return int(id)
 
 
 def _state(is_open: bool) -> str:

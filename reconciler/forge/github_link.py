@@ -33,6 +33,7 @@ from reconciler.forge.forge_retry import (
     send,
 )
 from reconciler.forge.forge_token import ForgeToken
+from reconciler.forge.forge_wire import may_be_sent, reason
 from reconciler.model.ports.forge_ports import ForgeError
 
 PAGE_ROWS = 100
@@ -157,10 +158,10 @@ class GitHubLink:
                     verb, path, parameters, {"Accept": "application/vnd.github+json"}, data
                 )
         except requests.RequestException as failure:
-            lost = ForgeUnreachable(_reason(failure), was_sent=_may_be_sent(failure))
+            lost = ForgeUnreachable(reason(failure), was_sent=may_be_sent(failure))
         except (urllib3.exceptions.HTTPError, OSError) as failure:
-            reason = msg("the connection broke ({error})", error=type(failure).__name__)
-            lost = ForgeUnreachable(reason, was_sent=True)
+            text = msg("the connection broke ({error})", error=type(failure).__name__)
+            lost = ForgeUnreachable(text, was_sent=True)
         if lost is not None:
             # Raised here, it has no context. A view shows causes, and what libraries raise has
             # addresses in it.
@@ -169,8 +170,8 @@ class GitHubLink:
             found = json.loads(text) if text.strip() else None
         except (ValueError, RecursionError):
             if status < 400:
-                reason = msg("the answer is not JSON")
-                raise ForgeUnreachable(reason, was_sent=True) from None
+                text = msg("the answer is not JSON")
+                raise ForgeUnreachable(text, was_sent=True) from None
             found = None
         if status >= 400:
             raise ForgeRefusal(status, headers, self._token.hide(_text(found)))
@@ -253,8 +254,8 @@ def _body(response: requests.Response, limits: GitHubLimits) -> bytes:
         if len(found) > _BODY_BYTES_MAX:
             raise ForgeUnreachable(msg("the answer is too large"), was_sent=True)
         if time.monotonic() > until:
-            reason = msg("the answer took more than {seconds:.0f} s", seconds=limits.whole_seconds)
-            raise ForgeUnreachable(reason, was_sent=True)
+            text = msg("the answer took more than {seconds:.0f} s", seconds=limits.whole_seconds)
+            raise ForgeUnreachable(text, was_sent=True)
     return bytes(found)
 
 
@@ -275,27 +276,3 @@ def _text(data: Any) -> str:
     texts = [" ".join(part.split()) for part in parts if isinstance(part, str) and part.strip()]
     line = "; ".join(texts)
     return "".join(letter for letter in line if letter.isprintable())[:_TEXT_CHARACTERS_MAX]
-
-
-def _may_be_sent(failure: requests.RequestException) -> bool:
-    """Whether the request may have reached GitHub: not if there was no connection."""
-    if isinstance(failure, requests.ConnectTimeout | requests.exceptions.SSLError):
-        return False
-    causes = (failure, *failure.args)
-    return not any(
-        isinstance(getattr(cause, "reason", cause), urllib3.exceptions.NewConnectionError)
-        for cause in causes
-    )
-
-
-def _reason(failure: requests.RequestException) -> str:
-    """A short reason for people; the library's own has the whole address."""
-    if isinstance(failure, requests.exceptions.SSLError):
-        return msg("no secure connection: its certificate was not accepted")
-    if isinstance(failure, requests.exceptions.ProxyError):
-        return msg("no connection through the proxy of the environment")
-    if isinstance(failure, requests.Timeout):
-        return msg("no answer in time")
-    if not _may_be_sent(failure):
-        return msg("no connection")
-    return msg("the connection broke ({error})", error=type(failure).__name__)
