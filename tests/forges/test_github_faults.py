@@ -505,11 +505,11 @@ def test_text_that_is_too_long_is_not_sent(scene: Scene) -> None:
 def test_text_that_is_no_id_is_not_sent(scene: Scene) -> None:
     forge = scene.forge()
     for id in ("", "x", "7/../8", "-7", "７"):
-        with pytest.raises(ForgeError, match="not an id of GitHub"):
+        with pytest.raises(ForgeError, match="not an id of the forge"):
             forge.edit_comment(1, id, "b")
-        with pytest.raises(ForgeError, match="not an id of GitHub"):
+        with pytest.raises(ForgeError, match="not an id of the forge"):
             forge.remove_comment(1, id)
-        with pytest.raises(ForgeError, match="not an id of GitHub"):
+        with pytest.raises(ForgeError, match="not an id of the forge"):
             forge.edit_issue(id, title="t", body="b", is_open=True)
     assert scene.fake.requests == []
 

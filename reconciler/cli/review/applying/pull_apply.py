@@ -173,16 +173,16 @@ def _apply_open(review: Review, pull: PullRequest, terms: ApplyTerms) -> int:
     """Applies the plans of an open pull request as far as the rules say that they are applied
     before the merge. The comments of the others are renewed.
     """
+    if pull.is_fork:
+        number = pull.number
+        text = msg("Pull request {number} is from a fork: it is not applied.", number=number)
+        review.console.result([Line(text)])
+        return exit_codes.DONE
     base = review.base_tip(pull.base)
     with (
         pull_planning.failures_shown(review, pull),
         pull_planning.merged_files(review, pull, base) as written,
     ):
-        if pull.is_fork:
-            number = pull.number
-            text = msg("Pull request {number} is from a fork: it is not applied.", number=number)
-            review.console.result([Line(text)])
-            return exit_codes.DONE
         chosen = review.choose(written.changed)
         with reviewed_stacks(chosen) as found:
             board = pull_planning.board_of(review, pull, found, written)
