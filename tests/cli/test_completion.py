@@ -221,6 +221,7 @@ FREE = frozenset(
         "id",
         "inventory",
         "reason",
+        "report_url",
         "remote",
         "lock_timeout",
         "interval",

@@ -28,7 +28,19 @@ def test_a_plan_an_approval_and_an_apply(
     pulls: PullHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     number = pulls.open({"network/stack.yaml": NETWORK + RULE})
-    code, out, err = call(capsys, "ci", "plan", "--pull", "1", "--out", "plans", *SCALE)
+    code, out, err = call(
+        capsys,
+        "ci",
+        "plan",
+        "--pull",
+        "1",
+        "--out",
+        "plans",
+        "--report-url",
+        "https://ci.example/r",
+        *SCALE,
+    )
+    assert "https://ci.example/r" in pulls.comment(number, "network")
     assert code == 0 and "1 to create" in out and "3 changes written" in err
     names = sorted(each.name for each in Path("plans").iterdir())
     assert names == ["network.plan", "plans.html", "plans.json", "plans.md"]

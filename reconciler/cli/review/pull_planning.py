@@ -30,9 +30,12 @@ _ROUNDS_MAX = 3
 """How often a job plans, if the pull request or a state changes meanwhile."""
 
 
-def plan(review: Review, number: int, *, out: Path | None) -> int:
-    """Plans the stacks that a pull request changes, and writes what was found about it. Returns the
-    exit code: 0 also if approvals are missing.
+def plan(
+    review: Review, number: int, *, out: Path | None = None, report_url: str | None = None
+) -> int:
+    """Plans the stacks that a pull request changes, and writes what was found about it.
+    `report_url` is where the CI system shows the report. Returns the exit code: 0 also if approvals
+    are missing.
     """
     for _ in range(_ROUNDS_MAX):
         pull = review.forge.pull(number)
@@ -42,7 +45,7 @@ def plan(review: Review, number: int, *, out: Path | None) -> int:
             )
             review.console.result([Line(text)])
             return exit_codes.DONE
-        code, done = _planned(review, pull, out)
+        code, done = _planned(review, pull, out, report_url or "")
         if not _is_late(done) or not _has_commit(review, review.forge.pull(number).head):
             break
     if done.end is PublishingEnd.OVERTAKEN:
@@ -67,7 +70,9 @@ def _has_commit(review: Review, commit: str) -> bool:
     return True
 
 
-def _planned(review: Review, pull: PullRequest, out: Path | None) -> tuple[int, Published]:
+def _planned(
+    review: Review, pull: PullRequest, out: Path | None, report_url: str
+) -> tuple[int, Published]:
     """Plans one commit of a pull request. Returns the exit code, and what was written."""
     base_commit = review.base_tip(pull.base)
     with failures_shown(review, pull), merged_files(review, pull, base_commit) as written:
@@ -85,6 +90,7 @@ def _planned(review: Review, pull: PullRequest, out: Path | None) -> tuple[int, 
                 if out is not None:
                     plan_files.write(out, found)
                 board = board_of(review, pull, found, written)
+                board = replace(board, notes=replace(board.notes, report_url=report_url))
                 codes = [each.shown.exit_code for each in found.stacks]
             done = published(review, board, found.is_current)
     return exit_codes.worst([*codes, exit_codes.of_problems(done.problems)]), done

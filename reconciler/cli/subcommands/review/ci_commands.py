@@ -102,10 +102,15 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the plans into a folder that the CI system keeps.",
 )
+@click.option(
+    "--report-url",
+    metavar="URL",
+    help="Where the CI system shows plans.html of that folder; the comments link it.",
+)
 @options.simulate_options
 @options.output_options
 @_on_review
-def plan(review: Review, *, out: Path | None) -> int:
+def plan(review: Review, *, out: Path | None, report_url: str | None) -> int:
     """Plan the stacks that a pull request changes, and show it there: one comment and one status
     for each stack and environment.
 
@@ -115,7 +120,7 @@ def plan(review: Review, *, out: Path | None) -> int:
     from reconciler.cli.review import pull_planning
 
     target = None if out is None else Path.cwd() / out
-    return pull_planning.plan(review, _pull(review), out=target)
+    return pull_planning.plan(review, _pull(review), out=target, report_url=report_url)
 
 
 @ci.command(
