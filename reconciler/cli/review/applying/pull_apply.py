@@ -34,6 +34,11 @@ from reconciler.render.review import markers
 from reconciler.render.review.shown_review import ReviewStage
 from reconciler.render.run.screen import Line, Tone
 
+_UNSEEN_MAX = 10
+"""How many of the latest merges are taken up if no job has seen them. Earlier ones may be from
+before the pipelines.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ApplyTerms:
@@ -91,12 +96,13 @@ def apply(review: Review, number: int | None, base: str | None, terms: ApplyTerm
 
 def _unfinished(review: Review, base: str) -> Iterator[PullRequest]:
     """The merged pull requests that are not finished, in the order of their merges: those with a
-    status of a stack that is not success, or without any status.
+    status of a stack that is not success, and the latest ones without any status.
     """
-    for pull in reversed(review.forge.merged_pulls(base)):
+    merged = review.forge.merged_pulls(base)
+    for number, pull in reversed(list(enumerate(merged))):
         found = review.forge.statuses(pull.head)
         own = [each for name, each in found.items() if name.startswith(markers.STATUS_PREFIX)]
-        if not own or any(
+        if (not own and number < _UNSEEN_MAX) or any(
             each.state is not StatusState.SUCCESS and each.name != markers.APPROVED_STATUS
             for each in own
         ):
