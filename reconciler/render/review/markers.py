@@ -23,6 +23,9 @@ EARLIER_MAX = 100
 LETTERS = 32
 """How many letters of an id a comment remembers: two plans with the same ones cannot be found."""
 
+_STACK_APPROVED: Final = "reconciler/stack/approved"
+"""The name of the status of a stack that is called `approved`."""
+
 _MARKER = re.compile(r"<!-- reconciler: ([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?) -->\s*(?:\n|\Z)")
 _PLANS = re.compile(r"[^\n]*\n<!-- plans:((?: [0-9a-f]{12,64}){1,101}) -->[ \t]*\r?(?:\n|\Z)")
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#&+=%-]{1,500}")
@@ -30,14 +33,19 @@ _VOLATILE = "<!-- reconciler: run -->"
 
 
 def status_name(title: str) -> str:
-    """The name of a stack's status: `reconciler/shop.prod`."""
-    return f"{STATUS_PREFIX}{_flat(title)}"
+    """The name of a stack's status: `reconciler/shop.prod`. It is never that of the approvals,
+    whatever a pull request calls its stacks.
+    """
+    name = f"{STATUS_PREFIX}{_flat(title)}"
+    return _STACK_APPROVED if name == APPROVED_STATUS else name
 
 
 def title_of_status(name: str) -> str | None:
     """The title of the stack whose status has this name; None if it is not one of a stack."""
     if not name.startswith(STATUS_PREFIX) or name == APPROVED_STATUS:
         return None
+    if name == _STACK_APPROVED:
+        return APPROVED_STATUS.removeprefix(STATUS_PREFIX)
     return name.removeprefix(STATUS_PREFIX).replace(".", "/")
 
 

@@ -120,6 +120,8 @@ def _gist(review: ShownReview) -> str:
         case ReviewStage.NO_PLAN | ReviewStage.PLANNED | ReviewStage.HELD | ReviewStage.CHANGED:
             if plan is None:
                 return phrase("no plan")
+            if review.has_only_outputs and not review.has_errors:
+                return phrase("only outputs change")
             blocks = plan_blocks.blocks(plan, () if review.shown is None else review.shown.outputs)
             return plan_markdown.gist(plan, sum(each.dangerous for each in blocks))
         case _:  # pragma: no cover

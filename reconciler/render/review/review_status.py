@@ -94,7 +94,10 @@ def _text(review: ShownReview) -> str:
         next_one = phrase("is applied after the merge")
     else:
         next_one = phrase("may be applied")
-    counts = "" if plan is None else planned(tally(plan))
+    if review.has_only_outputs:
+        counts = phrase("only outputs change")
+    else:
+        counts = "" if plan is None else planned(tally(plan))
     return phrase("[{counts}; ]{next}", counts=counts, next=next_one)
 
 

@@ -106,7 +106,13 @@ class ShownReview:
     @property
     def is_empty(self) -> bool:
         """Whether there is a plan, and nothing to apply."""
-        return self.shown is not None and self.shown.plan.is_empty
+        shown = self.shown
+        return shown is not None and shown.plan.is_empty and not shown.outputs
+
+    @property
+    def has_only_outputs(self) -> bool:
+        """Whether an apply only writes outputs into the state."""
+        return self.shown is not None and self.shown.plan.is_empty and not self.is_empty
 
     @property
     def has_errors(self) -> bool:
