@@ -162,6 +162,9 @@ it there.
 """
 
 NOT_PASTED = {
+    "look it up, and run `reconciler ci apply --pull {} --before COMMIT`": "it names no commit: "
+    "tests/review/test_attacks_on_reviews.py runs it",
+    "name an earlier commit with --before": "it names no command: tests/review/test_attacks_on_reviews.py",
     "name a stack of the project, or add --all for every stack that it lists": "it names no command: "
     "tests/cli/test_first_project.py",
     'run: eval "$(aws configure export-credentials --profile {} --format env)"': "the program of AWS is not installed",

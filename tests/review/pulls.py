@@ -62,7 +62,9 @@ firewalls:
 
 
 class PullHarness:
-    """`repository` is the checkout of a job; `forge` is the forge with the job's token."""
+    """`repository` is the checkout of a job; `forge` is the forge with the job's token. `before` is
+    what the job says about the push.
+    """
 
     def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
         self.folder, self.repository = folder, folder / "repository"
@@ -72,6 +74,7 @@ class PullHarness:
         self.git("init", "-q", "-b", "main")
         self.commit(files)
         self.environ = {"RECONCILER_STATE_DIR": str(folder / "states")}
+        self.before: str | None = None
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -127,7 +130,9 @@ class PullHarness:
         return Review(
             Console(),
             self.forge,
-            CiContext(ForgePlace("files", "forge"), run_url="https://ci.example/run/7"),
+            CiContext(
+                ForgePlace("files", "forge"), before=self.before, run_url="https://ci.example/run/7"
+            ),
             self.repository,
             environ=self.environ,
             local={"simulate": True, "time_scale": 3000},

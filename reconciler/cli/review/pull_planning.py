@@ -110,11 +110,16 @@ def failures_shown(review: Review, pull: PullRequest) -> Iterator[None]:
     try:
         yield
     except Abort as stop:
-        errors = [each for each in stop.problems if each.severity is Severity.ERROR]
-        why = errors[0].message if errors else msg("the job failed")
-        board = PullBoard(pull, (), {}, notes_of(review, pull), failure=str(why))
-        publish(review, board)
+        show_failure(review, pull, stop)
         raise
+
+
+def show_failure(review: Review, pull: PullRequest, stop: Abort) -> None:
+    """Shows at a pull request why there are no plans of it."""
+    errors = [each for each in stop.problems if each.severity is Severity.ERROR]
+    why = errors[0].message if errors else msg("the job failed")
+    board = PullBoard(pull, (), {}, notes_of(review, pull), failure=str(why))
+    publish(review, board)
 
 
 def board_of(

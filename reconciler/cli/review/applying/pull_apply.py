@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.cli.arguments.piped_arguments import stop_usage
 from reconciler.cli.many import many_plans
 from reconciler.cli.review import pull_planning, pull_tree
-from reconciler.cli.review.applying import approved_run
+from reconciler.cli.review.applying import approved_run, merged_pulls
 from reconciler.cli.review.applying.apply_audit import ApplyAudit
 from reconciler.cli.review.applying.approved_run import ApprovedRun
+from reconciler.cli.review.applying.merged_pulls import MergedGroup
 from reconciler.cli.review.pull_board import Grant, PullBoard
 from reconciler.cli.review.pull_tree import WrittenTree
 from reconciler.cli.review.review_context import Review
@@ -28,16 +30,11 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import command_line
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
-from reconciler.model.ports.forge_ports import PullRequest, PullState, StatusState
+from reconciler.model.abort import Abort
+from reconciler.model.ports.forge_ports import PullRequest, PullState
 from reconciler.render.project.shown_project import ShownStatus
-from reconciler.render.review import markers
 from reconciler.render.review.shown_review import ReviewStage
 from reconciler.render.run.screen import Line, Tone
-
-_UNSEEN_MAX = 10
-"""How many of the latest merges are taken up if no job has seen them. Earlier ones may be from
-before the pipelines.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +46,6 @@ class ApplyTerms:
     before: str | None = None
     by_hand: bool = False
     detailed_exitcode: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MergedGroup:
-    """Merged pull requests that are not finished and whose stacks overlap, in the order of their
-    merges, with the titles that each touches.
-    """
-
-    pulls: tuple[PullRequest, ...]
-    titles: Mapping[int, frozenset[str]]
-
-    @property
-    def authors(self) -> frozenset[str]:
-        """Who wrote what is applied: none of them approves it."""
-        return frozenset(pull.author.name for pull in self.pulls)
 
 
 def apply(review: Review, number: int | None, base: str | None, terms: ApplyTerms) -> int:
@@ -79,14 +61,13 @@ def apply(review: Review, number: int | None, base: str | None, terms: ApplyTerm
         return exit_codes.DONE
     branch = base if pull is None else pull.base
     assert branch is not None
-    pulls = list(_unfinished(review, branch))
-    if pull is not None and pull.number not in {each.number for each in pulls}:
-        pulls.append(pull)
-    groups = [each for each in _groups(review, pulls) if pull is None or pull.number in each.titles]
+    if terms.before is not None and pull is None:
+        raise stop_usage(msg("--before is about one pull request"), msg("name it with --pull N"))
+    groups = merged_pulls.groups(review, branch, pull, terms.before)
     if not groups:
         text = msg("No merged pull request waits for an apply.")
         review.console.result([Line(text, Tone.GOOD)])
-    codes = [code for each in groups for code in _apply_merged(review, branch, each, terms)]
+    codes = [code for each in groups for code in _apply_group(review, each, terms)]
     return exit_codes.worst(codes)
 
 
@@ -94,74 +75,24 @@ def apply(review: Review, number: int | None, base: str | None, terms: ApplyTerm
 # ------------------------------------------------------------------------------------------------
 
 
-def _unfinished(review: Review, base: str) -> Iterator[PullRequest]:
-    """The merged pull requests that are not finished, in the order of their merges: those with a
-    status of a stack that is not success, and the latest ones without any status.
+def _apply_group(review: Review, group: MergedGroup, terms: ApplyTerms) -> list[int]:
+    """Applies the plans of a group. Where it stops, its pull requests show why, and others are
+    applied nevertheless.
     """
-    merged = review.forge.merged_pulls(base)
-    for number, pull in reversed(list(enumerate(merged))):
-        found = review.forge.statuses(pull.head)
-        own = [each for name, each in found.items() if name.startswith(markers.STATUS_PREFIX)]
-        if (not own and number < _UNSEEN_MAX) or any(
-            each.state is not StatusState.SUCCESS and each.name != markers.APPROVED_STATUS
-            for each in own
-        ):
-            yield pull
+    try:
+        return list(_apply_merged(review, group, terms))
+    except Abort as stop:
+        for pull in group.pulls:
+            pull_planning.show_failure(review, pull, stop)
+        review.console.problems(list(stop.problems))
+        return [stop.exit_code]
 
 
-def _groups(review: Review, pulls: Sequence[PullRequest]) -> list[MergedGroup]:
-    """The pull requests in groups that share no stack. Those that touch none are finished, and
-    their status says so.
-    """
-    titles = {pull.number: _titles(review, pull) for pull in pulls}
-    groups: list[frozenset[int]] = []
-    for pull in pulls:
-        if not titles[pull.number]:
-            board = PullBoard(pull, (), {}, pull_planning.notes_of(review, pull))
-            pull_planning.publish(review, board)
-            continue
-        own = titles[pull.number]
-        near = [one for one in groups if any(own & titles[number] for number in one)]
-        groups = [one for one in groups if one not in near]
-        groups.append(frozenset({pull.number}).union(*near))
-    return [
-        MergedGroup(
-            tuple(pull for pull in pulls if pull.number in group),
-            {number: titles[number] for number in group},
-        )
-        for group in groups
-    ]
-
-
-def _titles(review: Review, pull: PullRequest) -> frozenset[str]:
-    """The stacks that a merged pull request touches: by its files, and those that have a status."""
-    before = _before(review, pull)
-    merged_as = review.commit(pull.merged_as or pull.head)
-    tree = pull_tree.tree_of(review.repository, merged_as, before)
-    with review.files_of(tree, before) as written:
-        touched = {each.title for each in review.choose(written.changed).stacks}
-        known = {each.title for each in review.choose(None).stacks}
-    named = map(markers.title_of_status, review.forge.statuses(pull.head))
-    return frozenset(touched | (known & {*named}))
-
-
-def _before(review: Review, pull: PullRequest) -> str:
-    """The commit of the base branch before a pull request was merged: its rules hold."""
-    return review.commit(f"{pull.merged_as or pull.head}^1")
-
-
-def _apply_merged(
-    review: Review, base: str, group: MergedGroup, terms: ApplyTerms
-) -> Iterator[int]:
-    """Applies the plans of a group at the tip of the base branch, with the rules from before the
-    first of its merges: no pull request changes the rules for itself.
-    """
-    rules = _before(review, group.pulls[0])
-    if terms.before is not None and len(group.pulls) == 1:
-        rules = review.commit(terms.before)
-    tree = pull_tree.tree_of(review.repository, review.base_tip(base), rules)
-    with review.files_of(tree, rules) as written:
-        every = frozenset().union(*group.titles.values())
+def _apply_merged(review: Review, group: MergedGroup, terms: ApplyTerms) -> Iterator[int]:
+    """Applies the plans of a group at the tip of the base branch, with the rules of the group."""
+    tree = pull_tree.tree_of(review.repository, group.tip, group.rules)
+    with review.files_of(tree, group.rules) as written:
+        every = frozenset[str]().union(*group.titles.values())
         chosen = narrowed(review.choose(None), every)
         with reviewed_stacks(chosen) as found:
             boards = [

@@ -55,7 +55,7 @@ def _on_review(function: Callable[..., int]) -> Callable[..., int]:
         from reconciler.cli.review import ci_context, forge_choice, review_context
         from reconciler.cli.review.ci_context import CiGiven
 
-        given = {name: values.pop(name) for name in ("base", "before") if name in values}
+        given = {name: values.pop(name) for name in ("base",) if name in values}
         local: dict[str, Any] = {
             name: values.pop(name) for name in ("simulate", "time_scale") if name in values
         }
@@ -161,15 +161,15 @@ Examples:
 @click.option(
     "--before",
     metavar="REV",
-    help="The commit of the base branch before the merge, whose rules hold (default: the first "
-    "parent of the merge).",
+    help="With --pull: the commit of the base branch before the merge, for a forge that made no "
+    "merge commit.",
 )
 @click.option("--by-hand", is_flag=True, help="Also apply stacks of the mode `by-hand`.")
 @options.exit_code_option
 @options.simulate_options
 @options.output_options
 @_on_review
-def apply(review: Review, *, by_hand: bool, detailed_exitcode: bool) -> int:
+def apply(review: Review, *, before: str | None, by_hand: bool, detailed_exitcode: bool) -> int:
     """Apply exactly what was approved: of the merged pull requests that are not finished, or of
     one.
 
@@ -183,7 +183,7 @@ def apply(review: Review, *, by_hand: bool, detailed_exitcode: bool) -> int:
     if context.pull is None and context.base is None:
         message = msg("this job is for no branch")
         raise stop_usage(message, msg("name a pull request with --pull N, or --base BRANCH"))
-    terms = ApplyTerms(context.before, by_hand=by_hand, detailed_exitcode=detailed_exitcode)
+    terms = ApplyTerms(before, by_hand=by_hand, detailed_exitcode=detailed_exitcode)
     return pull_apply.apply(review, context.pull, context.base, terms)
 
 
