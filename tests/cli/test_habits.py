@@ -49,6 +49,7 @@ def command_of(words: tuple[str, ...]) -> click.Command:
 
 
 WITHOUT_STACK = {"init", "explain", "completion", "simulator serve", "schema", "fmt"}
+WITHOUT_STACK |= {"ci plan", "ci apply", "ci approve"}  # they are about a pull request
 MANY_ARGUMENTS = {"adopt", "absorb", "simulator do", "state move"}
 
 

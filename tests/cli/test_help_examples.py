@@ -18,6 +18,7 @@ import pytest
 
 from reconciler.cli import program
 from reconciler.cli.console import Console
+from reconciler.common import timing
 from reconciler.common.suggestions import command_line
 from reconciler.simulator.worldfile import packaged_world, world_to_data
 from tests.cli import help_examples
@@ -121,6 +122,7 @@ def prepared(place: str, root: Path) -> Path:
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         begin(patch, folder, help_examples.PLACES[place])
+        patch.setattr(timing, "IN_FLIGHT_MAX", 1)  # ids and addresses go by the order of arrival
         for line in help_examples.APPLIED.get(place, ()):
             assert program.run([*shlex.split(line), "--time-scale", "3000"]) == 0
         if place == "in an account":
