@@ -1,6 +1,6 @@
 """The machine that a job of a pipeline runs on: fresh folders, Bash, and the programs of the PATH.
 
-Two things differ from a machine of a forge. `pipx`, `pip` and `uv` install nothing: `uv tool install`
+Two things differ from a machine of a forge. `apt-get`, `pipx`, `pip` and `uv` install nothing: `uv tool install`
 puts the program of this checkout where it would put the released one. And two variables lead to the
 local cloud: `IWINV_ENDPOINT` and `RECONCILER_TIME_SCALE`.
 """
@@ -11,11 +11,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 TIMEOUT_SECONDS = 60
+_PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+VERSION = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]["version"]
 _LOG = 'printf "%s\\n" "$(basename "$0")" "$@" >>"{log}"\n'
 _PROGRAM = """#!/bin/sh
 {log}env >>"{environments}"
@@ -23,6 +26,8 @@ exec "{python}" -P -m reconciler "$@"
 """
 _UV = """#!/bin/sh
 {log}case "$1 $2" in "tool install") ;; *) exit 64 ;; esac
+while [ "${{3#-}}" != "$3" ]; do shift; done
+[ "${{3##*==}}" = "{version}" ] || exit 65
 mkdir -p "$HOME/.local/bin" && cp "{program}" "$HOME/.local/bin/reconciler"
 """
 
@@ -57,9 +62,10 @@ class JobMachine:
         program = folder / "program"
         given = {"log": log, "environments": self._environments, "python": sys.executable}
         self._write(program, _PROGRAM.format_map(given))
-        self._write(self._tools / "uv", _UV.format(log=log, program=program))
-        for name in ("pipx", "pip"):
+        self._write(self._tools / "uv", _UV.format(log=log, program=program, version=VERSION))
+        for name in ("pip", "apt-get"):
             self._write(self._tools / name, f"#!/bin/sh\n{log}")
+        self._write(self._tools / "pipx", f'#!/bin/sh\n{log}[ "$1" = run ] && shift && exec "$@"\n')
         git = shutil.which("git")
         self._write(self._tools / "git", f'#!/bin/sh\n{log}exec "{git}" "$@"\n')
         self._count = 0

@@ -60,7 +60,7 @@ class PipelineWorld:
         self.commit({"reconciler.yaml": PROJECT_FILE, "README.md": "Infrastructure\n"})
         self._git("push", "-q", "origin", "main")
         self.world = GitWorld(self.bare, start=time.time())
-        self.readers: dict[str, str] = {}
+        self.readers: set[str] = set()
         self.git = GitServer(self.bare, self.world.project, self._may)
         self.cloud = Cloud(
             time_scale=SPEED, access_key="ACCESS-KEY-OF-SHOP-1f", secret_key="secret-key-of-shop-9c"

@@ -13,9 +13,15 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.pipelines import expressions
+from tests.pipelines.job_machine import JobMachine
+
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINES = ROOT / "examples" / "ci"
 WORKFLOWS = sorted(PIPELINES.glob("*/.*/workflows/*.yml"))
+GITLAB = PIPELINES / "gitlab" / ".gitlab-ci.yml"
+COMPONENT = PIPELINES / "gitlab" / "templates" / "reconciler.yml"
+HOOKS = ROOT / ".pre-commit-hooks.yaml"
 ACTION = PIPELINES / "github" / "action" / "action.yml"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 SECRETS = re.compile(r"secrets\.|github\.token")
@@ -46,6 +52,7 @@ def jobs() -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
     [
         ("vendor.github-workflows", WORKFLOWS),
         ("vendor.github-actions", [ACTION]),
+        ("vendor.gitlab-ci", [GITLAB]),
     ],
 )
 def test_fits_the_published_schema(schema: str, files: list[Path]) -> None:
@@ -117,3 +124,52 @@ def test_version_is_that_of_the_project() -> None:
         found = set(re.findall(r"iwinv-reconciler(?:\[[\w,]+\])?==([\w.]+)", text))
         assert found <= {VERSION}, path
     assert read(ACTION)["inputs"]["version"]["default"] == VERSION
+
+
+def test_jobs_of_gitlab_get_secrets_by_their_environment_only() -> None:
+    jobs = {name: job for name, job in read(GITLAB).items() if isinstance(job, dict)}
+    assert jobs[".reconciler"]["environment"]["name"] == "reconciler"
+    assert "environment" not in jobs["validate-fork"]
+    assert "extends" not in jobs["validate-fork"]
+    for name in ("approve", "apply", "drift"):
+        assert jobs[name]["interruptible"] == "false"
+        assert jobs[name]["resource_group"]
+
+
+def test_component_of_gitlab_has_the_same_jobs() -> None:
+    head, text = COMPONENT.read_text(encoding="utf-8").split("---\n", 1)
+    inputs = yaml.load(head, yaml.BaseLoader)["spec"]["inputs"]
+    named = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", text))
+    assert named == set(inputs)
+    for name, each in inputs.items():
+        text = text.replace(f"$[[ inputs.{name} ]]", each["default"])
+    whole = read(GITLAB)
+    del whole["stages"]
+    assert yaml.load(text, yaml.BaseLoader) == whole
+    assert inputs["version"]["default"] == VERSION
+
+
+def test_hooks_run_commands_that_are_there(tmp_path: Path) -> None:
+    file = tmp_path / "stack.yaml"
+    text = "version: 1\nstack: shop\nvariables:\n     size:   {type: string, default: small}\n"
+    codes = {}
+    for hook in read(HOOKS):
+        words = [sys.executable, "-m", *hook["entry"].split(), str(file)]
+        file.write_text(text, encoding="utf-8")
+        codes[hook["id"]] = subprocess.run(words, capture_output=True, check=False).returncode
+    assert codes == {"reconciler-fmt": 0, "reconciler-validate": 0, "reconciler-fmt-check": 2}
+
+
+def test_action_installs_the_version_that_is_asked_for(tmp_path: Path) -> None:
+    [step] = read(ACTION)["runs"]["steps"]
+    machine = JobMachine(tmp_path / "machine", {})
+    folder, variables = machine.begin()
+    path = folder / "path"
+    variables["GITHUB_PATH"] = str(path)
+    for version, code in ((VERSION, 0), ("9.9.9", 65)):
+        inputs = {"extras": "postgres,github", "version": version}
+        own = {
+            key: expressions.filled(text, {"inputs": inputs}) for key, text in step["env"].items()
+        }
+        assert machine.run("job", "Install", step["run"], folder, variables, own).code == code
+    assert (Path(path.read_text(encoding="utf-8").strip()) / "reconciler").exists()
