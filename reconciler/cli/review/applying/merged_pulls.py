@@ -23,8 +23,8 @@ from reconciler.model.diagnostics import error
 from reconciler.model.ports.forge_ports import PullRequest, StatusState
 from reconciler.render.review import markers
 
-_UNSEEN_MAX = 10
-"""How many of the latest merges are taken up if no job has seen them. Earlier ones may be from
+_UNPLANNED_MAX = 10
+"""How many of the latest merges are taken up if no job has planned them. Earlier ones may be from
 before the pipelines.
 """
 
@@ -96,7 +96,7 @@ def groups(
     tip = review.base_tip(base)
     merged = review.forge.merged_pulls(base)
     unfinished = [
-        each for at, each in enumerate(merged) if _is_unfinished(review, each, at < _UNSEEN_MAX)
+        each for at, each in enumerate(merged) if _is_unfinished(review, each, at < _UNPLANNED_MAX)
     ]
     pulls = unfinished[::-1]
     if only is not None and only.number not in {each.number for each in pulls}:
