@@ -35,6 +35,10 @@ def test_a_report_is_made_from_each_form_of_a_plan(capsys: pytest.CaptureFixture
         pages.append(Path("web.html").read_text(encoding="utf-8"))
     assert pages[0] == pages[1]
     for page in pages:
+        head = page.partition("</header>")[0]
+        assert (
+            "2 to create, 0 to change" in head and "KRW a month without VAT" in head
+        )  # before anything is read
         assert id in page and "instances.web" in page and "웹 서버 first" in page
 
 
@@ -107,6 +111,12 @@ def test_what_is_no_plan_is_refused(
     code, _, err = call(capsys, "report", "given.json", "--out", "web.html")
     assert code == 1 and message in err
     assert not Path("web.html").exists()
+
+
+def test_a_folder_is_no_plan_and_needs_state(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("shop").mkdir()
+    code, _, err = call(capsys, "report", "shop", "--out", "web.html")
+    assert code == 64 and "shop is a folder, not a plan: add --state" in err
 
 
 def test_a_file_that_cannot_be_written_is_reported(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,18 +65,23 @@ class CountedActions(Protocol):
 
 def tally(plan: Plan) -> Tally:
     """The resources of a plan, the unchanged ones included."""
+    return tally_of(((each.address, each.action) for each in plan.changes), destroys=plan.destroy)
+
+
+def tally_of(changes: Iterable[tuple[Address, Action]], *, destroys: bool = False) -> Tally:
+    """The resources of changes that are known by their address and action."""
     own, parts = dict[Address, Action](), dict[Address, set[Action]]()
-    for change in plan.changes:
-        action = _COUNTED_AS.get(change.action, change.action)
-        if change.address.rule is None:
-            own[change.address] = action
+    for address, planned_action in changes:
+        action = _COUNTED_AS.get(planned_action, planned_action)
+        if address.rule is None:
+            own[address] = action
         else:
-            parts.setdefault(change.address.owner, set()).add(action)
+            parts.setdefault(address.owner, set()).add(action)
     with_rules = any(actions != {Action.NONE} for actions in parts.values())
     for owner, actions in parts.items():
         if own.get(owner, Action.NONE) is Action.NONE:
             own[owner] = _of_parts(actions)
-    return Tally(own, with_rules, plan.destroy)
+    return Tally(own, with_rules, destroys)
 
 
 def _of_parts(actions: set[Action]) -> Action:

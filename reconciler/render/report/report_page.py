@@ -8,8 +8,11 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import Text, msg
 from reconciler.locale import language
+from reconciler.model import address
+from reconciler.model.plan import Action
 from reconciler.model.ports.plan_ports import short_id
 from reconciler.render import format
+from reconciler.render.plan import tally
 from reconciler.render.report import (
     cost_tables,
     graph_words,
@@ -115,7 +118,22 @@ def _gist(report: Report) -> Child:
         found.append(msg("made {at}", at=format.moment(report.made.at)))
     if report.simulated:
         found.append(msg("local cloud"))
+    if report.project is None and len(report.stacks) == 1 and not report.of_state:
+        found += _totals(report.stacks[0])
     return [[" · ", each] if number else each for number, each in enumerate(found)]
+
+
+def _totals(stack: StackReport) -> Iterator[object]:
+    """How much changes, and what it costs: the first thing that a reader asks."""
+    if stack.plan is None or not stack.plan["changes"]:
+        return
+    rows = ((address.parse(row["address"]), Action(row["action"])) for row in stack.plan["changes"])
+    found = tally.tally_of((where, action) for where, action in rows if where is not None)
+    yield el("strong", tally.planned(found))
+    cost = stack.plan["cost"]
+    if not cost["unknown"] and cost["before"] != cost["after"]:
+        difference = format.won(cost["after"] - cost["before"], signed=True)
+        yield [difference, " ", msg("a month without VAT")]
 
 
 # The content

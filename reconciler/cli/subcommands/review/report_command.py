@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +34,11 @@ def _plan_or_stacks(command: Callable[..., int]) -> Callable[..., int]:
             return command(plan=None, **values)
         if plan is None:
             raise click.UsageError(msg("name a PLAN, or add --state to report what is there"))
+        if Path(plan).is_dir():
+            message = msg(
+                "{plan} is a folder, not a plan: add --state to report what is there", plan=plan
+            )
+            raise click.UsageError(message)
         chosen = {"--all": values["all_stacks"], "--changed-since": values["changed_since"]}
         chosen |= {"--var": values["variables"], "--var-file": values["variable_files"]}
         wrong = [name for name, value in chosen.items() if value]
