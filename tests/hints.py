@@ -41,6 +41,9 @@ COPIES = "tests/scenarios/test_two_copies.py"
 ACTS = "tests/cli/test_server_acts.py"
 PULLS = "tests/review/test_ci_commands.py"
 SITUATIONS = {
+    "name a folder that can be written with --out": (
+        f"{PULLS}::test_a_folder_that_cannot_be_written_stops_before_anything_is_planned"
+    ),
     "write one and merge it first: `reconciler init --project`": f"{PULLS}::test_a_base_without_a_project_is_refused",
     "set RECONCILER_STATE to a place that all jobs share (docs/how-to/share.md), or `state:` in the reconciler.yaml of the base branch": (
         f"{PULLS}::test_states_that_would_be_lost_with_the_job_are_refused"

@@ -290,6 +290,7 @@ def tell(story: Story) -> None:
         cwd=story.work,
         env={**os.environ, **story.cloud, "PYTHONPATH": str(ROOT)},
         check=True,
+        stdout=subprocess.DEVNULL,
     )
     require(story.on_schedule() == 0)
     third = max(story.forge.world.pulls)

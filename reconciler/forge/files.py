@@ -136,7 +136,10 @@ class FilesForge:
         if found is None:
             raise ForgeError(
                 msg("{place} has no pull request {number}", place=self._name, number=number),
-                hint=msg("write {file} before", file=f"pulls/{number}/pull.yaml"),
+                hint=msg(
+                    "the pipeline writes it to {file} (docs/reference/forges.md)",
+                    file=self._folder.root / "pulls" / str(number) / "pull.yaml",
+                ),
             )
         return found
 

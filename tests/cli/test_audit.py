@@ -124,6 +124,11 @@ def test_a_whole_log_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, *again.split()[1:])[0] == 0
 
 
+def test_a_log_without_entries_is_not_called_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "audit", "--verify")
+    assert code == 0 and "The audit log has no entries." in out and "whole" not in out
+
+
 def test_a_changed_entry_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     fill()
     path = Path(FIRST)

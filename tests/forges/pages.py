@@ -24,7 +24,7 @@ table { border-collapse: collapse; } td, th { border: 1px solid #8886; padding: 
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _DETAILS = re.compile(r"&lt;(/?(?:details|summary))&gt;")
-_LINK = re.compile(r"\[([^\[\]]+)\]\((https?://[^\s()]+)\)")
+_LINK = re.compile(r"\[([^\[\]]+)\]\((?:&lt;)?(https?://[^\s()]+?)(?:&gt;)?\)")
 _LIST = re.compile(r"\s*[-*] (.*)")
 
 

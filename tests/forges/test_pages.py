@@ -92,6 +92,11 @@ def test_page_that_is_not_there() -> None:
         read(f"{fake.url}/acme/infra/pull/1")
 
 
+def test_link_in_angle_brackets_is_a_link() -> None:
+    expected = '<p><a rel="nofollow" href="https://a.example/1">Run</a>.</p>'
+    assert markdown("[Run](<https://a.example/1>).") == expected
+
+
 def test_folded_details_stay_folded() -> None:
     text = markdown("<details><summary>Plan</summary>\n\ntext\n\n</details>")
     assert text == "<details><summary>Plan</summary>\n<p>text</p>\n</details>"

@@ -41,7 +41,8 @@ def test_a_plan_an_approval_and_an_apply(
         *SCALE,
     )
     assert "https://ci.example/r" in pulls.comment(number, "network")
-    assert code == 0 and "1 to create" in out and "3 changes written" in err
+    assert code == 0 and "1 to create" in out and "(3 requests)" in err
+    assert "reconciler/network  pending: 1 to create" in err  # what is missing is in the log, too
     names = sorted(each.name for each in Path("plans").iterdir())
     assert names == ["network.plan", "plans.html", "plans.json", "plans.md"]
     id = pulls.plans(number, "network")[0]
@@ -71,6 +72,38 @@ def test_an_id_that_the_pull_request_does_not_show(
     assert call(capsys, "ci", "approve", "788e", "--pull", "1")[0] == 64
     assert call(capsys, "ci", "plan")[0] == 64  # for no pull request
     assert call(capsys, "ci", "apply")[0] == 64
+
+
+def test_an_approval_says_that_the_rules_decide_whether_it_counts(
+    pulls: PullHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = pulls.open({"network/stack.yaml": NETWORK + RULE})
+    assert call(capsys, "ci", "plan", "--pull", "1", *SCALE)[0] == 0
+    id = pulls.plans(number, "network")[0]
+    code, out, _ = call(capsys, "ci", "approve", id, "--pull", "1")
+    assert code == 0 and f"Wrote the approval of plan {id[:12]}" in out
+    assert "The next `reconciler ci apply --pull 1` says whether it counts" in out
+
+
+def test_a_folder_that_cannot_be_written_stops_before_anything_is_planned(
+    pulls: PullHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulls.open({"network/stack.yaml": NETWORK + RULE})
+    Path("taken").write_text("", encoding="utf-8")
+    code, out, err = call(capsys, "ci", "plan", "--pull", "1", "--out", "taken/plans", *SCALE)
+    assert code == 64 and "name a folder that can be written with --out" in err
+    assert "to create" not in out and pulls.statuses(1) == {}
+
+
+def test_a_base_that_was_not_fetched_has_the_command_that_fetches_it(
+    pulls: PullHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulls.open({"network/stack.yaml": NETWORK + RULE})
+    pulls.git("checkout", "-q", "--detach", "main")
+    pulls.git("branch", "-m", "main", "other")
+    code, _, err = call(capsys, "ci", "plan", "--pull", "1", *SCALE)
+    assert code == 1 and "the base branch main is not in this copy of the repository" in err
+    assert "`git fetch origin main:refs/remotes/origin/main`" in err
 
 
 def test_a_base_without_a_project_is_refused(

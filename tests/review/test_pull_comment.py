@@ -132,6 +132,12 @@ def test_a_korean_comment_is_as_reviewed(name: str, korean: None) -> None:
     snapshots.check(f"korean_pull_{name}.md", pull_comment.comment(CASES[name], EARLIER))
 
 
+def test_the_figures_name_the_plan_of_the_headline() -> None:
+    shown = ShownPlan(SITUATIONS["thirty"].plan(), replace(HEADER, id=None))
+    text = pull_comment.comment(replace(CASES["waits"], shown=shown))
+    assert f"Plan {ID[:12]}, read" in text
+
+
 def test_a_stack_that_is_no_longer_changed_is_folded() -> None:
     text = pull_comment.left("shop/prod", pull_comment.comment(CASES["waits"], EARLIER))
     snapshots.check("pull_left.md", text)

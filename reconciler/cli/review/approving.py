@@ -48,6 +48,14 @@ def approve(review: Review, number: int, text: str) -> int:
         hint = hint_for(short_id(start), known) or msg("its plans are: {ids}", ids=listed(known))
         raise Abort(error("plan-unknown", message, hint=hint if shown else None))
     review.forge.add_comment(number, pull_comment.approval_line(start))
-    line = msg("Approved plan {id} in pull request {number}.", id=short_id(start), number=number)
-    review.console.result([Line(line, Tone.GOOD)])
+    line = msg(
+        "Wrote the approval of plan {id} into pull request {number}.",
+        id=short_id(start),
+        number=number,
+    )
+    after = msg(
+        "The next `reconciler ci apply --pull {number}` says whether it counts by the rules.",
+        number=number,
+    )
+    review.console.result([Line(line, Tone.GOOD), Line(after, Tone.FAINT)])
     return exit_codes.DONE

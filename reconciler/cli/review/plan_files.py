@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from reconciler.cli.review.reviewed_stacks import ReviewedStack, ReviewedStacks
 from reconciler.commands.saved_plans import kept_plans, plan_file
@@ -13,6 +14,16 @@ from reconciler.model.diagnostics import Severity, error
 from reconciler.render.plan import plan_json
 from reconciler.render.project import project_json, project_markdown
 from reconciler.render.report import report_page, reported
+
+
+def prepare(folder: Path) -> None:
+    """Makes the folder, before anything is planned. Stops if nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as failure:
+        raise _stop(folder, failure) from failure
 
 
 def write(folder: Path, found: ReviewedStacks) -> None:
@@ -28,12 +39,7 @@ def write(folder: Path, found: ReviewedStacks) -> None:
         text = project_markdown.project_markdown(found.shown)
         plan_file.put_file(folder / "plans.md", text.encode())
     except OSError as failure:
-        message = msg(
-            "the plans cannot be written to {folder}: {reason}",
-            folder=folder,
-            reason=failure.strerror or failure,
-        )
-        raise Abort(error("usage", message)) from failure
+        raise _stop(folder, failure) from failure
     for each in found.stacks:
         _write_plan(folder, each)
 
@@ -57,3 +63,13 @@ def keep(found: ReviewedStacks) -> None:
 def _write_plan(folder: Path, each: ReviewedStack) -> None:
     if each.saved is not None and not each.part.after:
         plan_file.write(folder / f"{each.title.replace('/', '.')}.plan", each.saved)
+
+
+def _stop(folder: Path, failure: OSError) -> Abort:
+    message = msg(
+        "the plans cannot be written to {folder}: {reason}",
+        folder=folder,
+        reason=failure.strerror or failure,
+    )
+    hint = msg("name a folder that can be written with --out")
+    return Abort(error("usage", message, hint=hint))

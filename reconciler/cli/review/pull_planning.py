@@ -21,8 +21,12 @@ from reconciler.common.text import Text, msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Severity, error, in_order
-from reconciler.model.ports.forge_ports import ForgeComment, PullRequest, PullState
-from reconciler.render.format import count
+from reconciler.model.ports.forge_ports import (
+    CommitStatus,
+    ForgeComment,
+    PullRequest,
+    PullState,
+)
 from reconciler.render.review.shown_review import ReviewNotes
 from reconciler.render.run.screen import Line, Tone
 
@@ -37,6 +41,8 @@ def plan(
     `report_url` is where the CI system shows the report. Returns the exit code: 0 also if approvals
     are missing.
     """
+    if out is not None:
+        plan_files.prepare(out)
     for _ in range(_ROUNDS_MAX):
         pull = review.forge.pull(number)
         if pull.state is not PullState.OPEN:
@@ -148,17 +154,25 @@ def publish(review: Review, board: PullBoard) -> int:
 def published(
     review: Review, board: PullBoard, is_current: Callable[[], bool] = lambda: True
 ) -> Published:
-    """Writes the comments and statuses of a pull request, and says so. Nothing is written about
+    """Writes the comments and statuses of a pull request, and says which. Nothing is written about
     plans that are not current any more.
     """
+    statuses: list[CommitStatus] = []
 
     def look(pull: PullRequest, comments: tuple[ForgeComment, ...]) -> Postings | None:
-        return board.look(pull, comments) if is_current() else None
+        if not is_current():
+            return None
+        found = board.look(pull, comments)
+        statuses[:] = [*(each.status for each in found.stacks), *found.statuses]
+        return found
 
     number, commit = board.pull.number, board.pull.head
     done = publishing.publish(review.forge, number, commit, look, review.pause)
     review.console.problems(list(done.problems))
-    review.console.note([Line(_summary(done, number), Tone.FAINT)])
+    lines = [Line(_summary(done, number), Tone.FAINT)]
+    if done.end is PublishingEnd.DONE:
+        lines += [Line(f"  {each.name}  {each.state.value}: {each.text}") for each in statuses]
+    review.console.note(lines)
     return done
 
 
@@ -169,5 +183,8 @@ def _summary(done: Published, number: int) -> Text:
         )
     if not done.writes:
         return msg("Pull request {number}: its comments are up to date.", number=number)
-    written = count(done.writes, "change")
-    return msg("Pull request {number}: {written} written.", number=number, written=written)
+    return msg(
+        "Pull request {number}: comments and statuses are written ({count} requests).",
+        number=number,
+        count=done.writes,
+    )

@@ -7,6 +7,7 @@ folder of their own, which is the current folder while the stacks are planned.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from pathlib import Path
@@ -57,12 +58,18 @@ class Review:
 
     def base_tip(self, base: str) -> str:
         """The id of the tip of the base branch, as the checkout has it. Raises `Abort`."""
-        for name in (f"refs/remotes/{REMOTE}/{base}", f"refs/heads/{base}"):
+        for name in (f"refs/remotes/{REMOTE}/{base}", f"refs/heads/{base}", base):
             try:
                 return self.commit(name)
             except Abort:
                 continue
-        return self.commit(base)
+        message = msg("the base branch {base} is not in this copy of the repository", base=base)
+        refs = f"{base}:refs/remotes/{REMOTE}/{base}"
+        hint = msg(
+            "fetch it: `{command}`; in CI, check out the whole history (fetch-depth: 0)",
+            command=shlex.join(["git", "fetch", REMOTE, refs]),
+        )
+        raise Abort(error("pull-request", message, hint=hint))
 
     @contextmanager
     def files_of(self, tree: Tree, rules_commit: str) -> Iterator[WrittenTree]:
@@ -129,7 +136,7 @@ def checkout(folder: Path) -> tuple[Path, Path]:
         found = os.fsdecode(Git(folder).run("rev-parse", "--show-toplevel")).rstrip("\n")
     except GitFailed as failure:
         message = msg("this folder is in no repository of Git: {reason}", reason=failure)
-        hint = msg("run the command in the checkout of the pull request")
+        hint = msg("run the command in a checkout of the repository")
         raise Abort(error("pull-request", message, hint=hint)) from failure
     root = Path(found).resolve()
     return root, folder.resolve().relative_to(root)

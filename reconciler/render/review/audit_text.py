@@ -52,10 +52,11 @@ def chain_lines(last: AuditRecord | None, count: int, again: str, style: Style) 
     """That the chain is whole, and what cannot be seen in it. `again` is the command that checks
     the end of the log later.
     """
+    if last is None:
+        yield Line(f" {phrase('The audit log has no entries.')}")
+        return
     text = phrase("The log is whole: {count} entries, each follows the one before it.", count=count)
     yield Line(f" {text}", Tone.GOOD)
-    if last is None:
-        return
     text = phrase("last entry: {position}, hash {hash}", position=last.position, hash=last.hash)
     yield Line(f" {text}")
     text = phrase(

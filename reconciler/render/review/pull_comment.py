@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from reconciler.config.project.project import ApplyMode
@@ -323,7 +324,10 @@ def _trailer(review: ShownReview) -> str:
     ]
     details = []
     if review.shown is not None:
-        details = [escape.outside(plan_text.details(review.shown.plan, review.shown.header))]
+        header = review.shown.header
+        if review.id is not None:
+            header = replace(header, id=review.id)
+        details = [escape.outside(plan_text.details(review.shown.plan, header))]
     line = " ".join(filter(None, [*links, *details]))
     return f"\n{commit}\n{markers.volatile(line)}"
 
