@@ -49,6 +49,9 @@ from tests.cloud_harness import CloudHarness
 PAGE = ROOT / "docs" / "explanation" / "plan.md"
 PICTURES = ROOT / "docs" / "screens"
 LOOK = Style(width=110)
+SHORT = "/tmp"  # noqa: S108  # in it is a folder with a name by chance
+"""Lines are broken where the path of a file is as long as it is here, whatever TMPDIR is."""
+
 APPLY = "reconciler apply --simulate"
 STACK = """\
 version: 1
@@ -237,7 +240,7 @@ def pictures() -> dict[str, str]:
 
 def stills() -> Iterator[tuple[str, tuple[str, int]]]:
     """The screens in virtual time by name, as text with the colours and columns of a terminal."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SHORT) as folder:
         studio = Studio(Path(folder))
         studio.plan()
         studio.apply()
@@ -284,7 +287,7 @@ def made() -> tuple[dict[Path, str], dict[str, str]]:
     pages = {}
     for path, taken in ((PAGE, screens),):
         page = path.read_text(encoding="utf-8")
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=SHORT) as folder:
             for name, found in taken(Path(folder)):
                 text = found if isinstance(found, str) else screen.text(found, LOOK)
                 fence, language = (

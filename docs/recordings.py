@@ -171,7 +171,7 @@ STORIES: tuple[Callable[[Path], dict[str, list[Frame]]], ...] = (first_apply, in
 
 def recordings() -> dict[str, list[Frame]]:
     """The frames of every recording by its name."""
-    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor() as pool:
+    with tempfile.TemporaryDirectory(dir="/tmp") as place, ThreadPoolExecutor() as pool:
         folders = [Path(place) / story.__name__ for story in STORIES]
         made = pool.map(lambda story, folder: story(folder), STORIES, folders)
         return {name: frames for found in made for name, frames in found.items()}
