@@ -135,21 +135,21 @@ def test_no_text_is_hidden_from_a_reader_without_scripts(browser: Browser, tmp_p
 
 def test_the_graph_has_the_steps_of_the_plan(browser: Browser, tmp_path: Path) -> None:
     plans = documents.varied()
-    with opened(browser, documents.pages(plans), tmp_path) as report:
-        data = json.loads(report.page.locator("#report-data").text_content() or "")
+    content = documents.pages(plans)
+    with opened(browser, content, tmp_path) as report:
         labels = report.page.locator(".graph-canvas").evaluate_all(
             "(all) => all.map((each) => [each.closest('figure').dataset.stack, each.ariaLabel])"
         )
-    graphs = {graph["stack"]: graph for graph in data["graphs"]}
-    assert set(graphs) == {title for title, plan in plans.items() if plan["steps"]}
-    assert [title for title, _ in labels] == list(graphs)
+    found = {graph["stack"]: graph for graph in pages.graphs(content)}
+    assert set(found) == {title for title, plan in plans.items() if plan["steps"]}
+    assert [title for title, _ in labels] == list(found)
     for title, label in labels:
-        steps, graph = plans[title]["steps"], graphs[title]
-        nodes = {node["id"]: node for node in graph["nodes"]}
+        steps, graph = plans[title]["steps"], found[title]
+        nodes = graph["nodes"]
         assert [(key, node["address"], node["operation"]) for key, node in nodes.items()] == [
             (step["key"], step["address"], step["operation"]) for step in steps
         ]
-        assert sorted(map(tuple, graph["edges"])) == sorted(
+        assert sorted(graph["edges"]) == sorted(
             (before, step["key"]) for step in steps for before in step["after"]
         )
         # No step is in a wave before one that it waits for.

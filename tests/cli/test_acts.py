@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.sessions import SCALE, WEB, apply, begin, call, validator, write
+from tests.report.pages import graphs
 
 AT = ("--stack", "web.yaml")
 
@@ -142,10 +143,9 @@ def test_the_graph_as_a_page_has_the_same_nodes_and_edges(
     code, page, err = call(capsys, "graph", "web.yaml", "--format", "html")
 
     assert (code, err) == (0, "") and page.startswith("<!DOCTYPE html>")
-    text = page.partition('id="report-data">')[2].partition("</script>")[0]
-    (graph,) = json.loads(text)["graphs"]
-    assert [node["id"] for node in graph["nodes"]] == [node["id"] for node in found["nodes"]]
-    assert graph["edges"] == [[edge["from"], edge["to"]] for edge in found["edges"]]
+    (graph,) = graphs(page.encode())
+    assert list(graph["nodes"]) == [node["id"] for node in found["nodes"]]
+    assert graph["edges"] == [(edge["from"], edge["to"]) for edge in found["edges"]]
     shown = page.partition('<ul class="nodes">')[2].partition("</main>")[0]
     assert all(f"<code>{node['address']}</code>" in shown for node in found["nodes"])
     assert len(page.encode()) < 800_000

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 
 VOID = frozenset({"meta"})
 
@@ -91,3 +93,27 @@ def content(page: bytes) -> Element:
     """What a reader sees: the element `main`."""
     (found,) = tree(page).all("main")
     return found
+
+
+def graphs(page: bytes) -> list[dict[str, Any]]:
+    """The graphs of a page as its script reads them: nodes by id, and edges between ids."""
+    data = json.loads(tree(page).all("script")[0].text)
+    return [_graph(each) for each in data["graphs"]]
+
+
+def _graph(data: Mapping[str, Any]) -> dict[str, Any]:
+    nodes = {}
+    for address, kind, *rest in data["nodes"]:
+        operation, label, wave, tone = data["kinds"][kind]
+        (id,) = rest or (f"{operation} {address}",)
+        nodes[id] = {
+            "address": address,
+            "operation": operation,
+            "label": label,
+            "wave": wave,
+            "tone": tone,
+        }
+    assert len(nodes) == len(data["nodes"])
+    ids = list(nodes)
+    edges = [(ids[before], ids[after]) for before, after in data["edges"]]
+    return {"stack": data["stack"], "nodes": nodes, "edges": edges}

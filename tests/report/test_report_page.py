@@ -23,12 +23,13 @@ from reconciler.render.project.shown_project import ShownProject
 from reconciler.render.report import markup, report_page
 from reconciler.render.report.markup import el, verbatim
 from reconciler.render.report.reported import of_document
+from tests.browser import documents
 from tests.builders import firewall, nothing, rule, server, volume
 from tests.house.test_catalogue import messages
 from tests.render import plans
 from tests.render.situations import SITUATIONS
 from tests.render.test_project_plan import failed, planned
-from tests.report.pages import Element, content, tree
+from tests.report.pages import Element, content, graphs, tree
 
 BYTES_MAX = 800_000
 MADE = Made(1_795_237_260, "kim@build-7")
@@ -209,6 +210,19 @@ def test_a_report_of_a_large_plan_is_small_enough() -> None:
     assert len(PAGES["one"]) < BYTES_MAX and len(PAGES["several"]) < BYTES_MAX
 
 
+def test_a_report_of_a_thousand_steps_is_small_and_complete() -> None:
+    plan = documents.thousand(1_000)
+    page = documents.page(plan)
+    assert len(page) < BYTES_MAX
+    (graph,) = graphs(page)
+    steps = plan["steps"]
+    listed = content(page).part("steps").all("ol", "waves")[0].all("ul")
+    names = [row.all("code")[0].text for each in listed for row in each.all("li")]
+    assert list(graph["nodes"]) == [step["key"] for step in steps]
+    assert len(names) == 1_000 and sorted(names) == sorted(graph["nodes"])
+    assert graph["edges"] == [(b, step["key"]) for step in steps for b in step["after"]]
+
+
 def test_the_same_plan_has_the_same_bytes() -> None:
     assert pages() == PAGES
     stored = json.loads(plan_json.text(plan_json.plan_document(plans.mixed())))
@@ -238,7 +252,8 @@ def test_a_report_is_in_the_language_of_the_command(korean: None) -> None:
         text for text in titles if not re.search("[가-힣]", text) and text not in names(found)
     ]
     assert len(titles) > 50 and not english
-    assert json.loads(data.text)["graphs"][0]["nodes"][0]["label"] == "블록 스토리지 삭제"
+    first, *_ = graphs(page)[0]["nodes"].values()
+    assert first["label"] == "블록 스토리지 삭제"
 
 
 def names(found: Element) -> list[str]:
@@ -279,12 +294,12 @@ def test_several_stacks_have_an_overview_and_a_page_each() -> None:
 
 def test_each_graph_has_a_place_that_is_hidden_without_scripts() -> None:
     page = tree(PAGES["several"])
-    graphs = json.loads(page.all("script")[0].text)["graphs"]
+    found = graphs(PAGES["several"])
     figures = page.all("figure", "graph")
-    assert [each["stack"] for each in graphs] == [f.attributes["data-stack"] for f in figures]
-    assert len(graphs) == 2 and all("hidden" in each.attributes for each in figures)
-    for graph in graphs:
-        keys = {node["id"]: node["wave"] for node in graph["nodes"]}
-        assert all(keys[before] < keys[after] for before, after in graph["edges"])
-        tones = {node["tone"] for node in graph["nodes"]}
+    assert [each["stack"] for each in found] == [f.attributes["data-stack"] for f in figures]
+    assert len(found) == 2 and all("hidden" in each.attributes for each in figures)
+    for graph in found:
+        nodes = graph["nodes"]
+        assert all(nodes[b]["wave"] < nodes[key]["wave"] for b, key in graph["edges"])
+        tones = {node["tone"] for node in nodes.values()}
         assert tones <= {"danger", "care", "good", "plain"}

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model import exit_codes
 from tests.cli.sessions import WEB, apply, begin, call
-from tests.report.pages import Element, content, tree
+from tests.report.pages import Element, content, graphs, tree
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +47,7 @@ def test_a_state_has_its_traffic_and_its_graph(capsys: pytest.CaptureFixture[str
     assert [each.text for each in reach.all("h5")] == ["Now"]
     assert reach.codes()[1:] == ["tcp/443 from 0.0.0.0/0", "ping"]
     graph = json.loads(call(capsys, "graph", "web.yaml", "--format", "json")[1])
-    data = json.loads(tree(page).all("script")[0].text)["graphs"][0]
-    assert [node["id"] for node in data["nodes"]] == [node["id"] for node in graph["nodes"]]
+    assert list(graphs(page)[0]["nodes"]) == [node["id"] for node in graph["nodes"]]
     assert {node["address"] for node in graph["nodes"]} <= set(content(page).part("graph").codes())
     assert not content(page).part("changes").text and not content(page).part("steps").text
 

@@ -10,10 +10,14 @@ Scripts are an enhancement. `assets/` has `report.css`, `graph.css` and the scri
 What they work with:
 
 - `<script type="application/json" id="report-data">` has `{"language": "en", "graphs": [...],
-  "graph_words": {...}}`. A graph is `{"stack", "nodes", "edges"}`: a node is `{"id", "label",
-  "address", "operation", "wave", "tone"}`, an edge `[before, after]` with the ids of two nodes.
-  `wave` begins with 1. A `tone` is `danger`, `care`, `good` or `plain`. `label` and `address` are
-  ready to be shown. `graph_words` has the words of `graph_words.WORDS`.
+  "graph_words": {...}}`. A graph is `{"stack", "kinds", "nodes", "edges"}`. A node is `[address,
+  kind]` or `[address, kind, id]`, where `kind` is the place of a kind. Without an id, the id is
+  the operation and the address with a space between them. A kind is `[operation, label, wave,
+  tone]`. An edge is `[before, after]` with the places of two nodes. Places begin with 0, waves
+  with 1. A `tone` is `danger`, `care`, `good` or `plain`. `label` and `address` are ready to be
+  shown. `graph_words` has the words of `graph_words.WORDS`.
+- The scripts take about 515 kB. The steps of a plan of 1,000, as a list and as a graph, must leave
+  the file below 800 kB: what repeats in a graph is a place.
 - For each graph there is `<figure class="graph" data-stack="STACK" hidden>`, with a `figcaption`
   and nothing else; scripts show it by removing `hidden`. Below it, the same steps are a list.
 - Colors are the custom properties `--text`, `--faint`, `--paper`, `--line`, `--danger`, `--care`,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from reconciler.common.text import Text, msg
 from reconciler.render import escape, format
 from reconciler.render.report import page_words as words
 from reconciler.render.report.markup import Child, Markup, el
 from reconciler.render.report.reported import Row, StackReport
+
+_Kind: TypeAlias = tuple[str, str, int, str]
+"""What nodes have in common: operation, label, wave and tone."""
 
 
 def waves(after: Mapping[str, Sequence[str]]) -> Mapping[str, int]:
@@ -84,19 +87,20 @@ def graph_of(stack: StackReport) -> dict[str, Any] | None:
         return None
     tones = {change["address"]: words.tone(change) for change in stack.plan["changes"]}
     of = waves({step["key"]: step["after"] for step in steps})
-    nodes = [
-        {
-            "id": step["key"],
-            "label": format.operation(step["operation"], old=step["deposed"]),
-            "address": escape.visible(step["address"]),
-            "operation": step["operation"],
-            "wave": of[step["key"]],
-            "tone": tones.get(step["address"], "plain"),
-        }
+    nodes = {
+        step["key"]: (
+            step["address"],
+            (
+                step["operation"],
+                format.operation(step["operation"], old=step["deposed"]),
+                of[step["key"]],
+                tones.get(step["address"], "plain"),
+            ),
+        )
         for step in steps
-    ]
-    edges = [[before, step["key"]] for step in steps for before in step["after"] if before in of]
-    return {"stack": escape.visible(stack.title), "nodes": nodes, "edges": edges}
+    }
+    edges = [(before, step["key"]) for step in steps for before in step["after"] if before in of]
+    return _data(stack.title, nodes, edges)
 
 
 def _of_resources(title: str, graph: Row) -> dict[str, Any] | None:
@@ -104,19 +108,36 @@ def _of_resources(title: str, graph: Row) -> dict[str, Any] | None:
     for edge in graph["edges"]:
         after[edge["to"]].append(edge["from"])
     of = waves(after)
-    nodes = [
-        {
-            "id": node["id"],
-            "label": escape.visible(part_of(node)),
-            "address": escape.visible(node["address"]),
-            "operation": node["part"],
-            "wave": of[node["id"]],
-            "tone": "plain",
-        }
+    nodes = {
+        node["id"]: (
+            node["address"],
+            (node["part"], escape.visible(part_of(node)), of[node["id"]], "plain"),
+        )
         for node in graph["nodes"]
-    ]
-    edges = [[edge["from"], edge["to"]] for edge in graph["edges"]]
-    return {"stack": escape.visible(title), "nodes": nodes, "edges": edges} if nodes else None
+    }
+    edges = [(edge["from"], edge["to"]) for edge in graph["edges"]]
+    return _data(title, nodes, edges) if nodes else None
+
+
+def _data(
+    title: str,
+    nodes: Mapping[str, tuple[str, _Kind]],
+    edges: Sequence[tuple[str, str]],
+) -> dict[str, Any]:
+    """A graph as the package's docstring has it: what repeats is a number."""
+    kinds: dict[_Kind, int] = {}
+    places = {id: place for place, id in enumerate(nodes)}
+    rows: list[list[str | int]] = []
+    for id, (address, kind) in nodes.items():
+        shown = escape.visible(address)
+        own = [] if id == f"{kind[0]} {shown}" else [id]
+        rows.append([shown, kinds.setdefault(kind, len(kinds)), *own])
+    return {
+        "stack": escape.visible(title),
+        "kinds": [list(kind) for kind in kinds],
+        "nodes": rows,
+        "edges": [[places[before], places[after]] for before, after in edges],
+    }
 
 
 def part_of(node: Row) -> Text:

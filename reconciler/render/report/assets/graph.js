@@ -34,6 +34,15 @@
     return `${letters.slice(0, LETTERS - end - 1).join("")}…${letters.slice(-end).join("")}`;
   };
 
+  /* The steps of a graph. Its data has each distinct operation, label, wave and tone once. */
+  const stepsOf = (graph) => graph.nodes.map(([address, kind, id]) => {
+    const [operation, label, wave, tone] = graph.kinds[kind];
+    return {
+      id: id ?? `${operation} ${address}`, address, operation, label, tone,
+      wave: Number(wave) || 0,
+    };
+  });
+
   // A step is shown as its address, with the operation below it.
   const name = (step) => String(step.address);
   const kind = (step) => String(step.address).split(/[.[]/)[0];
@@ -59,14 +68,13 @@
 
   /* The nodes to draw: each step, or one node for equal steps of a wave. `open` has the keys of
      folded nodes that were opened; `all` opens every one. */
-  function folded(graph, open, all) {
-    const steps = graph.nodes.map((step) => ({ ...step, wave: Number(step.wave) || 0 }));
+  function folded({ steps, edges }, open, all) {
     const nodes = [], place = new Map();
     for (const [key, members] of groups(steps)) {
       const folds = !all && steps.length > FOLD_ABOVE && members.length > 1 && !open.has(key);
       for (const shown of folds ? [members] : members.map((step) => [step])) {
         const id = `n${nodes.length}`, [first] = shown;
-        shown.forEach((step) => place.set(step.id, id));
+        shown.forEach((step) => place.set(step, id));
         const isOne = shown.every((step) => step.operation === first.operation);
         const what = isOne ? String(first.label) : kind(first);
         nodes.push({
@@ -77,8 +85,8 @@
       }
     }
     const pairs = new Set();
-    for (const [before, after] of graph.edges) {
-      const from = place.get(before), to = place.get(after);
+    for (const [before, after] of edges) {
+      const from = place.get(steps[before]), to = place.get(steps[after]);
       if (from && to && from !== to) pairs.add(`${from} ${to}`);
     }
     return { nodes, edges: [...pairs].map((pair) => pair.split(" ")) };
@@ -212,7 +220,8 @@
   class View {
     constructor(figure, graph, number) {
       this.figure = figure;
-      this.graph = graph;
+      this.steps = stepsOf(graph);
+      this.edges = graph.edges;
       this.open = new Set();
       this.all = false;
       this.tools = element("div", "graph-tools");
@@ -221,7 +230,7 @@
       this.button("zoom_in", () => this.zoom(ZOOM.step), "+");
       this.button("zoom_out", () => this.zoom(1 / ZOOM.step), "−");
       this.button("fit", () => this.fit());
-      if (graph.nodes.length > FOLD_ABOVE) {
+      if (this.steps.length > FOLD_ABOVE) {
         this.fold = this.button("unfold_all", () => this.toggle());
       }
       this.help = element("p", "graph-help", say("help"));
@@ -231,8 +240,8 @@
       this.canvas.setAttribute("role", "application");
       this.canvas.setAttribute("aria-describedby", this.help.id);
       this.canvas.setAttribute("aria-label", say("canvas", {
-        stack: graph.stack, number: graph.nodes.length,
-        waves: new Set(graph.nodes.map((step) => step.wave)).size,
+        stack: graph.stack, number: this.steps.length,
+        waves: new Set(this.steps.map((step) => step.wave)).size,
       }));
       this.details = element("div", "graph-details");
       this.details.setAttribute("aria-live", "polite");
@@ -271,23 +280,32 @@
 
     /* Draws the graph from its data; `chosen` is a step to be current afterwards. */
     draw(chosen) {
-      const plan = arranged(folded(this.graph, this.open, this.all));
-      if (this.cy) this.cy.destroy();
-      const inner = element("div", "graph-inner");
-      this.canvas.replaceChildren(inner);
-      const many = plan.nodes.length > DAGRE_UP_TO;
-      this.cy = cytoscape({
-        container: inner, elements: elements(plan), style: look(this.figure),
-        layout: { name: "preset", fit: false }, minZoom: ZOOM.least, maxZoom: ZOOM.most,
-        autoungrabify: true, autounselectify: true, boxSelectionEnabled: false,
-        hideEdgesOnViewport: many, textureOnViewport: many,
-      });
+      const plan = arranged(folded(this, this.open, this.all));
+      // The first picture of a Cytoscape has even what is far out of view; later ones are drawn
+      // where they are seen, and the rest of them when there is time. So there is one for all.
+      if (this.cy) {
+        this.cy.batch(() => {
+          this.cy.elements().remove();
+          this.cy.add(elements(plan));
+        });
+      } else this.create(elements(plan));
       this.begin(plan.nodes);
-      this.cy.on("tap", "node.step", ({ target }) => this.choose(target));
-      this.cy.on("dbltap", "node.folded", ({ target }) => this.unfold(target));
       this.choose(chosen && this.cy.nodes(".step").filter(
         (node) => node.data("node").members.some((step) => step.id === chosen)).first());
       this.cy.one("render", () => { this.figure.dataset.drawn = String(plan.nodes.length); });
+    }
+
+    create(drawn) {
+      const inner = element("div", "graph-inner");
+      this.canvas.replaceChildren(inner);
+      this.cy = cytoscape({
+        container: inner, elements: drawn, style: look(this.figure),
+        layout: { name: "preset", fit: false }, minZoom: ZOOM.least, maxZoom: ZOOM.most,
+        autoungrabify: true, autounselectify: true, boxSelectionEnabled: false,
+        textureOnViewport: this.steps.length > DAGRE_UP_TO,
+      });
+      this.cy.on("tap", "node.step", ({ target }) => this.choose(target));
+      this.cy.on("dbltap", "node.folded", ({ target }) => this.unfold(target));
     }
 
     /* The first picture: all of it if it can be read, else its beginning at a readable size. */
