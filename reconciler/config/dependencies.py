@@ -133,33 +133,24 @@ def _with_rules(
     stack: Stack,
 ) -> dict[DependencyNode, frozenset[DependencyNode]]:
     """The graph in which memberships also wait for the rules of their firewall."""
-    graph = {node: set(waits) for node, waits in hard.items()}
+    import networkx as nx
+
+    graph: nx.DiGraph[DependencyNode] = nx.DiGraph()
+    graph.add_nodes_from(hard)
+    graph.add_edges_from((node, before) for node, waits in hard.items() for before in waits)
     memberships = dict(_memberships(stack))
     # Only a rule that waits for a membership, even indirectly, can close a cycle.
     risky = {
         node
         for group in rules.values()
         for node in group
-        if len(hard[node]) > 1 and not memberships.keys().isdisjoint(_reached(graph, node))
+        if len(hard[node]) > 1 and not memberships.keys().isdisjoint(nx.descendants(graph, node))
     }
     for membership, firewall in memberships.items():
         for rule in rules.get(firewall, ()):
-            if rule not in risky or membership not in _reached(graph, rule):
-                graph[membership].add(rule)
-    return {node: frozenset(waits) for node, waits in graph.items()}
-
-
-def _reached(
-    graph: Mapping[DependencyNode, set[DependencyNode]], start: DependencyNode
-) -> set[DependencyNode]:
-    """All that a node waits for, directly or through others."""
-    found: set[DependencyNode] = set()
-    waiting = [start]
-    while waiting:
-        new = graph[waiting.pop()] - found
-        found |= new
-        waiting.extend(new)
-    return found
+            if rule not in risky or membership not in nx.descendants(graph, rule):
+                graph.add_edge(membership, rule)
+    return {node: frozenset(graph[node]) for node in hard}
 
 
 def _memberships(stack: Stack) -> Iterator[tuple[DependencyNode, Address]]:

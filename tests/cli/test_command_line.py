@@ -303,7 +303,7 @@ def test_help_and_version_load_nothing_that_takes_time() -> None:
         "import sys; sys.argv = ['reconciler', sys.argv[1]]\n"
         "from reconciler.__main__ import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'click', 'rich', 'requests', 'jsonschema', 'deepdiff', 'yaml', 'lark', 'typing'} & set(sys.modules)\n"
+        "heavy = {'click', 'rich', 'requests', 'jsonschema', 'networkx', 'deepdiff', 'yaml', 'lark', 'typing'} & set(sys.modules)\n"
         "print(sorted(heavy - {'typing'}), file=sys.stderr)\n"
     )
     for option in ("--help", "--version"):
@@ -317,7 +317,7 @@ def test_the_commands_themselves_load_nothing_heavy_until_they_run() -> None:
     code = (
         "import sys, reconciler.cli.program, reconciler.cli.subcommands.stack_commands, "
         "reconciler.cli.subcommands.show_command\n"
-        "print(sorted({'requests', 'jsonschema', 'deepdiff', 'yaml', 'lark'} & "
+        "print(sorted({'requests', 'jsonschema', 'networkx', 'deepdiff', 'yaml', 'lark'} & "
         "set(sys.modules)))"
     )
     done = subprocess.run(

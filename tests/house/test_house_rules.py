@@ -138,6 +138,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "github": ("reconciler/forge/github_link.py",),
     "gitlab": ("reconciler/forge/gitlab.py",),
     "deepdiff": ("reconciler/planner/compare/diff.py",),
+    "networkx": ("reconciler/planner/steps/graph.py", "reconciler/config/dependencies.py"),
     "lark": ("reconciler/config/cel_syntax.py",),
     "re2": ("reconciler/common/patterns.py",),
     # two locks; neither part may import the other
@@ -361,7 +362,7 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     # Goal: `--help` is quick; each is loaded where it is first needed.
     code = (
         "import sys, reconciler.cli.program\n"
-        "print(*sorted({'babel', 'requests', 'jsonschema', 'deepdiff', 'rich', 'lark', 're2', 'yaml'} & set(sys.modules)))"
+        "print(*sorted({'babel', 'requests', 'jsonschema', 'networkx', 'deepdiff', 'rich', 'lark', 're2', 'yaml'} & set(sys.modules)))"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT

@@ -1,15 +1,17 @@
 """The order of steps: a dependency graph, its cycles, and how much depends on each step.
 
-Cycles are found by graphlib. It leaves open which of several keys comes first, so the order is a
-loop of its own.
+networkx is loaded only if there are steps. `tails` and `dependants` are loops of their own: the
+library's longest path is one path, not the rest after each step, and its descendants do not say
+which root comes first.
 """
 
 from __future__ import annotations
 
-import graphlib
-import heapq
-from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class Cycle(Exception):
@@ -30,57 +32,44 @@ def order(
     close a circle; a circle of hard edges raises `Cycle`. Ties go by key, so equal graphs give
     equal orders.
     """
-    if (cycle := _cycle(hard, {})) is not None:
-        raise Cycle(cycle)
-    gives_way = {key: set(soft.get(key, ())) - hard[key] for key in hard}
-    _drop_cycles(hard, gives_way)
-    waits = {key: hard[key] | gives_way[key] for key in hard}
-    keys = tuple(_in_order(waits))
-    return keys, {key: tuple(sorted(waits[key])) for key in keys}
+    if not hard:
+        return (), {}
+    import networkx as nx
+
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(sorted(hard))
+    for key in sorted(hard):
+        graph.add_edges_from((before, key, {"soft": False}) for before in sorted(hard[key]))
+    _refuse_cycle(graph)
+    for key in sorted(soft):
+        graph.add_edges_from(
+            (before, key, {"soft": True})
+            for before in sorted(soft[key])
+            if not graph.has_edge(before, key)
+        )
+    _give_way(graph)
+    keys = tuple(nx.lexicographical_topological_sort(graph))
+    return keys, {key: tuple(sorted(graph.predecessors(key))) for key in keys}
 
 
-def _cycle(hard: Mapping[str, Set[str]], soft: Mapping[str, Set[str]]) -> tuple[str, ...] | None:
-    """One cycle, each key before those that wait for it and the first again at the end; None if
-    there is none. Equal graphs give equal cycles.
-    """
-    sorter = graphlib.TopologicalSorter(dict.fromkeys(sorted(hard), ()))
-    for waits in (hard, soft):
-        for key in sorted(waits):
-            sorter.add(key, *sorted(waits[key]))
-    try:
-        sorter.prepare()
-    except graphlib.CycleError as failure:
-        return tuple(failure.args[1])
-    return None
+def _refuse_cycle(graph: nx.DiGraph[str]) -> None:
+    import networkx as nx
+
+    if nx.is_directed_acyclic_graph(graph):
+        return
+    edges = nx.find_cycle(graph)
+    raise Cycle((*(edge[0] for edge in edges), edges[0][0]))
 
 
-def _drop_cycles(hard: Mapping[str, Set[str]], soft: Mapping[str, set[str]]) -> None:
-    """Drops soft edges that lie on cycles, one a cycle, until there is none; at most as many
+def _give_way(graph: nx.DiGraph[str]) -> None:
+    """Drops soft edges that lie on circles, one a circle, until there is none; at most as many
     rounds as soft edges.
     """
-    while (cycle := _cycle(hard, soft)) is not None:
-        before, key = min(edge for edge in pairwise(cycle) if edge[0] in soft[edge[1]])
-        soft[key].remove(before)
+    import networkx as nx
 
-
-def _in_order(waits: Mapping[str, Set[str]]) -> Iterator[str]:
-    """The keys of a graph without cycles, each after those that it waits for; of several that could
-    come next the first by name.
-    """
-    left = {key: len(before) for key, before in waits.items()}
-    followers: dict[str, list[str]] = {key: [] for key in waits}
-    for key, before in waits.items():
-        for other in before:
-            followers[other].append(key)
-    ready = [key for key, number in left.items() if not number]
-    heapq.heapify(ready)
-    while ready:
-        key = heapq.heappop(ready)
-        yield key
-        for follower in followers[key]:
-            left[follower] -= 1
-            if not left[follower]:
-                heapq.heappush(ready, follower)
+    while not nx.is_directed_acyclic_graph(graph):
+        edges = [edge[:2] for edge in nx.find_cycle(graph)]
+        graph.remove_edge(*min(edge for edge in edges if graph.edges[edge]["soft"]))
 
 
 def tails(after: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> dict[str, float]:
