@@ -161,9 +161,16 @@ def check_reach(part: Element, plan: dict[str, Any]) -> None:
             assert side.codes() == (row[member] or [])
             assert ("not known" in side.text) == (row[member] is None)
             others = row["after" if member == "before" else "before"]
-            marked = [each.text for each in (*side.all("ins"), *side.all("del"))]
-            expected = [] if others is None else [t for t in row[member] or () if t not in others]
-            assert marked == expected
+            there = {one for line in others or () for one in traffic(line)}
+            for line, item in zip(row[member] or (), side.all("li"), strict=True):
+                is_new = others is not None and bool(traffic(line) - there)
+                assert bool(item.all("ins") or item.all("del")) == is_new
+
+
+def traffic(line: str) -> set[tuple[str, str]]:
+    """The ports of a line with each of its addresses."""
+    ports, way, addresses = next((line.partition(way) for way in (" from ", " to ") if way in line), (line, "", ""))  # fmt: skip
+    return {(port, way + one) for port in ports.split(", ") for one in addresses.split(", ")}
 
 
 def check_cost(part: Element, plan: dict[str, Any]) -> None:
