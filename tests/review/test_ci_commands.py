@@ -72,6 +72,8 @@ def test_an_id_that_the_pull_request_does_not_show(
     assert call(capsys, "ci", "approve", "788e", "--pull", "1")[0] == 64
     assert call(capsys, "ci", "plan")[0] == 64  # for no pull request
     assert call(capsys, "ci", "apply")[0] == 64
+    code, _, err = call(capsys, "ci", "apply", "--base", "nope", *SCALE)
+    assert code == 1 and "nope" in err
 
 
 def test_an_approval_says_that_the_rules_decide_whether_it_counts(

@@ -293,3 +293,31 @@ def test_a_commit_during_a_job_is_planned_by_the_same_job(pulls: PullHarness) ->
     assert pulls.plan(number) == 0 and pushed
     assert "tcp/23" in pulls.comment(number, "network")
     assert pulls.statuses(number)["reconciler/network"] == "pending"
+
+
+ENVIRONMENTS = """\
+version: 1
+stack: network
+environments: {staging: {}, prod: {}}
+firewalls:
+  web:
+    rules:
+      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+"""
+
+
+def test_a_new_environment_of_a_known_stack_is_part_of_its_pull_request(pulls: PullHarness) -> None:
+    before = PROJECT.replace("{path: network}", "{path: network, environments: [staging]}")
+    pulls.commit({"reconciler.yaml": before, "network/stack.yaml": ENVIRONMENTS})
+    after = before.replace("[staging]", "[staging, prod]")
+    number = pulls.open({"reconciler.yaml": after})
+    assert pulls.plan(number) == 0
+    assert "reconciler/network.prod" in pulls.statuses(number)
+    for title in ("network/staging", "network/prod"):
+        pulls.approve(number, title)
+    pulls.merge(number)
+    assert pulls.apply() == 0
+    assert {"network-prod-web", "network-staging-web"} <= pulls.firewalls()
+    # together with a looser rule, the whole change waits for the merge
+    other = pulls.open({"reconciler.yaml": after.replace("any: 1", "any: 0") + "# more\n"})
+    assert pulls.plan(other) == 0 and "reconciler/network.prod" not in pulls.statuses(other)

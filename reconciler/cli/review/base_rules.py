@@ -19,6 +19,7 @@ from reconciler.config.project import parsing
 from reconciler.config.text_edits import Addition, Piece
 
 _STACKS = "stacks"
+_ENVIRONMENTS = "environments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,9 @@ def _names(pattern: tuple[str, ...], path: PurePosixPath) -> bool:
 def _with_new_stacks(
     path: PurePosixPath, base: bytes, tree: bytes | None
 ) -> tuple[bytes, set[PurePosixPath], bool]:
-    """The text of a project's file with the new stacks of the tree, the paths of these, and whether
-    the tree differs otherwise.
+    """The text of a project's file with the new stacks of the tree, and the new environments of
+    known ones if the tree differs in nothing else; the paths of these stacks; and whether the tree
+    differs otherwise.
     """
     if tree == base:
         return base, set(), False
@@ -128,7 +130,23 @@ def _with_new_stacks(
     paths = {_place_of(path, node) for node in new.values()}
     if _plain(other) == wanted:
         return tree, paths, False
+    grown = {name for name in known if _has_grown(known[name], listed.get(name))}
+    if grown:
+        stacks = {name: _plain(listed[name] if name in grown else known[name]) for name in known}
+        if _plain(other) == {**wanted, _STACKS: {**stacks, **added}}:
+            return tree, paths | {_place_of(path, known[name]) for name in grown}, False
     return (_added(path, base, own, new, wanted) if new else base), paths, True
+
+
+def _has_grown(entry: Node, other: Node | None) -> bool:
+    """Whether a stack has more environments in the tree, and its entry differs in nothing else."""
+    before, after = _plain(entry), None if other is None else _plain(other)
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return False
+    own, more = before.pop(_ENVIRONMENTS, None), after.pop(_ENVIRONMENTS, None)
+    if before != after or not isinstance(own, list) or not isinstance(more, list):
+        return False
+    return bool(own) and len(more) > len(own) and more[: len(own)] == own
 
 
 def _place_of(file: PurePosixPath, node: Node) -> PurePosixPath:
