@@ -246,7 +246,7 @@ def tell(story: Story) -> None:
     )
     story.pause()
 
-    story.step("arim cannot approve the own change; bora can.")
+    story.step("arim cannot approve their own change; bora can.")
     for person in ("arim", "bora"):
         for title in ("network", "shop"):
             story.say(first, person, f"/approve {story.plan_id(first, title)}")
