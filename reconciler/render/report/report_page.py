@@ -127,13 +127,19 @@ def _totals(stack: StackReport) -> Iterator[object]:
     """How much changes, and what it costs: the first thing that a reader asks."""
     if stack.plan is None or not stack.plan["changes"]:
         return
-    rows = ((address.parse(row["address"]), Action(row["action"])) for row in stack.plan["changes"])
-    found = tally.tally_of((where, action) for where, action in rows if where is not None)
-    yield el("strong", tally.planned(found))
+    yield el("strong", _planned(stack.plan))
     cost = stack.plan["cost"]
     if not cost["unknown"] and cost["before"] != cost["after"]:
         difference = format.won(cost["after"] - cost["before"], signed=True)
         yield [difference, " ", msg("a month without VAT")]
+
+
+def _planned(plan: Row) -> str:
+    """How many resources have each action; a rule counts as part of its firewall."""
+    rows = ((address.parse(row["address"]), Action(row["action"])) for row in plan["changes"])
+    return tally.planned(
+        tally.tally_of((where, action) for where, action in rows if where is not None)
+    )
 
 
 # The content
@@ -205,13 +211,8 @@ def _line(stack: StackReport) -> Child:
     found: list[object] = []
     if stack.row is not None:
         found.append(el("strong", words.STATUSES[stack.row["status"]]))
-    if stack.plan is not None:
-        numbers = stack.plan["summary"]
-        found += [
-            [words.ACTIONS[name], f" {number}"]
-            for name, number in numbers.items()
-            if number and name != "none"
-        ]
+    if stack.plan is not None and stack.plan.get("changes"):
+        found.append(_planned(stack.plan))
     return [[", ", each] if number else each for number, each in enumerate(found)]
 
 
