@@ -187,7 +187,9 @@ class SharedStore:
         """Whether the state was moved away, or is being moved here; None if neither, also if there
         is no state. Raises `StateDamaged`, `StateNewer`, `PlaceUnusable`.
         """
-        return transit_of(self._again(self._reader.read))
+        now, reading = self._runtime.clock.monotonic(), self._again(self._reader.read)
+        self._fresh = (now, reading)  # what is read next is not older
+        return transit_of(reading)
 
     def receive(
         self,

@@ -16,6 +16,7 @@ from reconciler.commands.relocation.transfer import Opening
 from reconciler.model.abort import Abort
 from reconciler.model.ports import (
     Arrival,
+    Departure,
     Holder,
     KeptStates,
     Locked,
@@ -25,6 +26,7 @@ from reconciler.model.ports import (
     Transit,
 )
 from reconciler.model.state import State
+from reconciler.store.shared.runtime import StoreRuntime
 from reconciler.store.shared.shared_store import SharedStore
 from tests.doubles.memory_objects import MemoryMachine, StoreFault
 from tests.doubles.memory_store import Crash, Fault, Kept, MemoryDisk, MemoryStore
@@ -187,6 +189,20 @@ def test_of_two_movers_one_moves_and_a_run_is_never_moved_away() -> None:
         stalled.commit()
         stalled.append(note(stalled.state.sequence + 1))
     assert here.state(SHARED) == now and here.usable() == [SHARED]
+
+
+def test_a_reading_is_not_older_than_what_was_seen_of_a_move() -> None:
+    # A command that has read the state a moment ago sees that another mover took it away.
+    here = with_a_state()
+    here.move(FOLDER, SHARED)
+    machine = here.world.machine()
+    runtime = StoreRuntime(clock=machine.clock, token=here.world.token, fresh_seconds=5.0)
+    store = SharedStore(machine.connect, "default", "shop", runtime=runtime)
+    assert store.read() is not None
+    here.move(SHARED, FOLDER)
+    assert isinstance(store.transit(), Departure)
+    with pytest.raises(StateMoved):
+        store.read()
 
 
 def test_a_place_that_returns_something_else_gets_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
