@@ -61,7 +61,6 @@ def apply(review: Review, number: int | None, base: str | None, terms: ApplyTerm
         return exit_codes.DONE
     branch = base if pull is None else pull.base
     assert branch is not None
-    review.base_tip(branch)  # a branch that is not there would look finished
     if terms.before is not None and pull is None:
         raise stop_usage(msg("--before is about one pull request"), msg("name it with --pull N"))
     groups = merged_pulls.groups(review, branch, pull, terms.before)
