@@ -158,6 +158,22 @@ class Terminal:
         """Ctrl-C, or another signal."""
         self._process.send_signal(number)
 
+    def until_it_waits(self) -> None:
+        """Waits until the program reads what is typed: a signal that comes between the question and
+        the reading is seen only after the next key, which a person would press. Only on Linux.
+        """
+        stat = Path(f"/proc/{self._process.pid}/stat")
+        before: list[str] = []
+        for _ in range(200):
+            if not stat.exists():
+                return
+            fields = stat.read_text("utf-8").rpartition(")")[2].split()
+            now = [fields[0], fields[11], fields[12]]  # state, and the time used
+            if now[0] == "S" and now == before:
+                return
+            before = now
+            select.select([], [], [], 0.02)
+
     def hang_up(self) -> int:
         """Closes the terminal, which tells the program so, and gives the exit code."""
         os.close(self._master)

@@ -110,6 +110,7 @@ def test_ctrl_c_at_the_question_sends_nothing(
 ) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE)
     terminal.until("or no to cancel:")
+    terminal.until_it_waits()
     terminal.interrupt()
 
     assert terminal.end() == 130 and flavor(capsys) == "std_2.4-g1"
