@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from reconciler.cli.review.applying import approved_run
+from reconciler.model.diagnostics import error
 from tests.review.pulls import NETWORK, PROJECT, SHOP, PullHarness
 
 SSH = "      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
@@ -321,3 +325,17 @@ def test_a_new_environment_of_a_known_stack_is_part_of_its_pull_request(pulls: P
     # together with a looser rule, the whole change waits for the merge
     other = pulls.open({"reconciler.yaml": after.replace("any: 1", "any: 0") + "# more\n"})
     assert pulls.plan(other) == 0 and "reconciler/network.prod" not in pulls.statuses(other)
+
+
+def test_a_stack_that_was_skipped_is_not_in_the_audit_log(
+    pulls: PullHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = pulls.open({"network/stack.yaml": GIVER, "shop/stack.yaml": READER})
+    assert pulls.plan(number) == 0
+    pulls.approve(number, "network")
+    pulls.approve(number, "shop")
+    pulls.merge(number)
+    changed = error("plan-stale", "the plan is another one")
+    monkeypatch.setattr(approved_run, "not_approved", lambda approved, now: changed)
+    assert pulls.apply() == 4 and pulls.firewalls() == set()
+    assert [(each.title, each.outcome.value) for each in pulls.audit()] == [("network", "refused")]

@@ -74,7 +74,11 @@ def carry_out(
 
     results = {each.title: each for each in _run(stacks, begun, check, run_id, again)}
     outcomes = {title: _outcome(each, again) for title, each in results.items()}
-    unwritten = [audit.ended(by_title[title], each, run_id) for title, each in results.items()]
+    unwritten = [
+        audit.ended(by_title[title], each, run_id)
+        for title, each in results.items()
+        if each.end is not StackEnd.SKIPPED  # nothing was done about it
+    ]
     problems = tuple(each for each in unwritten if each is not None)
     return ApprovedRun(results, held | outcomes, problems)
 
