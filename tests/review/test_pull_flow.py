@@ -339,3 +339,22 @@ def test_a_stack_that_was_skipped_is_not_in_the_audit_log(
     monkeypatch.setattr(approved_run, "not_approved", lambda approved, now: changed)
     assert pulls.apply() == 4 and pulls.firewalls() == set()
     assert [(each.title, each.outcome.value) for each in pulls.audit()] == [("network", "refused")]
+
+
+@pytest.mark.parametrize(
+    ("prune", "is_deleted"), [("never", False), ("ask", True), ("apply", True)]
+)
+def test_prune_forbids_deletes_or_leaves_them_to_approvals(
+    pulls: PullHarness, prune: str, is_deleted: bool
+) -> None:
+    prepared(pulls)
+    pulls.commit(
+        {"reconciler.yaml": PROJECT.replace("delete: 2}", "delete: 1}\n    prune: " + prune)}
+    )
+    number = pulls.open({"network/stack.yaml": EMPTY})
+    assert pulls.plan(number) == 0
+    pulls.merge(number)
+    assert pulls.apply() == 0 and "network-web" in pulls.firewalls()
+    pulls.approve(number, "network")
+    pulls.apply()
+    assert ("network-web" not in pulls.firewalls()) is is_deleted

@@ -73,16 +73,12 @@ def of_stacks(project: Project, forge: Forge, titles: Iterable[str]) -> dict[str
 
 
 def with_prune(settings: Settings) -> Settings:
-    """The settings with what `prune` says about deletes: `never` forbids them, and `apply` wants no
-    more approvals for them than for any other plan.
+    """The settings, with deletes forbidden if `prune` is `never`. Otherwise a delete wants
+    approvals as every class of consent does.
     """
-    counts = dict(settings.approvals)
-    delete = RiskClass.DELETE.value
-    if settings.prune is Prune.NEVER:
-        counts[delete] = None
-    elif settings.prune is Prune.APPLY and delete not in counts:
-        counts[delete] = 0
-    return replace(settings, approvals=counts)
+    if settings.prune is not Prune.NEVER:
+        return settings
+    return replace(settings, approvals={**settings.approvals, RiskClass.DELETE.value: None})
 
 
 def shown_approval(verdict: ApprovalVerdict) -> ShownApproval:
